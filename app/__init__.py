@@ -1,0 +1,1 @@
+"""The program: cameras, sinks, the loop and the command line."""

@@ -1,0 +1,48 @@
+"""Cameras: whatever gives stereo frames. One file each, named in CAMERAS."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from ...calibration.errors import RomaError
+from ...calibration.rig import StereoCalibration
+from ...runtime.types import StereoFrame
+
+CAMERAS: dict[str, str] = {
+    "images": "roma_device.app.cameras.images:ImagesCamera",
+    "simulated": "roma_device.app.cameras.simulated:SimulatedCamera",
+    "video": "roma_device.app.cameras.video:VideoCamera",
+}
+"""Kind -> "module:Class"; each class has ``from_spec(argument: str)`` for the text after ``KIND:``."""
+
+
+class CameraError(RomaError):
+    """A camera that is not there, cannot be opened or gives no usable pair."""
+
+    exit_code = os.EX_UNAVAILABLE
+
+
+class Camera(AbstractContextManager["Camera"], Protocol):
+    """A source of stereo frames, open while its ``with`` block runs."""
+
+    @property
+    def calibration(self) -> StereoCalibration | None:
+        """The rig's own calibration where the source knows it (simulation, recordings), else None."""
+
+    def frames(self) -> Iterator[StereoFrame]:
+        """Frames until the source ends; raises CameraError where it breaks midway."""
+
+
+def open_camera(spec: str) -> Camera:
+    """Make the camera that ``spec`` ("KIND" or "KIND:ARGUMENT") names; raises CameraError."""
+    kind, _, argument = spec.partition(":")
+    if kind not in CAMERAS:
+        raise CameraError(f"unknown camera kind {kind!r}; known: {', '.join(CAMERAS)}", exit_code=os.EX_USAGE)
+    module, _, name = CAMERAS[kind].partition(":")
+    factory: Any = getattr(importlib.import_module(module), name)
+    camera: Camera = factory.from_spec(argument)
+    return camera

@@ -1,0 +1,47 @@
+"""Sinks: wherever results go. One file each, named in SINKS."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...calibration.errors import RomaError
+from ...runtime.types import Result
+
+SINKS: dict[str, str] = {
+    "disparity": "roma_device.app.sinks.disparity:DisparitySink",
+    "depth": "roma_device.app.sinks.depth:DepthSink",
+    "confidence": "roma_device.app.sinks.confidence:ConfidenceSink",
+    "preview": "roma_device.app.sinks.preview:PreviewSink",
+    "ply": "roma_device.app.sinks.ply:PlySink",
+    "results": "roma_device.app.sinks.results:ResultsSink",
+}
+"""Name (as in ``--save``) -> "module:Class"; each class takes the output folder."""
+
+
+class SinkError(RomaError):
+    """A result that could not be written."""
+
+    exit_code = os.EX_IOERR
+
+
+class Sink(AbstractContextManager["Sink"], Protocol):
+    """Takes each result while its ``with`` block runs."""
+
+    needs_image: bool  # True where the sink draws the rectified left image
+
+    def write(self, result: Result) -> None:
+        """Store one result; raises SinkError."""
+
+
+def open_sink(name: str, folder: Path) -> Sink:
+    """Make the sink ``name`` that writes into the existing folder ``folder``."""
+    if name not in SINKS:
+        raise SinkError(f"cannot save {name!r}; known: {', '.join(SINKS)}", exit_code=os.EX_USAGE)
+    module, _, attribute = SINKS[name].partition(":")
+    factory: Any = getattr(importlib.import_module(module), attribute)
+    sink: Sink = factory(folder)
+    return sink

@@ -1,0 +1,101 @@
+"""One camera: intrinsics and lens distortion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .errors import CalibrationError
+
+FloatArray = npt.NDArray[np.float64]
+DistortionModel = Literal["plumb_bob", "rational_polynomial", "equidistant"]
+
+COEFFICIENTS: dict[DistortionModel, int] = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4}
+"""Number of distortion coefficients per model, in OpenCV's and ROS's order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CameraModel:
+    """Pinhole camera with distortion; pixel centres lie at integers (OpenCV's convention).
+
+    ``equidistant`` is OpenCV's fisheye model, the others are its standard one.
+
+    Raises CalibrationError where a value is not finite, a focal length is not positive, or the
+    number of coefficients does not fit the model.
+    """
+
+    size: tuple[int, int]  # width, height in px
+    matrix: FloatArray  # (3, 3): fx, fy, cx, cy in px
+    distortion: FloatArray  # (N,), N as in COEFFICIENTS
+    model: DistortionModel = "plumb_bob"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matrix", np.asarray(self.matrix, dtype=np.float64).reshape(3, 3))
+        object.__setattr__(self, "distortion", np.asarray(self.distortion, dtype=np.float64).ravel())
+        if self.model not in COEFFICIENTS:
+            raise CalibrationError(f"unknown distortion model {self.model!r}; known: {', '.join(COEFFICIENTS)}")
+        if min(self.size) <= 0:
+            raise CalibrationError(f"image size {self.size[0]}x{self.size[1]} is not positive")
+        if not (np.isfinite(self.matrix).all() and np.isfinite(self.distortion).all()):
+            raise CalibrationError("camera matrix or distortion holds a value that is not finite")
+        if self.fx <= 0 or self.fy <= 0:
+            raise CalibrationError(f"focal lengths fx {self.fx:g} and fy {self.fy:g} px must be positive")
+        if self.distortion.size != COEFFICIENTS[self.model]:
+            raise CalibrationError(
+                f"{self.model} takes {COEFFICIENTS[self.model]} distortion coefficients, not {self.distortion.size}"
+            )
+
+    @classmethod
+    def pinhole(cls, size: tuple[int, int], fx: float, fy: float, cx: float, cy: float) -> CameraModel:
+        """An ideal camera without distortion."""
+        return cls(size, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), np.zeros(5))
+
+    @property
+    def fx(self) -> float:
+        return float(self.matrix[0, 0])
+
+    @property
+    def fy(self) -> float:
+        return float(self.matrix[1, 1])
+
+    @property
+    def cx(self) -> float:
+        return float(self.matrix[0, 2])
+
+    @property
+    def cy(self) -> float:
+        return float(self.matrix[1, 2])
+
+    def scaled(self, size: tuple[int, int]) -> CameraModel:
+        """The same camera after its image is resized to ``size`` (width, height).
+
+        The one place where intrinsics are resized: pixel centres at integers make it
+        ``c' = (c + 0.5) * s - 0.5``.
+        """
+        sx, sy = size[0] / self.size[0], size[1] / self.size[1]
+        scale = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
+        return replace(self, size=size, matrix=scale @ self.matrix)
+
+    def project(self, points_m: npt.ArrayLike) -> FloatArray:
+        """Points (N, 3) in the optical frame, metres -> pixels (N, 2), distorted."""
+        points = np.ascontiguousarray(points_m, dtype=np.float64).reshape(-1, 1, 3)
+        zero = np.zeros(3)
+        if self.model == "equidistant":
+            pixels = cv2.fisheye.projectPoints(points, zero, zero, self.matrix, self.distortion)[0]
+        else:
+            pixels = cv2.projectPoints(points, zero, zero, self.matrix, self.distortion)[0]
+        return np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
+
+    def unproject(self, pixels: npt.ArrayLike) -> FloatArray:
+        """Distorted pixels (N, 2) -> rays (N, 3) in the optical frame with z = 1."""
+        points = np.ascontiguousarray(pixels, dtype=np.float64).reshape(-1, 1, 2)
+        if self.model == "equidistant":
+            rays = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion)
+        else:
+            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
+            rays = cv2.undistortPointsIter(points, self.matrix, self.distortion, np.eye(3), np.eye(3), criteria)
+        return np.column_stack([np.asarray(rays, dtype=np.float64).reshape(-1, 2), np.ones(len(points))])

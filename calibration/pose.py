@@ -1,0 +1,63 @@
+"""Rigid transforms between two frames."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """``x_target = rotation @ x_source + translation_m``; name variables ``target_from_source``.
+
+    Frames are optical: x right, y down, z forward (REP 103).
+    """
+
+    rotation: FloatArray  # (3, 3), orthonormal, determinant +1
+    translation_m: FloatArray  # (3,)
+
+    @classmethod
+    def identity(cls) -> Pose:
+        return cls(np.eye(3), np.zeros(3))
+
+    @classmethod
+    def from_rotation_vector(cls, rotation_vector: npt.ArrayLike, translation_m: npt.ArrayLike) -> Pose:
+        """From an axis-angle vector in radians, shape (3,)."""
+        vector = np.asarray(rotation_vector, dtype=np.float64).reshape(3)
+        return cls(np.asarray(cv2.Rodrigues(vector)[0]), np.asarray(translation_m, dtype=np.float64).reshape(3))
+
+    @property
+    def rotation_vector(self) -> FloatArray:
+        """Axis times angle in radians, shape (3,)."""
+        return np.asarray(cv2.Rodrigues(self.rotation)[0], dtype=np.float64).reshape(3)
+
+    @property
+    def quaternion(self) -> FloatArray:
+        """Unit quaternion (x, y, z, w) with w >= 0."""
+        vector = self.rotation_vector
+        angle = float(np.linalg.norm(vector))
+        axis = vector / angle if angle > 0 else vector
+        return np.append(axis * np.sin(angle / 2), np.cos(angle / 2))
+
+    @property
+    def matrix(self) -> FloatArray:
+        """Homogeneous (4, 4) form."""
+        matrix = np.eye(4)
+        matrix[:3, :3], matrix[:3, 3] = self.rotation, self.translation_m
+        return matrix
+
+    def inverse(self) -> Pose:
+        return Pose(self.rotation.T, -self.rotation.T @ self.translation_m)
+
+    def __matmul__(self, other: Pose) -> Pose:
+        """``a_from_b @ b_from_c`` is ``a_from_c``."""
+        return Pose(self.rotation @ other.rotation, self.rotation @ other.translation_m + self.translation_m)
+
+    def apply(self, points: npt.ArrayLike) -> FloatArray:
+        """Transform points of shape (..., 3) in metres."""
+        return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation_m

@@ -1,0 +1,133 @@
+"""Rectification: from two raw images to a pair whose rows correspond."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .camera import CameraModel
+from .errors import CalibrationError
+from .pose import Pose
+from .rig import StereoCalibration
+
+MapPair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class RectifiedRig:
+    """An ideal rig: two pinhole cameras side by side that differ in their x position alone.
+
+    ``focal_px`` and ``baseline_m`` may be unknown (None) for pairs that came rectified: then there
+    is disparity but no metric depth. ``disparity_offset_px`` is ``cx_right - cx_left``
+    (Middlebury's ``doffs``): a point at infinity has the disparity ``-disparity_offset_px``.
+    """
+
+    size: tuple[int, int]  # width, height in px
+    focal_px: float | None
+    baseline_m: float | None
+    cx: float
+    cy: float
+    disparity_offset_px: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("focal_px", self.focal_px), ("baseline_m", self.baseline_m)):
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise CalibrationError(f"{name} is {value}: it must be a positive number")
+
+    @property
+    def is_metric(self) -> bool:
+        return self.focal_px is not None and self.baseline_m is not None
+
+    def scaled(self, size: tuple[int, int]) -> RectifiedRig:
+        """The rig after both images are resized to ``size`` (width, height)."""
+        sx, sy = size[0] / self.size[0], size[1] / self.size[1]
+        return replace(
+            self,
+            size=size,
+            focal_px=None if self.focal_px is None else self.focal_px * sx,
+            cx=(self.cx + 0.5) * sx - 0.5,
+            cy=(self.cy + 0.5) * sy - 0.5,
+            disparity_offset_px=self.disparity_offset_px * sx,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rectification:
+    """How to make the rectified pair from the raw one, at any resolution.
+
+    ``calibration`` is None for pairs that are rectified already: then images are only resized.
+    """
+
+    rig: RectifiedRig
+    calibration: StereoCalibration | None = None
+    left_rotation: npt.NDArray[np.float64] | None = None  # (3, 3) rectified from raw left
+    right_rotation: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def identity(cls, rig: RectifiedRig) -> Rectification:
+        """For pairs that are rectified already."""
+        return cls(rig)
+
+    @classmethod
+    def from_calibration(cls, calibration: StereoCalibration) -> Rectification:
+        """Bouguet's rectification with zero disparity at infinity, at the raw image size.
+
+        Source: OpenCV's stereoRectify; the common focal length is the mean of both cameras', the
+        principal point keeps the image centres' rays in the middle, so that nothing is cropped by scale.
+        """
+        left_rotation, right_rotation = _bouguet_rotations(calibration.right_from_left)
+        focal_px = (calibration.left.fx + calibration.left.fy + calibration.right.fx + calibration.right.fy) / 4
+        width, height = calibration.left.size
+        centres = [
+            _centre_of_view(camera, rotation, focal_px)
+            for camera, rotation in ((calibration.left, left_rotation), (calibration.right, right_rotation))
+        ]
+        cx, cy = (np.array([(width - 1) / 2, (height - 1) / 2]) - np.mean(centres, axis=0)).tolist()
+        rig = RectifiedRig((width, height), focal_px, calibration.baseline_m, cx, cy)
+        return cls(rig, calibration, left_rotation, right_rotation)
+
+    def maps(self, size: tuple[int, int]) -> tuple[MapPair, MapPair] | None:
+        """Maps for cv2.remap from the raw images straight to rectified ones of ``size`` (width, height).
+
+        None where the pair is rectified already.
+        """
+        if self.calibration is None or self.left_rotation is None or self.right_rotation is None:
+            return None
+        scaled = self.rig.scaled(size)
+        return (
+            _maps(self.calibration.left, self.left_rotation, self.rig, scaled),
+            _maps(self.calibration.right, self.right_rotation, self.rig, scaled),
+        )
+
+
+def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Rotations (rectified from raw) that turn both cameras by half and align x with the baseline."""
+    half = Pose.from_rotation_vector(right_from_left.rotation_vector / 2, np.zeros(3)).rotation
+    baseline = -(half.T @ right_from_left.translation_m)
+    x_axis = baseline / np.linalg.norm(baseline)
+    z_axis = np.cross(x_axis, [0.0, 1.0, 0.0])
+    z_axis /= np.linalg.norm(z_axis)
+    common = np.vstack([x_axis, np.cross(z_axis, x_axis), z_axis])
+    return common @ half, common @ half.T
+
+
+def _centre_of_view(
+    camera: CameraModel, rotation: npt.NDArray[np.float64], focal_px: float
+) -> npt.NDArray[np.float64]:
+    """Where the raw image's middle falls in the rectified image, relative to the principal point, px."""
+    middle = [[(camera.size[0] - 1) / 2, (camera.size[1] - 1) / 2]]
+    ray = rotation @ camera.unproject(middle)[0]
+    return np.asarray(focal_px * ray[:2] / ray[2])
+
+
+def _maps(
+    camera: CameraModel, rotation: npt.NDArray[np.float64], rig: RectifiedRig, scaled: RectifiedRig
+) -> MapPair:
+    fy = (rig.focal_px or 1.0) * scaled.size[1] / rig.size[1]
+    matrix = np.array([[scaled.focal_px or 1.0, 0, scaled.cx], [0, fy, scaled.cy], [0, 0, 1.0]])
+    initialise = cv2.fisheye.initUndistortRectifyMap if camera.model == "equidistant" else cv2.initUndistortRectifyMap
+    map_x, map_y = initialise(camera.matrix, camera.distortion, rotation, matrix, scaled.size, cv2.CV_32FC1)
+    return map_x, map_y

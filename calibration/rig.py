@@ -1,0 +1,62 @@
+"""Two cameras that are fixed to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .camera import CameraModel
+from .errors import CalibrationError
+from .pose import Pose
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StereoCalibration:
+    """A calibrated stereo rig.
+
+    ``right_from_left`` maps points from the left to the right optical frame; for a horizontal rig
+    with the cameras the right way round its x translation is negative.
+
+    Raises CalibrationError for values that are not finite, a baseline of zero, a rotation that is
+    none, swapped cameras, or images of different sizes.
+    """
+
+    left: CameraModel
+    right: CameraModel
+    right_from_left: Pose
+    quality: Mapping[str, float] = field(default_factory=dict)  # e.g. rms_px, epipolar_px
+    made_at: str = ""  # ISO 8601
+    serial: str = ""
+
+    def __post_init__(self) -> None:
+        rotation, translation_m = self.right_from_left.rotation, self.right_from_left.translation_m
+        if not (np.isfinite(rotation).all() and np.isfinite(translation_m).all()):
+            raise CalibrationError("right_from_left holds a value that is not finite")
+        if self.baseline_m < 1e-6:
+            raise CalibrationError("the baseline is zero: two cameras in one place see no depth")
+        if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(rotation) < 0:
+            raise CalibrationError("the rotation of right_from_left is not a rotation matrix")
+        if self.left.size != self.right.size:
+            raise CalibrationError(f"left and right images differ in size: {self.left.size} and {self.right.size}")
+        if translation_m[0] >= 0:
+            raise CalibrationError(
+                "the right camera lies to the left of the left one (x of right_from_left must be negative): "
+                "are the cameras swapped?"
+            )
+
+    @property
+    def baseline_m(self) -> float:
+        return float(np.linalg.norm(self.right_from_left.translation_m))
+
+    def scaled(self, size: tuple[int, int]) -> StereoCalibration:
+        """The same rig after both images are resized to ``size`` (width, height)."""
+        return StereoCalibration(
+            self.left.scaled(size),
+            self.right.scaled(size),
+            self.right_from_left,
+            self.quality,
+            self.made_at,
+            self.serial,
+        )

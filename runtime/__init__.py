@@ -1,0 +1,1 @@
+"""Frames in, geometry out: model cards, engines, preprocessing, decoding and depth."""

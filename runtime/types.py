@@ -1,0 +1,123 @@
+"""What travels through the program, from a captured pair to metric geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..calibration.pose import Pose
+from ..calibration.rectify import RectifiedRig
+
+Image = npt.NDArray[np.uint8]
+FloatImage = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """What a simulated or recorded scene really looks like, for measuring errors."""
+
+    depth_m: FloatImage | None = None  # (H, W) along Z of the rectified left camera, NaN where nothing is
+    world_from_left: Pose | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One image of one camera."""
+
+    image: Image  # (H, W) grey or (H, W, 3) BGR
+    timestamp_ns: int  # monotonic clock, start of exposure
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StereoFrame:
+    """Two images of one instant, as captured (not rectified)."""
+
+    left: Frame
+    right: Frame
+    truth: Truth | None = None
+
+    @property
+    def skew_ns(self) -> int:
+        """How much later the right image was taken than the left one."""
+        return self.right.timestamp_ns - self.left.timestamp_ns
+
+    @property
+    def timestamp_ns(self) -> int:
+        return self.left.timestamp_ns
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the left image in px."""
+        return self.left.image.shape[1], self.left.image.shape[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """Where each pixel of the rectified left image lies in the rectified right one.
+
+    Pixel centres are at integers. Stereo models give ``disparity_px`` with
+    ``x_right = x_left - disparity_px``; the dense estimate is finite everywhere.
+    """
+
+    certainty: FloatImage  # (H, W) in [0, 1]: probability that the match is right
+    disparity_px: FloatImage | None = None  # (H, W) >= 0
+    two_view_warp: FloatImage | None = None  # (H, W, 2) right pixels (x, y), two-view models only
+
+    @property
+    def warp(self) -> FloatImage:
+        """(H, W, 2): right pixel (x, y) of each left pixel."""
+        if self.two_view_warp is not None:
+            return self.two_view_warp
+        if self.disparity_px is None:
+            raise ValueError("matches hold neither a warp nor a disparity")
+        height, width = self.disparity_px.shape
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        return np.dstack([x - self.disparity_px, y])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DepthMap:
+    """Distance along the optical axis of the rectified left camera (REP 118: not the ray length)."""
+
+    depth_m: FloatImage  # (H, W), NaN where unknown
+    confidence: FloatImage  # (H, W) in [0, 1]
+    timestamp_ns: int
+
+    @property
+    def valid_ratio(self) -> float:
+        return float(np.isfinite(self.depth_m).mean())
+
+
+@dataclass(slots=True)
+class StageTimes:
+    """Wall time that each stage of one frame took, in the order in which they ran."""
+
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def total_ms(self) -> float:
+        return sum(self.stages_ms.values())
+
+    def as_dict(self) -> dict[str, float]:
+        return {f"{name}_ms": round(value, 3) for name, value in self.stages_ms.items()}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """All that is known about one stereo frame."""
+
+    frame: StereoFrame
+    index: int  # 0, 1, 2... of the frames that were processed
+    matches: Matches
+    valid: npt.NDArray[np.bool_]  # (H, W): the disparity is certain enough and lies within the image
+    rig: RectifiedRig | None  # geometry of the rectified pair at camera resolution, where it is known
+    depth: DepthMap | None  # metric, only where focal length and baseline are known
+    left_rectified: Image | None  # (H, W) or (H, W, 3); None where no sink asked for it
+    times: StageTimes
+    dropped: int = 0  # frames that were captured and never processed, so far
+    extra: Mapping[str, Any] = field(default_factory=dict)
