@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-
-from ..calibration.errors import RomaError
+from roma_device.calibration.errors import RomaError
 
 CARD_NAME = "card.yaml"
 Normalization = Literal["in_graph", "preprocess", "none"]

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from roma_device.calibration.errors import RomaError
 
-from ..calibration.errors import RomaError
 from .card import ModelCard, ModelError, TensorSpec
 
 Array = npt.NDArray[Any]

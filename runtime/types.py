@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from ..calibration.pose import Pose
-from ..calibration.rectify import RectifiedRig
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.rectify import RectifiedRig
 
 Image = npt.NDArray[np.uint8]
 FloatImage = npt.NDArray[np.float32]

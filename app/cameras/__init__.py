@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from ...calibration.errors import RomaError
-from ...calibration.rig import StereoCalibration
-from ...runtime.types import StereoFrame
+from roma_device.calibration.errors import RomaError
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.runtime.types import StereoFrame
 
 CAMERAS: dict[str, str] = {
     "images": "roma_device.app.cameras.images:ImagesCamera",

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...calibration.errors import RomaError
-from ...runtime.types import Result
+from roma_device.calibration.errors import RomaError
+from roma_device.runtime.types import Result
 
 SINKS: dict[str, str] = {
     "disparity": "roma_device.app.sinks.disparity:DisparitySink",
