@@ -1,0 +1,52 @@
+# Everything runs in .venv; each target installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TEXTURES ?= ../shared/data/textures
+VARIANT ?= stereo
+
+.PHONY: run test check bench train typing clean help
+
+help:            ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+
+run: $(VENV)/ready-run          ## the main job: depth from the simulated rig with the bundled model, into out/
+	$(BIN)/roma-device run --camera 'simulated:room?frames=40' --output out --save preview,depth,results
+
+test: $(VENV)/ready-test check  ## linters, types and tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/ready-test typing  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy -p roma_device
+
+bench: $(VENV)/ready-run        ## latency of every stage
+	$(BIN)/roma-device bench
+
+train: $(VENV)/ready-model      ## train VARIANT (resumes); TEXTURES is a folder of natural images
+	$(BIN)/python -m model.train $(VARIANT) --output runs/$(VARIANT) --bf16 \
+	  $(if $(wildcard $(TEXTURES)),--textures $(TEXTURES))
+
+# mypy cannot follow the mapped layout of an editable install: it gets a folder of links instead.
+typing:
+	@mkdir -p build/typing/roma_device
+	@for part in app runtime calibration configs; do ln -sfn ../../../$$part build/typing/roma_device/$$part; done
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(VENV)/ready-run: $(VENV)/bin/python setup.cfg
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+
+$(VENV)/ready-test: $(VENV)/ready-run
+	$(BIN)/python -m pip install --quiet -e '.[onnx,dev]'
+	@touch $@
+
+$(VENV)/ready-model: $(VENV)/ready-run
+	$(BIN)/python -m pip install --quiet -r model/requirements.txt
+	@touch $@
+
+clean:           ## remove what the targets made
+	rm -rf build out $(VENV)

@@ -1,0 +1,75 @@
+"""Latency of every stage on one frame, repeated: ``roma-device bench``."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+
+from roma_device.runtime.types import StereoFrame
+
+from .latency_table import LatencyTable
+from .pipeline import StereoPipeline
+
+ENGINE_STAGE = "engine"
+TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """Latencies of all stages and what the program adds to the network's own time."""
+
+    table: LatencyTable
+
+    @property
+    def overhead_ratio(self) -> float:
+        """Median time of all stages but the engine over the engine's."""
+        stages = self.table.stages
+        own = sum(latency.median_ms for name, latency in stages.items() if name not in (ENGINE_STAGE, TOTAL))
+        return own / stages[ENGINE_STAGE].median_ms
+
+    @property
+    def fps(self) -> float:
+        return 1000 / self.table.stages[TOTAL].median_ms
+
+    def as_text(self) -> str:
+        return (
+            f"{self.table.as_text()}\n"
+            f"  overhead: {100 * self.overhead_ratio:.1f} % of the engine's time, all other stages together\n"
+            f"  rate: {self.fps:.1f} fps without capture and saving"
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.table.as_json(),
+            "overhead_ratio": round(self.overhead_ratio, 4),
+            "fps": round(self.fps, 2),
+        }
+
+
+def run_bench(pipeline: StereoPipeline, frame: StereoFrame, repeat: int, warmup: int, threads: int) -> BenchReport:
+    """Process ``frame`` ``warmup`` times unmeasured, then ``repeat`` times."""
+    for _ in range(warmup):
+        pipeline.process(frame)
+    stages_ms: dict[str, list[float]] = {}
+    for _ in range(repeat):
+        start = time.perf_counter_ns()
+        result = pipeline.process(frame)
+        total_ms = (time.perf_counter_ns() - start) / 1e6
+        for stage, value in {**result.times.stages_ms, TOTAL: total_ms}.items():
+            stages_ms.setdefault(stage, []).append(value)
+    width, height = pipeline.plan.network
+    header = {
+        "model": pipeline.card.name,
+        "engine": type(pipeline.engine).__name__,
+        "input": f"{width}x{height}",
+        "camera": f"{pipeline.rig.size[0]}x{pipeline.rig.size[1]}",
+        "threads": str(threads or cv2.getNumThreads()),
+        "warmup": str(warmup),
+        "repeat": str(repeat),
+    }
+    return BenchReport(LatencyTable.of("Run stereo pipeline", header, stages_ms))
+
+

@@ -1,0 +1,142 @@
+"""The command line: options in, exit codes out, no logic."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from loguru import logger
+
+from roma_device.calibration.errors import RomaError
+
+from .log import set_up_log
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+EXIT_SIGINT = 130
+
+
+def main() -> None:
+    """Entry point: every expected failure is one sentence on stderr and a sysexits code."""
+    try:
+        code = cli.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else os.EX_OK)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(EXIT_SIGINT)
+    except BrokenPipeError:  # the reader of our stdout went away: not worth a word
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(os.EX_OK)
+    except RomaError as error:
+        click.echo(f"roma-device: {error}", err=True)
+        sys.exit(error.exit_code)
+    except Exception as error:
+        logger.opt(exception=error).debug("unexpected failure")
+        click.echo(f"roma-device: internal error, please report it (-vv shows where): {error!r}", err=True)
+        sys.exit(os.EX_SOFTWARE)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("roma-device"), prog_name="roma-device")
+@click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
+@click.option("-q", "--quiet", count=True, help="Say less.")
+def cli(verbose: int, quiet: int) -> None:
+    """Dense depth from a stereo camera, by a neural network on an Axera NPU or on any CPU."""
+    set_up_log(verbose - quiet)
+
+
+def model_options(command: Command) -> Command:
+    """Options that choose and run the network."""
+    for option in (
+        click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice."),
+        click.option("--engine", help="auto, opencv or onnx.  [default: auto]"),
+        click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"),
+    ):
+        command = option(command)
+    return command
+
+
+def camera_options(command: Command) -> Command:
+    """Options that say where frames come from and what is known of the rig."""
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--baseline-m", type=float, help="Distance of the cameras; with --rectified."),
+        click.option("--focal-px", type=float, help="Focal length at camera resolution; with --rectified."),
+        click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),
+        click.option("--calibration", type=path, help="Calibration file of the rig (YAML)."),
+        click.option(
+            "--camera", help="simulated[:SCENE], images:LEFT,RIGHT, images:DIR, video:FILE, video:LEFT,RIGHT."
+        ),
+        click.option("--config", type=path, help="Settings file; options on the command line win over it."),
+    ):
+        command = option(command)
+    return command
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")(command)
+
+
+def _show(report: Any, as_json: bool) -> None:
+    click.echo(json.dumps(report.as_json()) if as_json else report.as_text())
+
+
+@cli.command()
+@camera_options
+@model_options
+@click.option("--output", type=click.Path(path_type=Path), help="Folder for what --save names.")
+@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, results.")
+@click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
+@click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")
+@click.option("--min-depth-m", type=float, help="Nearest depth that counts.")
+@click.option("--max-depth-m", type=float, help="Farthest depth that counts.")
+@json_option
+def run(config: Path | None, as_json: bool, **options: Any) -> int:
+    """Turn stereo frames into disparity and metric depth."""
+    from .run import run_from_settings, settings_from_options  # noqa: PLC0415 - help must not load OpenCV
+
+    return run_from_settings(settings_from_options(config, options), as_json)
+
+
+@cli.command()
+@camera_options
+@model_options
+@click.option("--repeat", type=click.IntRange(1), default=100, show_default=True, help="Measured runs.")
+@click.option("--warmup", type=click.IntRange(0), default=5, show_default=True, help="Runs before that.")
+@json_option
+def bench(config: Path | None, as_json: bool, repeat: int, warmup: int, **options: Any) -> None:
+    """Measure the latency of every stage on the camera's first frame.
+
+    Without --camera: the simulated rig at 640x320 px.
+    """
+    from .run import bench_from_settings, settings_from_options  # noqa: PLC0415 - help must not load OpenCV
+
+    _show(bench_from_settings(settings_from_options(config, options), repeat, warmup), as_json)
+
+
+@cli.group()
+def evaluate() -> None:
+    """Measure accuracy on data with ground truth."""
+
+
+@evaluate.command()
+@click.argument("index", type=click.Path(path_type=Path))
+@model_options
+@click.option("--compare", type=click.Choice(["sgbm"]), multiple=True, help="Baseline to run beside it.")
+@json_option
+def stereo(index: Path, compare: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Score the stereo model on the rectified pairs that INDEX (JSON) lists."""
+    from .run import evaluate_from_settings, settings_from_options  # noqa: PLC0415 - help must not load OpenCV
+
+    _show(evaluate_from_settings(settings_from_options(None, options), index, compare), as_json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Which rectification a run uses: from a calibration, from the camera itself, or none."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.rectify import Rectification, RectifiedRig
+from roma_device.calibration.rig import StereoCalibration
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryChoice:
+    """What the user said about the rig; a calibration wins over the camera's own."""
+
+    calibration: StereoCalibration | None = None
+    rectified: bool = False
+    focal_px: float | None = None
+    baseline_m: float | None = None
+
+
+def choose_rectification(
+    choice: GeometryChoice, own: StereoCalibration | None, size: tuple[int, int]
+) -> Rectification:
+    """The rectification for frames of ``size`` (width, height).
+
+    ``own`` is the calibration that the camera itself knows, if any. Raises CalibrationError where
+    none is known or the calibration is for another shape of image.
+    """
+    if choice.rectified:
+        return Rectification.identity(_rectified_rig(choice, size))
+    calibration = choice.calibration or own
+    if calibration is None:
+        raise CalibrationError(
+            "this camera brings no calibration: give --calibration FILE, or --rectified if the pairs are rectified",
+            exit_code=os.EX_USAGE,
+        )
+    return Rectification.from_calibration(_fitted(calibration, size))
+
+
+def _rectified_rig(choice: GeometryChoice, size: tuple[int, int]) -> RectifiedRig:
+    centre_x, centre_y = (size[0] - 1) / 2, (size[1] - 1) / 2
+    return RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y)
+
+
+def _fitted(calibration: StereoCalibration, size: tuple[int, int]) -> StereoCalibration:
+    known = calibration.left.size
+    if known == size:
+        return calibration
+    if known[0] * size[1] != known[1] * size[0]:
+        raise CalibrationError(
+            f"the calibration is for images of {known[0]}x{known[1]} px, the camera gives {size[0]}x{size[1]}: "
+            "the shapes differ, so it cannot be scaled; calibrate at the camera's size"
+        )
+    return calibration.scaled(size)

@@ -1,0 +1,27 @@
+"""Where model bundles are found: by folder, or by name among those that come with the package."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from roma_device.runtime.card import CARD_NAME, ModelCard, ModelError, load_card
+
+BUNDLED = Path(str(files("roma_device.configs"))) / "models"
+
+
+def bundled_models() -> list[str]:
+    """Names of the bundles that come with the package."""
+    return sorted(card.parent.name for card in BUNDLED.glob(f"*/{CARD_NAME}"))
+
+
+def find_model(name: str) -> ModelCard:
+    """The card of the bundle ``name``: a folder with a card, or a bundled name; raises ModelError."""
+    for folder in (Path(name), BUNDLED / name):
+        if (folder / CARD_NAME).is_file():
+            return load_card(folder)
+    if Path(name).is_dir():
+        raise ModelError(f"{name}: the folder has no {CARD_NAME}", exit_code=os.EX_NOINPUT)
+    known = ", ".join(bundled_models())
+    raise ModelError(f"no model {name!r}: give a bundle folder or one of {known}", exit_code=os.EX_NOINPUT)

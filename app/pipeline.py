@@ -1,0 +1,101 @@
+"""One stereo frame in, one result out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.rectify import MapPair, Rectification
+from roma_device.runtime.card import ModelCard
+from roma_device.runtime.decode import decode_stereo
+from roma_device.runtime.depth import DepthLimits, make_depth, valid_matches
+from roma_device.runtime.engine import Engine, EngineOptions, open_engine
+from roma_device.runtime.input_plan import InputPlan, plan_input
+from roma_device.runtime.preprocess import Preprocessor
+from roma_device.runtime.types import Image, Result, StageTimes, StereoFrame
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """Choices that hold for every frame."""
+
+    engine: str = "auto"
+    threads: int = 0
+    input_width: int = 640  # px, for models of open size
+    min_m: float = 0.2
+    max_m: float = 50.0
+    min_confidence: float | None = None  # None: the model card's
+    needs_image: bool = False  # also rectify the left image at camera resolution
+
+
+class StereoPipeline:
+    """Rectify, preprocess, match, decode, depth; owns the engine and all buffers.
+
+    Every frame must have the size of ``rectification.rig``. Use as a context manager.
+    """
+
+    def __init__(self, card: ModelCard, rectification: Rectification, options: PipelineOptions) -> None:
+        self.card, self.rig = card, rectification.rig
+        self.plan: InputPlan = plan_input(card, self.rig.size, options.input_width)
+        self.engine: Engine = open_engine(card, options.engine, EngineOptions(self.plan.network, options.threads))
+        self._preprocess = Preprocessor(rectification, self.plan, card.normalization)
+        self._limits = _limits(card, options)
+        maps = rectification.maps(self.rig.size)
+        self._left_maps = None if maps is None else maps[0]
+        self._in_view = None if maps is None else _in_view(maps[0], self.rig.size)
+        self._needs_image = options.needs_image
+
+    def process(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> Result:
+        """Raises EngineError where the network fails."""
+        times = StageTimes()
+        with _timed(times, "preprocess"):
+            self._preprocess(frame, self.engine.inputs)
+        with _timed(times, "engine"):
+            self.engine.run()
+        with _timed(times, "decode"):
+            matches = decode_stereo(self.engine.outputs, self.plan, self.rig.size)
+        with _timed(times, "depth"):
+            valid = valid_matches(matches, self._limits.min_confidence, self._in_view)
+            depth = (
+                make_depth(matches, valid, self.rig, self._limits, frame.timestamp_ns) if self.rig.is_metric else None
+            )
+        left = self._left_image(frame.left.image) if self._needs_image else None
+        return Result(frame, index, matches, valid, self.rig, depth, left, times, dropped)
+
+    def _left_image(self, image: Image) -> Image:
+        if self._left_maps is None:
+            return image
+        return np.asarray(cv2.remap(image, *self._left_maps, cv2.INTER_LINEAR), np.uint8)
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def __enter__(self) -> StereoPipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _limits(card: ModelCard, options: PipelineOptions) -> DepthLimits:
+    confidence = card.min_confidence if options.min_confidence is None else options.min_confidence
+    return DepthLimits(options.min_m, options.max_m, confidence)
+
+
+def _in_view(maps: MapPair, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """(H, W): pixels of the rectified image that lie inside the raw one."""
+    x, y = maps
+    return (x >= 0) & (x <= size[0] - 1) & (y >= 0) & (y <= size[1] - 1)
+
+
+@contextmanager
+def _timed(times: StageTimes, stage: str) -> Iterator[None]:
+    start = time.perf_counter_ns()
+    yield
+    times.stages_ms[stage] = (time.perf_counter_ns() - start) / 1e6

@@ -1,0 +1,41 @@
+"""The product's own pipeline as one of the matchers that are evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from roma_device.calibration.rectify import Rectification, RectifiedRig
+from roma_device.runtime.card import ModelCard
+from roma_device.runtime.types import FloatImage, Frame, Image, StereoFrame
+
+from .pipeline import PipelineOptions, StereoPipeline
+
+
+class PipelineMatcher:
+    """Scores the dense disparity, before any of it is invalidated."""
+
+    def __init__(self, card: ModelCard, options: PipelineOptions) -> None:
+        self.name = card.name
+        self._card, self._options = card, options
+        self._pipeline: StereoPipeline | None = None
+
+    def match(self, left: Image, right: Image) -> tuple[FloatImage, FloatImage | None]:
+        """Disparity and certainty, both (H, W), of a rectified pair."""
+        frame = StereoFrame(Frame(left, 0, 0), Frame(right, 0, 0))
+        matches = self.prepared(frame.size).process(frame).matches
+        assert matches.disparity_px is not None
+        return matches.disparity_px, matches.certainty
+
+    def prepared(self, size: tuple[int, int]) -> StereoPipeline:
+        """The pipeline for images of ``size`` (width, height), opened if need be."""
+        if self._pipeline is None or self._pipeline.rig.size != size:
+            self.close()
+            rig = RectifiedRig(size, None, None, (size[0] - 1) / 2, (size[1] - 1) / 2)
+            options = replace(self._options, input_width=size[0])
+            self._pipeline = StereoPipeline(self._card, Rectification.identity(rig), options)
+        return self._pipeline
+
+    def close(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None

@@ -1,0 +1,108 @@
+"""Checkpoint -> bundle: ``python -m model.export runs/stereo/checkpoint.pt --output configs/models/stereo``.
+
+Writes an ONNX file for hosts (height and width open) and the card with its sha256.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+import yaml
+
+from .network import RowStereo, StereoConfig
+
+OPSET = 17
+NPU_OPERATORS = frozenset(
+    "Abs Add ArgMax AveragePool Cast Clip Concat Constant Conv ConvTranspose DepthToSpace Div Exp Identity "
+    "MatMul Max MaxPool Min Mul Pad ReduceMax ReduceMean ReduceSum Relu Reshape Resize Sigmoid Slice Softmax "
+    "Split Sqrt Sub Transpose Unsqueeze Squeeze".split()
+)
+"""Of the operators that both the AX650 and the AX620E list (Pulsar2 7.0 documentation), those used here."""
+
+
+def load_network(checkpoint: Path) -> tuple[RowStereo, dict[str, Any]]:
+    """The averaged weights of ``checkpoint``, ready for inference, and what else it says."""
+    state = torch.load(checkpoint, map_location="cpu")
+    network = RowStereo(StereoConfig.load(state["variant"]))
+    network.load_state_dict(state["average"])
+    return network.eval(), {"step": int(state["step"]), "variant": state["variant"]}
+
+
+def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.ModelProto:
+    """Opset 17, batch norm folded; ``size`` is (width, height)."""
+    width, height = size
+    example = (torch.zeros(1, 1, height, width), torch.zeros(1, 1, height, width))
+    names = {"input_names": ["left", "right"], "output_names": ["disparity", "certainty"]}
+    axes = {name: {2: "height", 3: "width"} for group in names.values() for name in group} if dynamic else None
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network, example, buffer, opset_version=OPSET, dynamo=False, dynamic_axes=axes, **names
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    _use_dcr(model)
+    _check_operators(model)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _use_dcr(model: onnx.ModelProto) -> None:
+    """DepthToSpace to one channel is the same in both modes; the NPU compiler knows DCR only."""
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "DepthToSpace" and attribute.name == "mode":
+                attribute.s = b"DCR"
+
+
+def _check_operators(model: onnx.ModelProto) -> None:
+    foreign = {node.op_type for node in model.graph.node} - NPU_OPERATORS
+    if foreign:
+        raise ValueError(f"operators outside the NPU lists: {', '.join(sorted(foreign))}")
+
+
+def write_bundle(network: RowStereo, facts: dict[str, Any], folder: Path, name: str) -> None:
+    """Export and describe; the card's figures are filled in by ``facts``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = to_onnx(network, (640, 320), dynamic=True).SerializeToString()
+    file = f"{name}.onnx"
+    (folder / file).write_bytes(data)
+    tensor = {"shape": [1, 1, None, None], "dtype": "float32"}
+    card = {
+        "name": name,
+        "task": "stereo",
+        "files": {"onnx": {"file": file, "sha256": hashlib.sha256(data).hexdigest()}},
+        "inputs": [{"name": "left", **tensor}, {"name": "right", **tensor}],
+        "outputs": [{"name": "disparity", **tensor}, {"name": "certainty", **tensor}],
+        "normalization": "preprocess",
+        "convention": "x_right = x_left - disparity, input pixels, pixel centres at integers",
+        "size_multiple": 32,
+        "default_size": [640, 320],
+        **facts,
+    }
+    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--output", type=Path, required=True, help="bundle folder")
+    parser.add_argument("--min-confidence", type=float, default=0.5, help="default threshold on the certainty")
+    arguments = parser.parse_args()
+    network, origin = load_network(arguments.checkpoint)
+    facts = {
+        "min_confidence": arguments.min_confidence,
+        "trained_on": f"synthetic pairs made by model/synthetic.py, {origin['step']} steps, variant {origin['variant']}",
+    }
+    write_bundle(network, facts, arguments.output, arguments.output.name)
+
+
+if __name__ == "__main__":
+    main()

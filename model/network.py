@@ -1,0 +1,177 @@
+"""The stereo network: row correlation, hourglass, expected disparity, guided upsampling, certainty.
+
+The scheme is TinyRoMa's (correlation, expected position, convolutional refinement, certainty;
+Edstedt et al., RoMa, CVPR 2024) with matching confined to the row and the cost filtered by a 2-D
+hourglass as in light stereo networks (Guo et al., LightStereo, 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .layers import Residual, around, channel_sum, conv, double, row_correlation, unit
+
+VARIANTS = Path(__file__).parent / "variants"
+
+
+@dataclass(frozen=True, slots=True)
+class StereoConfig:
+    """Widths of the network; one YAML file each in ``variants/``."""
+
+    max_disparity_px: int
+    feature_widths: tuple[int, ...]  # at 1/2, 1/4, 1/8, 1/16, 1/32
+    match_widths: tuple[int, ...]  # at 1/4, 1/8, 1/16
+    hourglass_widths: tuple[int, ...]  # at 1/4, 1/8, 1/16, 1/32
+
+    @classmethod
+    def load(cls, variant: str) -> StereoConfig:
+        path = VARIANTS / f"{variant}.yaml"
+        if not path.is_file():
+            known = ", ".join(sorted(p.stem for p in VARIANTS.glob("*.yaml")))
+            raise ValueError(f"unknown variant {variant!r}; known: {known}")
+        raw: Mapping[str, Any] = yaml.safe_load(path.read_text())
+        values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "kind"}
+        if unknown := set(values) - set(cls.__slots__):
+            raise ValueError(f"{path}: unknown key {sorted(unknown)[0]!r}")
+        return cls(**values)
+
+
+@dataclass(slots=True)
+class StereoOutput:
+    """What training needs; the exported graph returns ``disparity_px`` and ``certainty`` only."""
+
+    disparity_px: Tensor  # (B, 1, H, W)
+    certainty_logit: Tensor  # (B, 1, H, W)
+    coarse_px: Tensor  # (B, 1, H/4, W/4) before upsampling
+    logits: Tensor  # (B, D/4, H/4, W/4) over candidate disparities
+    similarities: tuple[Tensor, ...]  # (B, D/s, H/s, W/s) raw correlation at 1/4, 1/8, 1/16
+
+
+class Features(nn.Module):
+    """A small pyramid for one image; both images pass through the same weights."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        half, quarter, eighth, sixteenth, thirtysecond = widths
+        self.to_quarter = nn.Sequential(conv(1, half, 3, 2), conv(half, quarter, 3, 2), Residual(quarter))
+        self.to_eighth = nn.Sequential(conv(quarter, eighth, 3, 2), Residual(eighth))
+        self.to_sixteenth = nn.Sequential(conv(eighth, sixteenth, 3, 2), conv(sixteenth, sixteenth))
+        self.to_thirtysecond = nn.Sequential(conv(sixteenth, thirtysecond, 3, 2), conv(thirtysecond, thirtysecond))
+        self.up_sixteenth = conv(thirtysecond, sixteenth, 1)
+        self.up_eighth = conv(sixteenth, eighth, 1)
+        self.up_quarter = conv(eighth, quarter, 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        quarter = self.to_quarter(image)
+        eighth = self.to_eighth(quarter)
+        sixteenth = self.to_sixteenth(eighth)
+        sixteenth = sixteenth + double(self.up_sixteenth(self.to_thirtysecond(sixteenth)))
+        eighth = eighth + double(self.up_eighth(sixteenth))
+        return quarter + double(self.up_quarter(eighth)), eighth, sixteenth
+
+
+class Hourglass(nn.Module):
+    """Filters the similarities with the left features, down to 1/32 and back."""
+
+    def __init__(self, config: StereoConfig) -> None:
+        super().__init__()
+        quarter, eighth, sixteenth, thirtysecond = config.hourglass_widths
+        features, candidates = config.feature_widths[1:4], _candidates(config)
+        self.in_quarter = nn.Sequential(conv(candidates[0] + features[0], quarter, 1), conv(quarter, quarter))
+        self.in_eighth = conv(candidates[1] + features[1] + eighth, eighth, 1)
+        self.in_sixteenth = conv(candidates[2] + features[2] + sixteenth, sixteenth, 1)
+        self.down_eighth, self.down_sixteenth = conv(quarter, eighth, 3, 2), conv(eighth, sixteenth, 3, 2)
+        self.down_thirtysecond = nn.Sequential(conv(sixteenth, thirtysecond, 3, 2), Residual(thirtysecond))
+        self.mid_eighth, self.mid_sixteenth = Residual(eighth), Residual(sixteenth)
+        self.up_sixteenth, self.up_eighth = conv(thirtysecond, sixteenth, 1), conv(sixteenth, eighth, 1)
+        self.up_quarter = conv(eighth, quarter, 1)
+        self.out_sixteenth, self.out_eighth = conv(sixteenth, sixteenth), conv(eighth, eighth)
+        self.out_quarter = conv(quarter, quarter)
+
+    def forward(self, similarities: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
+        quarter = self.in_quarter(torch.cat([similarities[0], features[0]], 1))
+        eighth = self.in_eighth(torch.cat([similarities[1], features[1], self.down_eighth(quarter)], 1))
+        eighth = self.mid_eighth(eighth)
+        sixteenth = self.in_sixteenth(torch.cat([similarities[2], features[2], self.down_sixteenth(eighth)], 1))
+        sixteenth = self.mid_sixteenth(sixteenth)
+        deep = self.down_thirtysecond(sixteenth)
+        sixteenth = self.out_sixteenth(sixteenth + double(self.up_sixteenth(deep)))
+        eighth = self.out_eighth(eighth + double(self.up_eighth(sixteenth)))
+        return self.out_quarter(quarter + double(self.up_quarter(eighth)))  # type: ignore[no-any-return]
+
+
+class RowStereo(nn.Module):
+    """Normalized grey pair (B, 1, H, W) twice -> disparity in input px and certainty, full resolution.
+
+    H and W are multiples of 32. Each image must come with mean 0 and variance 1.
+    """
+
+    def __init__(self, config: StereoConfig) -> None:
+        super().__init__()
+        self.config = config
+        quarter, candidates = config.hourglass_widths[0], _candidates(config)
+        self.features = Features(config.feature_widths)
+        self.match = nn.ModuleList(
+            nn.Conv2d(width, matched, 1)
+            for width, matched in zip(config.feature_widths[1:4], config.match_widths, strict=True)
+        )
+        self.hourglass = Hourglass(config)
+        self.score = nn.Conv2d(quarter, candidates[0], 1)
+        self.direct = nn.Parameter(torch.tensor(4.0))  # how much raw similarity counts besides the filtered one
+        self.guide = nn.Sequential(conv(quarter + config.feature_widths[1], 24), nn.Conv2d(24, 36, 1))
+        self.trust = nn.Sequential(conv(quarter + 1, 16), nn.Conv2d(16, 1, 1))
+        steps = torch.arange(candidates[0], dtype=torch.float32) * 4
+        self.register_buffer("steps_px", steps.view(1, -1, 1, 1))
+
+    def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        output = self.infer(left, right)
+        return output.disparity_px, torch.sigmoid(output.certainty_logit)
+
+    def infer(self, left: Tensor, right: Tensor) -> StereoOutput:
+        left_features, right_features = self._pyramids(left, right)
+        matched = [
+            (match(a), match(b)) for match, a, b in zip(self.match, left_features, right_features, strict=True)
+        ]
+        with torch.autocast(left.device.type, enabled=False):  # positions need more than bf16's 8 bits
+            similarities = tuple(
+                row_correlation(unit(a.float()), unit(b.float()), candidates)
+                for (a, b), candidates in zip(matched, _candidates(self.config), strict=True)
+            )
+        filtered = self.hourglass(similarities, left_features)
+        scores, guide = self.score(filtered), self.guide(torch.cat([filtered, left_features[0]], 1))
+        with torch.autocast(left.device.type, enabled=False):
+            logits = scores.float() + self.direct * similarities[0]
+            probabilities = functional.softmax(logits, 1)
+            coarse = functional.conv2d(probabilities, self.steps_px)
+            fine = self._upsample(coarse, guide.float())
+        trust = self.trust(torch.cat([filtered, channel_sum(probabilities * probabilities).to(filtered.dtype)], 1).detach())
+        return StereoOutput(fine, double(double(trust)).float(), coarse, logits, similarities)
+
+    def _pyramids(self, left: Tensor, right: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """One pass for both images while training; two at export, where the batch is one."""
+        if torch.onnx.is_in_onnx_export():
+            return self.features(left), self.features(right)
+        both = self.features(torch.cat([left, right]))
+        count = len(left)
+        return tuple(f[:count] for f in both), tuple(f[count:] for f in both)
+
+    @staticmethod
+    def _upsample(coarse: Tensor, guide: Tensor) -> Tensor:
+        """To 1/2 as a convex combination of the 3x3 neighbours (RAFT, ECCV 2020), then bilinear to full size."""
+        neighbours = around(coarse)
+        quarters = [
+            channel_sum(functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) * neighbours) for k in range(4)
+        ]
+        return double(functional.pixel_shuffle(torch.cat(quarters, 1), 2))
+
+
+def _candidates(config: StereoConfig) -> tuple[int, int, int]:
+    return config.max_disparity_px // 4, config.max_disparity_px // 8, config.max_disparity_px // 16

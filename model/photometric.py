@@ -1,0 +1,57 @@
+"""What cameras do to light: exposure, gamma, vignetting, blur and noise, each camera its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
+    return torch.empty(shape, device=generator.device).uniform_(low, high, generator=generator)
+
+
+def photograph(image: Tensor, generator: torch.Generator, shared: Tensor) -> Tensor:
+    """(B, H, W) in [0, 1] -> (B, 1, H, W) as an 8-bit camera gives it, in [0, 1].
+
+    ``shared`` (B, 4): exposure, gamma, blur and noise level that both cameras of a pair have in
+    common; on top come small differences of this camera.
+    """
+    batch, height, width = image.shape
+    own = torch.randn((batch, 4), generator=generator, device=image.device)
+    different = (uniform((batch, 1), 0, 1, generator) < 0.5).float()
+    gain = (shared[:, 0] * (1 + 0.12 * own[:, 0] * different[:, 0])).view(-1, 1, 1)
+    gamma = (shared[:, 1] * torch.exp(0.08 * own[:, 1] * different[:, 0])).view(-1, 1, 1)
+    light = gain * image.clamp(min=1e-4) ** gamma * _vignette(height, width, own[:, 2] * different[:, 0], image)
+    light = _blur(light[:, None], shared[:, 2] + 0.1 * own[:, 3].abs())
+    sigma = shared[:, 3].view(-1, 1, 1, 1)
+    noise = torch.randn(light.shape, generator=generator, device=image.device)
+    return (light + sigma * (0.4 + light.clamp(0, 1).sqrt()) * noise).mul(255).round().clamp(0, 255) / 255
+
+
+def shared_conditions(batch: int, generator: torch.Generator) -> Tensor:
+    """(B, 4): exposure, gamma, blur sigma in px, noise level; some scenes are dark or overexposed."""
+    exposure = torch.exp(uniform((batch,), -0.5, 0.35, generator))
+    dark = uniform((batch,), 0, 1, generator) < 0.12
+    exposure = torch.where(dark, exposure * uniform((batch,), 0.1, 0.5, generator), exposure)
+    gamma = torch.exp(uniform((batch,), -0.5, 0.5, generator))
+    blur = uniform((batch,), 0.3, 0.9, generator)
+    noise = torch.exp(uniform((batch,), -6.5, -3.6, generator))
+    return torch.stack([exposure, gamma, blur, noise], 1)
+
+
+def _vignette(height: int, width: int, strength: Tensor, like: Tensor) -> Tensor:
+    y = torch.linspace(-1, 1, height, device=like.device)[None, :, None]
+    x = torch.linspace(-1, 1, width, device=like.device)[None, None, :]
+    return 1 - 0.12 * strength.abs().view(-1, 1, 1) * (x * x + y * y)
+
+
+def _blur(image: Tensor, sigma_px: Tensor) -> Tensor:
+    """Separable Gaussian of 5 taps with its own sigma for each image of the batch."""
+    offset = torch.arange(-2, 3, device=image.device)
+    kernel = torch.exp(-0.5 * (offset / sigma_px[:, None]) ** 2)
+    kernel = kernel / kernel.sum(1, keepdim=True)
+    batch = len(image)
+    padded = functional.pad(image, (2, 2, 2, 2), mode="replicate").transpose(0, 1)
+    rows = functional.conv2d(padded, kernel.view(batch, 1, 1, 5), groups=batch)
+    return functional.conv2d(rows, kernel.view(batch, 1, 5, 1), groups=batch).transpose(0, 1)

@@ -1,0 +1,167 @@
+"""Random layouts of surfaces for synthetic stereo pairs: clutter, rooms and streets.
+
+A surface is written in disparity, as a function of the left image: a plane in space has an affine
+disparity, since disparity is proportional to 1/Z. Bumps and domes bend it; a mask cuts it out.
+Coordinates are pixels from the middle of the left image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+Array = npt.NDArray[np.float32]
+UNBOUNDED_PX = 1e6
+MAX_SLOPE = 0.75
+"""Steepest |d disparity / dx|: below 1 the right view sees each left pixel at most once."""
+
+
+@dataclass(slots=True)
+class Surfaces:
+    """K surfaces of each of B scenes; leading axes (B, K), or broadcastable ones while rendering."""
+
+    plane: torch.Tensor  # (B, K, 3): d = p0 + p1 x + p2 y
+    bump: torch.Tensor  # (B, K, 4): amplitude px, frequency x, frequency y (rad/px), phase
+    dome_px: torch.Tensor  # (B, K): height of a paraboloid over the mask's ellipse
+    centre: torch.Tensor  # (B, K, 2)
+    radius: torch.Tensor  # (B, K, 2)
+    angle: torch.Tensor  # (B, K)
+    power: torch.Tensor  # (B, K): of the superellipse; 2 ellipse, 8 box
+    wobble: torch.Tensor  # (B, K, 3): relative amplitude, lobes, phase of the outline
+    holes: torch.Tensor  # (B, K, 3): rad/px along both axes of the mask, threshold (-2: none)
+    texture: torch.Tensor  # (B, K): index into the atlas
+    density: torch.Tensor  # (B, K): texture pixels per image pixel at the surface's middle
+    offset: torch.Tensor  # (B, K, 2): texture pixels
+    spin: torch.Tensor  # (B, K): rotation of the texture within the surface
+    tone: torch.Tensor  # (B, K, 4): mean, contrast, shading gradient x, y per px
+
+    def map(self, function: object) -> Surfaces:
+        return Surfaces(*(function(getattr(self, field.name)) for field in fields(self)))  # type: ignore[operator]
+
+
+def sample_surfaces(rng: np.random.Generator, size: tuple[int, int], max_disparity: float, textures: int) -> list[dict[str, object]]:
+    """One scene as a list of surfaces, background first; ``size`` is (width, height)."""
+    layout = rng.choice(["clutter", "room", "street"], p=[0.4, 0.3, 0.3])
+    near = float(np.exp(rng.uniform(np.log(8), np.log(max_disparity))))
+    background, objects = _LAYOUTS[layout](rng, size, near)
+    surfaces = [_dressed(rng, surface, textures) for surface in background]
+    return surfaces + [_dressed(rng, surface, textures) for surface in objects]
+
+
+def _unbounded(plane: list[float], bump: list[float] | None = None) -> dict[str, object]:
+    return {"plane": plane, "bump": bump or [0, 0, 0, 0], "centre": [0, 0], "radius": [UNBOUNDED_PX] * 2}
+
+
+def _clutter(rng: np.random.Generator, size: tuple[int, int], near: float) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    width, height = size
+    far = near * rng.uniform(0.05, 0.7)
+    slope = far * rng.uniform(-0.8, 0.8, 2) / np.array([width, height])
+    back = _unbounded([far, *slope], _bump(rng, 0.15 * far, width) if rng.random() < 0.3 else None)
+    return [back], [_object(rng, size, far, near) for _ in range(rng.integers(3, 15))]
+
+
+def _room(rng: np.random.Generator, size: tuple[int, int], near: float) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Back wall, floor, ceiling and side walls: inside a convex room the nearest plane is seen."""
+    width, height = size
+    back = near * rng.uniform(0.1, 0.5)
+    wall = _unbounded([back, back * rng.uniform(-0.6, 0.6) / width, back * rng.uniform(-0.3, 0.3) / height])
+    planes = [wall]
+    for direction, extent, chance in ((1, height, 0.8), (-1, height, 0.35)):
+        if rng.random() < chance:
+            slope = near * rng.uniform(0.7, 2.2) / extent
+            planes.append(_unbounded([back - slope * extent * rng.uniform(0.05, 0.4), 0, direction * slope]))
+    for direction in (1, -1):
+        if rng.random() < 0.4:
+            slope = min(near * rng.uniform(0.7, 2.0) / width, MAX_SLOPE)
+            planes.append(_unbounded([back - slope * width * rng.uniform(0.1, 0.45), direction * slope, 0]))
+    return planes, [_object(rng, size, back, near) for _ in range(rng.integers(2, 11))]
+
+
+def _street(rng: np.random.Generator, size: tuple[int, int], near: float) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+    """Ground to a horizon, sky, façades along the road, upright things that stand on the ground."""
+    width, height = size
+    horizon = height * rng.uniform(-0.25, 0.15)
+    ground = near * rng.uniform(0.8, 1.6) / (height / 2 - horizon)
+    tilt = ground * rng.uniform(-0.06, 0.06)
+    planes = [_unbounded([rng.uniform(0, 0.03) * near, 0, 0]), _unbounded([-ground * horizon, tilt, ground])]
+    for direction in (1, -1):
+        if rng.random() < 0.6:
+            slope = min(near * rng.uniform(0.6, 2.0) / width, MAX_SLOPE)
+            planes.append(_unbounded([-slope * width * rng.uniform(0.0, 0.4), direction * slope, 0]))
+    return planes, [_standing(rng, size, horizon, ground, near) for _ in range(rng.integers(3, 12))]
+
+
+_LAYOUTS = {"clutter": _clutter, "room": _room, "street": _street}
+
+
+def _bump(rng: np.random.Generator, limit_px: float, extent: float) -> list[float]:
+    """A wave whose slope stays below 0.3 px per px."""
+    frequency = np.exp(rng.uniform(np.log(0.5), np.log(6))) * 2 * np.pi / extent
+    direction = rng.uniform(0, 2 * np.pi)
+    amplitude = min(limit_px * rng.uniform(0.1, 1), 0.3 / frequency)
+    return [amplitude, frequency * np.cos(direction), frequency * np.sin(direction), rng.uniform(0, 2 * np.pi)]
+
+
+def _object(rng: np.random.Generator, size: tuple[int, int], far: float, near: float) -> dict[str, object]:
+    width, height = size
+    extent = height * np.exp(rng.uniform(np.log(0.04), np.log(0.6), 2))
+    if rng.random() < 0.15:  # a thin pole, cable or edge
+        extent[rng.integers(2)] = rng.uniform(1.0, 4.0)
+    middle = far + (near - far) * rng.uniform(0.02, 1) ** 1.5
+    slope = rng.uniform(-1, 1, 2) * min(0.6, 0.5 * middle / extent.max()) * (rng.random() < 0.7)
+    centre = rng.uniform(-0.55, 0.55, 2) * [width, height]
+    dome = rng.uniform(0.05, 0.3) * min(extent.min(), middle) if rng.random() < 0.3 else 0.0
+    return {
+        "plane": [middle - slope @ centre, *slope],
+        "bump": _bump(rng, 0.1 * middle, extent.max() * 2) if rng.random() < 0.25 else [0, 0, 0, 0],
+        "dome_px": dome,
+        "centre": centre,
+        "radius": extent,
+    }
+
+
+def _standing(rng: np.random.Generator, size: tuple[int, int], horizon: float, ground: float, near: float) -> dict[str, object]:
+    """An upright thing whose foot touches the ground at its disparity."""
+    surface = _object(rng, size, 0.03 * near, near)
+    extent = np.asarray(surface["radius"], dtype=float)
+    middle = float(np.clip(near * rng.uniform(0.05, 1) ** 1.5, 1, None))
+    foot = horizon + middle / ground
+    centre = np.array([rng.uniform(-0.55, 0.55) * size[0], foot - extent[1] * 0.9])
+    slope = np.array([rng.uniform(-1, 1) * min(0.5, 0.4 * middle / extent[0]) * (rng.random() < 0.5), 0.0])
+    return {**surface, "plane": [middle - slope @ centre, *slope], "centre": centre, "bump": [0, 0, 0, 0]}
+
+
+def _dressed(rng: np.random.Generator, surface: dict[str, object], textures: int) -> dict[str, object]:
+    """Add outline, texture and shading to a geometry."""
+    contrast = rng.choice([rng.uniform(0.5, 1.3), rng.uniform(0.15, 0.5), rng.uniform(0, 0.1)], p=[0.7, 0.2, 0.1])
+    holes = [*(2 * np.pi / rng.uniform(6, 40, 2)), rng.uniform(-0.4, 0.6)] if rng.random() < 0.07 else [0, 0, -2]
+    gradient = rng.uniform(-0.6, 0.6, 2) / 400 if rng.random() < 0.6 else np.zeros(2)
+    return {
+        "dome_px": 0.0,
+        "angle": rng.uniform(0, np.pi) if rng.random() < 0.6 else 0.0,
+        "power": float(rng.choice([1.2, 2.0, 2.0, 4.0, 10.0])),
+        "wobble": [rng.uniform(0, 0.35) * (rng.random() < 0.5), rng.integers(2, 9), rng.uniform(0, 2 * np.pi)],
+        "holes": holes,
+        "texture": int(rng.integers(textures)),
+        "density": np.exp(rng.uniform(np.log(0.4), np.log(2.0))),
+        "offset": rng.uniform(-400, 400, 2),
+        "spin": rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.choice([0, np.pi / 2]),
+        "tone": [rng.uniform(0.2, 0.8), contrast, *gradient],
+        **surface,
+    }
+
+
+def pack(scenes: list[list[dict[str, object]]]) -> Surfaces:
+    """Stack scenes into (B, K) tensors; short scenes are filled with surfaces that nothing can see."""
+    longest = max(map(len, scenes))
+    hidden = {**scenes[0][0], "plane": [-1e4, 0, 0]}
+    full = [scene + [hidden] * (longest - len(scene)) for scene in scenes]
+    return Surfaces(
+        *(
+            torch.from_numpy(np.array([[np.asarray(s[field.name], np.float32) for s in scene] for scene in full]))
+            for field in fields(Surfaces)
+        )
+    )

@@ -1,0 +1,112 @@
+"""The atlas of grey textures that synthetic surfaces wear: natural images and procedural patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+FloatArray = npt.NDArray[np.float32]
+SIDE_PX = 384
+
+
+def build_atlas(folder: Path | None, procedural: int, seed: int = 0) -> torch.Tensor:
+    """(N, SIDE_PX, SIDE_PX) float32 in [0, 1]: the images of ``folder`` (if any), then procedural patterns."""
+    rng = np.random.default_rng(seed)
+    natural = [_natural(path) for path in sorted(folder.glob("*.jpg"))] if folder else []
+    patterns = [PATTERNS[i % len(PATTERNS)](rng) for i in range(procedural)]
+    return torch.from_numpy(np.stack([*natural, *patterns]).astype(np.float32))
+
+
+def _natural(path: Path) -> FloatArray:
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise ValueError(f"{path}: not an image")
+    side = min(image.shape)
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    square = image[top : top + side, left : left + side]
+    interpolation = cv2.INTER_AREA if side > SIDE_PX else cv2.INTER_CUBIC
+    return cv2.resize(square, (SIDE_PX, SIDE_PX), interpolation=interpolation).astype(np.float32) / 255
+
+
+def _stretch(values: FloatArray) -> FloatArray:
+    low, high = np.percentile(values, [0.5, 99.5])
+    return np.clip((values - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+
+
+def fractal_noise(rng: np.random.Generator) -> FloatArray:
+    """Octaves of smooth noise; the roughness is random."""
+    roughness = rng.uniform(0.4, 1.1)
+    total = np.zeros((SIDE_PX, SIDE_PX), np.float32)
+    for octave in range(1, 8):
+        cells = 2**octave
+        grid = rng.standard_normal((cells + 1, cells + 1)).astype(np.float32)
+        total += roughness**octave * cv2.resize(grid, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_CUBIC)
+    return _stretch(total)
+
+
+def bricks(rng: np.random.Generator) -> FloatArray:
+    """Rows of shifted rectangles with random tones and joints."""
+    height, width = rng.integers(12, 48), rng.integers(24, 96)
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
+    row = y // height
+    column = (x + (row % 2) * (width // 2)) // width
+    tone = rng.uniform(0.3, 1, (64, 64)).astype(np.float32)[row % 64, column % 64]
+    joint = rng.integers(1, 5)
+    mortar = (y % height < joint) | ((x + (row % 2) * (width // 2)) % width < joint)
+    return _stretch(np.where(mortar, rng.uniform(0, 1), tone) + 0.15 * fractal_noise(rng))
+
+
+def stripes(rng: np.random.Generator) -> FloatArray:
+    """Bars of irregular width in one direction, blurred a little."""
+    edges = np.cumsum(rng.integers(3, 40, 200))
+    bars = rng.uniform(0, 1, 201)[np.searchsorted(edges, np.arange(3 * SIDE_PX))].astype(np.float32)
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
+    angle = rng.uniform(0, np.pi)
+    along = (x * np.cos(angle) + y * np.sin(angle) + SIDE_PX).astype(int)
+    return np.asarray(cv2.GaussianBlur(bars[along], (0, 0), rng.uniform(0.5, 1.5)))
+
+
+def checks(rng: np.random.Generator) -> FloatArray:
+    """A regular board: matches repeat along the row."""
+    period = rng.integers(8, 40)
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
+    board = ((x // period + y // period) % 2).astype(np.float32)
+    return _stretch(board + rng.uniform(0, 0.5) * fractal_noise(rng))
+
+
+def blobs(rng: np.random.Generator) -> FloatArray:
+    """Discs, boxes and lines of random tones over each other, like print or clutter."""
+    canvas = np.full((SIDE_PX, SIDE_PX), rng.uniform(0, 1), np.float32)
+    for _ in range(int(rng.integers(60, 400))):
+        x, y, size = rng.integers(0, SIDE_PX, 2).tolist() + [int(rng.integers(2, 40))]
+        tone = float(rng.uniform(0, 1))
+        match rng.integers(3):
+            case 0:
+                cv2.circle(canvas, (x, y), size, tone, -1, cv2.LINE_AA)
+            case 1:
+                cv2.rectangle(canvas, (x, y), (x + size, y + int(rng.integers(2, 40))), tone, -1)
+            case _:
+                end = (x + int(rng.integers(-60, 60)), y + int(rng.integers(-60, 60)))
+                cv2.line(canvas, (x, y), end, tone, int(rng.integers(1, 6)), cv2.LINE_AA)
+    return canvas
+
+
+def speckle(rng: np.random.Generator) -> FloatArray:
+    """Fine grain: sand, asphalt, plaster."""
+    grain = rng.standard_normal((SIDE_PX, SIDE_PX)).astype(np.float32)
+    return _stretch(np.asarray(cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.6, 2.5))) + 0.3 * fractal_noise(rng))
+
+
+PATTERNS: tuple[Callable[[np.random.Generator], FloatArray], ...] = (
+    fractal_noise,
+    bricks,
+    stripes,
+    checks,
+    blobs,
+    speckle,
+)

@@ -1,0 +1,173 @@
+"""Train a stereo variant on synthetic pairs: ``python -m model.train stereo --textures DIR``.
+
+Resumes from the newest checkpoint in its output folder. The learning rate warms up, stays, and falls
+linearly to zero over the last ``--cooldown`` steps, so a run can be prolonged from any checkpoint
+that was saved before its cooldown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from .losses import stereo_loss
+from .network import RowStereo, StereoConfig
+from .synthetic import PairBatch, PairGenerator
+from .textures import build_atlas
+
+CHECKPOINT = "checkpoint.pt"
+VARIANCE_FLOOR = 1e-5
+"""Added to the variance, as roma_device.runtime.preprocess does on the device."""
+
+
+def normalize(image: Tensor) -> Tensor:
+    """Mean 0 and variance 1 per image: (B, 1, H, W), any scale, as on the device for [0, 1] grey."""
+    variance, mean = torch.var_mean(image, dim=(2, 3), keepdim=True, correction=0)
+    return (image - mean) / torch.sqrt(variance + VARIANCE_FLOOR)
+
+
+class PairStream(Dataset[PairBatch]):
+    """Batches ``first``, ``first + 1``, ... of a generator, for worker processes."""
+
+    def __init__(self, generator: PairGenerator, first: int, last: int) -> None:
+        self.generator, self.first, self.last = generator, first, last
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+    def __getitem__(self, index: int) -> PairBatch:
+        return self.generator(self.first + index)
+
+
+def batches(generator: PairGenerator, first: int, last: int, workers: int) -> Iterator[PairBatch]:
+    """From worker processes on a CPU; directly where the generator runs on a GPU."""
+    stream = PairStream(generator, first, last)
+    if generator.atlas.is_cuda:
+        return (stream[index] for index in range(len(stream)))
+    return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
+
+
+class Trainer:
+    """Network, optimizer and moving average, with the step that they have reached."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments, self.step = arguments, 0
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.manual_seed(arguments.seed)
+        self.config = StereoConfig.load(arguments.variant)
+        self.network = RowStereo(self.config).to(self.device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), arguments.rate, weight_decay=arguments.decay)
+        self.average = torch.optim.swa_utils.AveragedModel(
+            self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
+        )
+
+    def rate(self) -> float:
+        a = self.arguments
+        warm, left = (self.step + 1) / a.warmup, (a.steps - self.step) / max(a.cooldown, 1)
+        return float(a.rate * min(1.0, warm, max(left, 0.0)))
+
+    def train_step(self, batch: PairBatch) -> dict[str, float]:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        left, right = normalize(batch.left), normalize(batch.right)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.arguments.bf16):
+            output = self.network.infer(left, right)
+        loss, parts = stereo_loss(output, batch, self.config.max_disparity_px)
+        self.optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        self.average.update_parameters(self.network)
+        self.step += 1
+        return parts | _figures(output.disparity_px.detach(), batch)
+
+    def save(self, path: Path) -> None:
+        state = {
+            "step": self.step,
+            "variant": self.arguments.variant,
+            "network": self.network.state_dict(),
+            "average": self.average.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }
+        temporary = path.with_suffix(".tmp")
+        torch.save(state, temporary)
+        temporary.replace(path)
+
+    def resume(self, path: Path) -> None:
+        state = torch.load(path, map_location=self.device)
+        self.network.load_state_dict(state["network"])
+        self.average.module.load_state_dict(state["average"])
+        self.average.n_averaged.fill_(1)
+        if "optimizer" in state:
+            self.optimizer.load_state_dict(state["optimizer"])
+        self.step = int(state["step"])
+
+
+def _figures(disparity_px: Tensor, batch: PairBatch) -> dict[str, float]:
+    error = (disparity_px[:, 0] - batch.disparity_px).abs()
+    seen = ~batch.occluded
+    return {"epe_seen": float(error[seen].mean()), "bad2": float((error > 2).float().mean())}
+
+
+def run(arguments: argparse.Namespace) -> None:
+    folder: Path = arguments.output
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(arguments.threads)
+    trainer = Trainer(arguments)
+    if (folder / CHECKPOINT).exists():
+        trainer.resume(folder / CHECKPOINT)
+    atlas = build_atlas(arguments.textures, arguments.patterns).to(trainer.device)
+    generator = PairGenerator(atlas, tuple(arguments.size), arguments.batch, seed=arguments.seed)
+    sums: dict[str, float] = {}
+    started = time.monotonic()
+    for batch in batches(generator, trainer.step, arguments.steps, arguments.workers):
+        for name, value in trainer.train_step(batch.to(trainer.device)).items():
+            sums[name] = sums.get(name, 0.0) + value
+        if trainer.step % arguments.log_every == 0:
+            means = {name: round(value / arguments.log_every, 4) for name, value in sums.items()}
+            seconds, started, sums = time.monotonic() - started, time.monotonic(), {}
+            _log(folder, {"step": trainer.step, **means, "seconds": round(seconds, 1), "rate": trainer.rate()})
+        if trainer.step % arguments.save_every == 0 or trainer.step == arguments.steps:
+            trainer.save(folder / CHECKPOINT)
+
+
+def _log(folder: Path, record: dict[str, Any]) -> None:
+    line = json.dumps(record)
+    print(line, flush=True)
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(line + "\n")
+
+
+def parse(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add("variant", help="name of a file in model/variants")
+    add("--output", type=Path, default=Path("runs/stereo"), help="checkpoint and log go here")
+    add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
+    add("--patterns", type=int, default=120, help="number of procedural textures")
+    add("--steps", type=int, default=10000, help="train until this step")
+    add("--cooldown", type=int, default=2000, help="steps over which the rate falls to zero at the end")
+    add("--warmup", type=int, default=300, help="steps over which the rate rises")
+    add("--rate", type=float, default=2e-3, help="learning rate")
+    add("--decay", type=float, default=1e-2, help="weight decay")
+    add("--batch", type=int, default=8, help="pairs per step")
+    add("--size", type=int, nargs=2, default=(384, 192), metavar=("W", "H"), help="px, multiples of 32")
+    add("--bf16", action="store_true", help="compute convolutions in bfloat16")
+    add("--workers", type=int, default=1, help="processes that make pairs (CPU)")
+    add("--threads", type=int, default=1, help="threads of the training process")
+    add("--seed", type=int, default=0, help="of weights and pairs")
+    add("--log-every", type=int, default=50, help="steps")
+    add("--save-every", type=int, default=250, help="steps")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    run(parse())

@@ -1,0 +1,64 @@
+"""ONNX Runtime, from the extra ``onnx``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from roma_device.runtime.card import ModelCard, ModelError
+from roma_device.runtime.engine import EngineError, EngineOptions, allocate
+
+
+class OnnxEngine:
+    """Runs a bundle's ONNX file on the CPU; reads the inputs and writes the outputs in place."""
+
+    def __init__(self, card: ModelCard, options: EngineOptions) -> None:
+        runtime = _onnxruntime()
+        if "onnx" not in card.files:
+            raise EngineError(f"model {card.name} has no ONNX file, which ONNX Runtime needs")
+        self.inputs = allocate(card.inputs, options.size)
+        self.outputs = allocate(card.outputs, options.size)
+        self._name = card.name
+        self._session: Any = _session(runtime, card, options.threads)
+        self._binding = self._bind()
+
+    def _bind(self) -> Any:
+        binding = self._session.io_binding()
+        for name, array in self.inputs.items():
+            binding.bind_cpu_input(name, array)
+        for name, array in self.outputs.items():
+            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        return binding
+
+    def run(self) -> None:
+        try:
+            self._session.run_with_iobinding(self._binding)
+        except Exception as error:  # ONNX Runtime raises types of its own for each status
+            raise EngineError(f"ONNX Runtime cannot run model {self._name}: {_reason(error)}") from None
+
+    def close(self) -> None:
+        self._binding = self._session = None
+
+
+def _onnxruntime() -> Any:
+    try:
+        import onnxruntime  # noqa: PLC0415 - an extra, imported on use
+    except ImportError:
+        raise EngineError("ONNX Runtime is not installed: pip install 'roma-device[onnx]'") from None
+    return onnxruntime
+
+
+def _session(runtime: Any, card: ModelCard, threads: int) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    data = card.files["onnx"].read()
+    try:
+        return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # see run
+        raise ModelError(f"{card.files['onnx'].path}: ONNX Runtime cannot load it: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

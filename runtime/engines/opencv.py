@@ -1,0 +1,73 @@
+"""OpenCV's DNN module: needs nothing besides what every installation has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from roma_device.runtime.card import ModelCard
+from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
+
+
+class OpenCVEngine:
+    """Runs a bundle's ONNX file; on OpenCV 5 its classic engine, which was measured faster than the new one."""
+
+    def __init__(self, card: ModelCard, options: EngineOptions) -> None:
+        if "onnx" not in card.files:
+            raise EngineError(f"model {card.name} has no ONNX file, which the OpenCV engine needs")
+        self.inputs = allocate(card.inputs, options.size)
+        self.outputs = allocate(card.outputs, options.size)
+        if options.threads:
+            cv2.setNumThreads(options.threads)
+        self._names = [spec.name for spec in card.outputs]
+        self._net = _load(card)
+        self._name = card.name
+
+    def run(self) -> None:
+        try:
+            for name, array in self.inputs.items():
+                self._net.setInput(array, name)
+            blobs = self._net.forward(self._names)
+        except cv2.error as error:
+            raise EngineError(f"OpenCV cannot run model {self._name}: {_reason(error)}") from None
+        for name, blob in zip(self._names, blobs, strict=True):
+            self._store(name, np.asarray(blob))
+
+    def _store(self, name: str, blob: Array) -> None:
+        expected = self.outputs[name].shape
+        if blob.size != self.outputs[name].size:
+            raise EngineError(f"model {self._name} gives {name} of shape {blob.shape}; its card says {expected}")
+        np.copyto(self.outputs[name], blob.reshape(expected))
+
+    def close(self) -> None:
+        self._net = None
+
+
+def _load(card: ModelCard) -> Any:
+    data = np.frombuffer(card.files["onnx"].read(), np.uint8)
+    classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
+    level = cv2.getLogLevel() if hasattr(cv2, "getLogLevel") else None
+    try:
+        if level is not None:
+            cv2.setLogLevel(0)  # its own report of a failure comes as ours, in one sentence
+        return cv2.dnn.readNetFromONNX(data) if classic is None else _read(data, classic)
+    except cv2.error as error:
+        raise EngineError(f"OpenCV {cv2.__version__} cannot load model {card.name}: {_reason(error)}") from None
+    finally:
+        if level is not None:
+            cv2.setLogLevel(level)
+
+
+def _read(data: Array, classic: int) -> Any:
+    """The classic engine knows fewer operators: what it rejects, the new one may take."""
+    try:
+        return cv2.dnn.readNetFromONNX(data, classic)
+    except cv2.error:
+        return cv2.dnn.readNetFromONNX(data, cv2.dnn.ENGINE_NEW)
+
+
+def _reason(error: cv2.error) -> str:
+    """The part of OpenCV's message that says what is wrong."""
+    return " ".join(str(error).replace("\n", " ").split())[:300]

@@ -1,0 +1,91 @@
+"""From captured images to the network's input tensors, written in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.rectify import Rectification
+
+from .card import ModelError, Normalization
+from .input_plan import InputPlan
+from .types import Image, StereoFrame
+
+VARIANCE_FLOOR = 1e-5
+"""Added to the variance of grey values in [0, 1]: InstanceNorm's eps, so that flat images stay finite."""
+
+_TO_UNIT = np.arange(256, dtype=np.float64) / 255
+FixedMaps = tuple[npt.NDArray[np.int16], npt.NDArray[np.uint16]]
+
+
+def grey(image: Image) -> Image:
+    """(H, W[, 3]) BGR or grey -> (H, W) grey."""
+    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def value_table(image: Image, normalization: Normalization) -> npt.NDArray[np.float32]:
+    """(256,) the tensor value of each grey level of ``image``.
+
+    "preprocess" is instance normalization, ``(x - mean) / sqrt(var + 1e-5)`` with the biased variance
+    over the whole image and x in [0, 1]; otherwise the network gets x itself.
+    """
+    if normalization != "preprocess":
+        return _TO_UNIT.astype(np.float32)
+    mean, deviation = (float(value.item()) / 255 for value in cv2.meanStdDev(image))
+    return ((_TO_UNIT - mean) / np.sqrt(deviation**2 + VARIANCE_FLOOR)).astype(np.float32)
+
+
+class Preprocessor:
+    """Rectifies, resizes and normalizes a pair in one resampling per image.
+
+    The tables for cv2.remap are made once; per frame nothing large is allocated.
+    """
+
+    def __init__(self, rectification: Rectification, plan: InputPlan, normalization: Normalization) -> None:
+        self._plan, self._normalization = plan, normalization
+        maps = rectification.maps(plan.content)
+        self._maps = (None, None) if maps is None else (_fixed(*maps[0]), _fixed(*maps[1]))
+        width, height = plan.network
+        self._buffers = [np.zeros((height, width), np.uint8) for _ in range(2)]
+
+    def __call__(self, frame: StereoFrame, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Fill ``inputs["left"]`` and ``inputs["right"]``, each (1, 1, H, W) float32."""
+        for name, image, maps, buffer in zip(
+            ("left", "right"), (frame.left.image, frame.right.image), self._maps, self._buffers, strict=True
+        ):
+            self._fill(inputs[name], grey(image), maps, buffer)
+
+    def _fill(self, target: npt.NDArray[Any], image: Image, maps: FixedMaps | None, buffer: Image) -> None:
+        if target.dtype != np.float32 or target.shape[:2] != (1, 1):
+            raise ModelError(f"cannot fill an input of shape {target.shape} and type {target.dtype}")
+        width, height = self._plan.content
+        content = buffer[:height, :width]
+        _resample(image, maps, content)
+        buffer[:height, width:] = content[:, -1:]
+        buffer[height:] = buffer[height - 1]
+        cv2.LUT(buffer, value_table(content, self._normalization), dst=target[0, 0])
+
+
+def _resample(image: Image, maps: FixedMaps | None, target: Image) -> None:
+    size = (target.shape[1], target.shape[0])
+    if maps is not None:
+        target[...] = cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    elif (image.shape[1], image.shape[0]) == size:
+        target[...] = image
+    else:
+        target[...] = cv2.resize(image, size, interpolation=resize_filter(image.shape[1], size[0]))
+
+
+def resize_filter(source: int, target: int) -> int:
+    """OpenCV's flag for resizing images: averaging when shrinking, so that nothing aliases."""
+    return cv2.INTER_AREA if target < source else cv2.INTER_LINEAR
+
+
+def _fixed(map_x: npt.NDArray[np.float32], map_y: npt.NDArray[np.float32]) -> FixedMaps:
+    """Fixed-point maps: remap rounds to 1/32 px in any case, and reads these faster."""
+    coordinates, table = cv2.convertMaps(map_x, map_y, cv2.CV_16SC2)
+    return coordinates, table
