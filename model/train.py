@@ -24,6 +24,7 @@ from .synthetic import PairBatch, PairGenerator
 from .textures import build_atlas
 
 CHECKPOINT = "checkpoint.pt"
+AVERAGE_DECAY = 0.998
 VARIANCE_FLOOR = 1e-5
 """Added to the variance, as roma_device.runtime.preprocess does on the device."""
 
@@ -65,9 +66,7 @@ class Trainer:
         self.config = StereoConfig.load(arguments.variant)
         self.network = RowStereo(self.config).to(self.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), arguments.rate, weight_decay=arguments.decay)
-        self.average = torch.optim.swa_utils.AveragedModel(
-            self.network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
-        )
+        self.average = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
 
     def rate(self) -> float:
         a = self.arguments
@@ -105,10 +104,21 @@ class Trainer:
         state = torch.load(path, map_location=self.device)
         self.network.load_state_dict(state["network"])
         self.average.module.load_state_dict(state["average"])
-        self.average.n_averaged.fill_(1)
+        self.average.n_averaged.fill_(int(state["step"]))
         if "optimizer" in state:
             self.optimizer.load_state_dict(state["optimizer"])
         self.step = int(state["step"])
+
+
+@torch.no_grad()
+def _average(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+    """Exponential average over about 500 steps, over fewer at the start so that it forgets the random weights."""
+    decay = min(AVERAGE_DECAY, float(count) / (float(count) + 10))
+    for mean, value in zip(averaged, current, strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
 
 
 def _figures(disparity_px: Tensor, batch: PairBatch) -> dict[str, float]:

@@ -1,0 +1,81 @@
+"""The generator's pairs obey the geometry that they claim."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
+
+from model.render import Misalignment, occlusion, render  # noqa: E402
+from model.scenes import pack, sample_surfaces  # noqa: E402
+from model.synthetic import PairGenerator  # noqa: E402
+from model.textures import PATTERNS, build_atlas  # noqa: E402
+
+SIZE = (192, 96)
+
+
+@pytest.fixture(scope="module")
+def atlas():
+    return build_atlas(None, len(PATTERNS))
+
+
+def views(seed: int, atlas, shift_px: float = 0.0):
+    rng = np.random.default_rng(seed)
+    scenes = [sample_surfaces(rng, SIZE, 60.0, len(atlas)) for _ in range(4)]
+    off = Misalignment(torch.full((4, 1, 1), shift_px), torch.zeros(4, 1, 1))
+    return render(pack(scenes), atlas, SIZE, off)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_right_image_warped_by_the_disparity_is_the_left_one(seed: int, atlas) -> None:
+    left, right = views(seed, atlas)
+    width, height = SIZE
+    column = torch.arange(width) - left.disparity_px
+    grid = torch.stack([2 * (column + 0.5) / width - 1, torch.zeros_like(column)], -1)
+    grid[..., 1] = (2 * (torch.arange(height) + 0.5) / height - 1)[:, None]
+    warped = torch.nn.functional.grid_sample(right.image[:, None], grid, align_corners=False)[:, 0]
+    error = (warped - left.image).abs()[~occlusion(left, right)]
+    assert error.median() < 0.01
+    assert (error < 0.1).float().mean() > 0.93
+
+
+def test_occluded_pixels_show_something_else_on_the_right(atlas) -> None:
+    left, right = views(3, atlas)
+    hidden = occlusion(left, right)
+    column = (torch.arange(SIZE[0]) - left.disparity_px).round().long()
+    inside = hidden & (column >= 0)
+    assert inside.any(), "the scenes have objects in front of others"
+    front = torch.gather(right.disparity_px, 2, column.clamp(0, SIZE[0] - 1))
+    assert (front > left.disparity_px)[inside].all()
+    assert hidden[(column < -1)].all(), "what leaves the image is not seen"
+
+
+def test_scenes_reach_far_and_near(atlas) -> None:
+    batch = PairGenerator(atlas, SIZE, 16, max_disparity_px=60.0, seed=2)(0)
+    assert batch.disparity_px.min() >= 0
+    assert 20 < batch.disparity_px.max() < 150
+    assert 0.01 < batch.occluded.float().mean() < 0.6
+    assert batch.left.min() >= 0 and batch.left.max() <= 1
+
+
+def test_stream_is_reproducible_and_never_repeats(atlas) -> None:
+    generator = PairGenerator(atlas, SIZE, 2, seed=5)
+    again = PairGenerator(atlas, SIZE, 2, seed=5)
+    assert torch.equal(generator(3).left, again(3).left)
+    assert torch.equal(generator(3).disparity_px, again(3).disparity_px)
+    assert not torch.equal(generator(3).left, generator(4).left)
+
+
+def test_vertical_misalignment_moves_the_right_image_only(atlas) -> None:
+    left, right = views(1, atlas)
+    left_off, right_off = views(1, atlas, shift_px=2.0)
+    assert torch.equal(left.image, left_off.image)
+    same = (right.image[:, 2:] - right_off.image[:, :-2]).abs()
+    assert same.median() < 0.01 and (right.image - right_off.image).abs().mean() > 2 * same.mean()
+
+
+def test_patterns_fill_their_range() -> None:
+    for pattern in PATTERNS:
+        texture = pattern(np.random.default_rng(0))
+        assert texture.min() >= 0 and texture.max() <= 1 and texture.std() > 0.05, pattern.__name__

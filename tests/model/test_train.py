@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
+
+from model.export import load_network  # noqa: E402
+from model.train import CHECKPOINT, Trainer, parse, run  # noqa: E402
+
+
+def words(folder: Path, steps: int, *more: str) -> list[str]:
+    small = ["--patterns", "6", "--batch", "2", "--size", "192", "64", "--workers", "0", "--log-every", "1"]
+    return ["stereo", "--output", str(folder), "--steps", str(steps), "--save-every", "2", *small, *more]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return torch.load(folder / CHECKPOINT)["network"]
+
+
+def test_interrupted_training_goes_on_as_if_nothing_happened(tmp_path: Path) -> None:
+    run(parse(words(tmp_path / "whole", 4, "--cooldown", "0")))
+    run(parse(words(tmp_path / "halves", 2, "--cooldown", "0")))
+    run(parse(words(tmp_path / "halves", 4, "--cooldown", "0")))
+    whole, halves = weights(tmp_path / "whole"), weights(tmp_path / "halves")
+    assert all(torch.allclose(whole[name], halves[name], atol=1e-6) for name in whole)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "halves" / "log.jsonl").read_text().splitlines()]
+    assert steps == [1, 2, 3, 4]
+
+
+def test_training_learns_a_pair(tmp_path: Path) -> None:
+    from model.synthetic import PairGenerator
+    from model.textures import build_atlas
+
+    trainer = Trainer(parse(words(tmp_path, 1000, "--warmup", "1")))
+    batch = PairGenerator(build_atlas(None, 6), (192, 64), 2, max_disparity_px=40.0)(0)
+    errors = [trainer.train_step(batch)["epe_seen"] for _ in range(30)]
+    assert min(errors[-5:]) < 0.5 * errors[0]
+
+
+def test_rate_rises_stays_and_falls(tmp_path: Path) -> None:
+    trainer = Trainer(parse(words(tmp_path, 100, "--warmup", "10", "--cooldown", "20", "--rate", "1.0")))
+    rates = []
+    for step in (0, 9, 50, 80, 90, 100):
+        trainer.step = step
+        rates.append(round(trainer.rate(), 3))
+    assert rates == [0.1, 1.0, 1.0, 1.0, 0.5, 0.0]
+
+
+def test_checkpoint_can_be_exported(tmp_path: Path) -> None:
+    run(parse(words(tmp_path, 2)))
+    network, origin = load_network(tmp_path / CHECKPOINT)
+    assert origin == {"step": 2, "variant": "stereo"} and not network.training

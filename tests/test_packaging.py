@@ -1,0 +1,42 @@
+"""The package that users install is complete."""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("app", "runtime", "calibration", "configs")
+
+
+def test_every_folder_with_code_is_listed() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    listed = set(config["options"]["packages"].split())
+    folders = {path.parent for layer in LAYERS for path in (ROOT / layer).rglob("__init__.py")}
+    assert listed == {".".join(["roma_device", *folder.relative_to(ROOT).parts]) for folder in folders}
+
+
+@pytest.mark.slow
+def test_wheel_holds_code_and_data(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path)]
+    source = tmp_path / "source"
+    subprocess.run(["git", "-C", str(ROOT), "checkout-index", "-a", f"--prefix={source}/"], check=True)
+    subprocess.run([*command, str(source)], check=True, cwd=tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {"roma_device/configs/default.yaml", "roma_device/configs/models/stereo/card.yaml"} <= names
+    assert "roma_device/configs/models/stereo/stereo.onnx" in names
+    assert all(f"roma_device/{layer}/py.typed" in names for layer in LAYERS)
+    assert not [name for name in names if name.startswith(("model/", "tests/", "roma_device/model"))]
+
+
+def test_help_loads_no_heavy_module() -> None:
+    code = "import sys, roma_device.app.cli; print([m for m in ('cv2', 'torch', 'pydantic') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
