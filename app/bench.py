@@ -71,5 +71,3 @@ def run_bench(pipeline: StereoPipeline, frame: StereoFrame, repeat: int, warmup:
         "repeat": str(repeat),
     }
     return BenchReport(LatencyTable.of("Run stereo pipeline", header, stages_ms))
-
-

@@ -100,7 +100,7 @@ def _show(report: Any, as_json: bool) -> None:
 @json_option
 def run(config: Path | None, as_json: bool, **options: Any) -> int:
     """Turn stereo frames into disparity and metric depth."""
-    from .run import run_from_settings, settings_from_options  # noqa: PLC0415 - help must not load OpenCV
+    from .run import run_from_settings, settings_from_options
 
     return run_from_settings(settings_from_options(config, options), as_json)
 
@@ -116,7 +116,7 @@ def bench(config: Path | None, as_json: bool, repeat: int, warmup: int, **option
 
     Without --camera: the simulated rig at 640x320 px.
     """
-    from .run import bench_from_settings, settings_from_options  # noqa: PLC0415 - help must not load OpenCV
+    from .run import bench_from_settings, settings_from_options
 
     _show(bench_from_settings(settings_from_options(config, options), repeat, warmup), as_json)
 
@@ -133,7 +133,7 @@ def evaluate() -> None:
 @json_option
 def stereo(index: Path, compare: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Score the stereo model on the rectified pairs that INDEX (JSON) lists."""
-    from .run import evaluate_from_settings, settings_from_options  # noqa: PLC0415 - help must not load OpenCV
+    from .run import evaluate_from_settings, settings_from_options
 
     _show(evaluate_from_settings(settings_from_options(None, options), index, compare), as_json)
 

@@ -20,9 +20,7 @@ class GeometryChoice:
     baseline_m: float | None = None
 
 
-def choose_rectification(
-    choice: GeometryChoice, own: StereoCalibration | None, size: tuple[int, int]
-) -> Rectification:
+def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, size: tuple[int, int]) -> Rectification:
     """The rectification for frames of ``size`` (width, height).
 
     ``own`` is the calibration that the camera itself knows, if any. Raises CalibrationError where

@@ -94,9 +94,7 @@ def run_frames(
 def stop_on_signals() -> Iterator[threading.Event]:
     """An event that SIGINT and SIGTERM set, so that the frame at hand is still finished."""
     stop = threading.Event()
-    previous = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:

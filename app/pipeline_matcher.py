@@ -19,21 +19,22 @@ class PipelineMatcher:
         self._card, self._options = card, options
         self._pipeline: StereoPipeline | None = None
 
-    def match(self, left: Image, right: Image) -> tuple[FloatImage, FloatImage | None]:
-        """Disparity and certainty, both (H, W), of a rectified pair."""
-        frame = StereoFrame(Frame(left, 0, 0), Frame(right, 0, 0))
-        matches = self.prepared(frame.size).process(frame).matches
-        assert matches.disparity_px is not None
-        return matches.disparity_px, matches.certainty
-
-    def prepared(self, size: tuple[int, int]) -> StereoPipeline:
-        """The pipeline for images of ``size`` (width, height), opened if need be."""
+    def prepare(self, size: tuple[int, int]) -> None:
+        """Open the pipeline for images of ``size`` (width, height) and let the engine warm up."""
         if self._pipeline is None or self._pipeline.rig.size != size:
             self.close()
             rig = RectifiedRig(size, None, None, (size[0] - 1) / 2, (size[1] - 1) / 2)
             options = replace(self._options, input_width=size[0])
             self._pipeline = StereoPipeline(self._card, Rectification.identity(rig), options)
-        return self._pipeline
+            self._pipeline.engine.run()
+
+    def match(self, left: Image, right: Image) -> tuple[FloatImage, FloatImage | None]:
+        """Disparity and certainty, both (H, W), of a rectified pair of the prepared size."""
+        assert self._pipeline is not None, "prepare comes first"
+        frame = StereoFrame(Frame(left, 0, 0), Frame(right, 0, 0))
+        matches = self._pipeline.process(frame).matches
+        assert matches.disparity_px is not None
+        return matches.disparity_px, matches.certainty
 
     def close(self) -> None:
         if self._pipeline is not None:

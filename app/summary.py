@@ -18,7 +18,7 @@ def relative_errors(depth: DepthMap, truth_m: FloatImage) -> FloatImage:
     """|estimate - truth| / truth of each pixel that has both, truth within TRUTH_RANGE_M; shape (N,)."""
     low, high = TRUTH_RANGE_M
     known = np.isfinite(depth.depth_m) & (truth_m >= low) & (truth_m <= high)
-    return np.abs(depth.depth_m[known] - truth_m[known]) / truth_m[known]
+    return np.asarray(np.abs(depth.depth_m[known] - truth_m[known]) / truth_m[known], np.float32)
 
 
 @dataclass(slots=True)

@@ -37,7 +37,8 @@ class CameraModel:
         object.__setattr__(self, "matrix", np.asarray(self.matrix, dtype=np.float64).reshape(3, 3))
         object.__setattr__(self, "distortion", np.asarray(self.distortion, dtype=np.float64).ravel())
         if self.model not in COEFFICIENTS:
-            raise CalibrationError(f"unknown distortion model {self.model!r}; known: {', '.join(COEFFICIENTS)}")
+            known = ", ".join(COEFFICIENTS)
+            raise CalibrationError(f"unknown distortion model {self.model!r}; known: {known}")
         if min(self.size) <= 0:
             raise CalibrationError(f"image size {self.size[0]}x{self.size[1]} is not positive")
         if not (np.isfinite(self.matrix).all() and np.isfinite(self.distortion).all()):
@@ -45,9 +46,8 @@ class CameraModel:
         if self.fx <= 0 or self.fy <= 0:
             raise CalibrationError(f"focal lengths fx {self.fx:g} and fy {self.fy:g} px must be positive")
         if self.distortion.size != COEFFICIENTS[self.model]:
-            raise CalibrationError(
-                f"{self.model} takes {COEFFICIENTS[self.model]} distortion coefficients, not {self.distortion.size}"
-            )
+            wanted, found = COEFFICIENTS[self.model], self.distortion.size
+            raise CalibrationError(f"{self.model} takes {wanted} distortion coefficients, not {found}")
 
     @classmethod
     def pinhole(cls, size: tuple[int, int], fx: float, fy: float, cx: float, cy: float) -> CameraModel:
@@ -96,6 +96,15 @@ class CameraModel:
         if self.model == "equidistant":
             rays = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion)
         else:
-            criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
-            rays = cv2.undistortPointsIter(points, self.matrix, self.distortion, np.eye(3), np.eye(3), criteria)
+            rays = _undistort(points, self.matrix, self.distortion)
         return np.column_stack([np.asarray(rays, dtype=np.float64).reshape(-1, 2), np.ones(len(points))])
+
+
+def _undistort(points: FloatArray, matrix: FloatArray, distortion: FloatArray) -> FloatArray:
+    """Distorted pixels (N, 1, 2) -> coordinates (N, 1, 2) at z = 1, iterated beyond OpenCV's five steps."""
+    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
+    if hasattr(cv2, "undistortPointsIter"):  # OpenCV 4; from 5 on undistortPoints takes the criteria
+        rays = cv2.undistortPointsIter(points, matrix, distortion, np.eye(3), np.eye(3), criteria)
+    else:
+        rays = cv2.undistortPoints(points, matrix, distortion, R=np.eye(3), P=np.eye(3), criteria=criteria)
+    return np.asarray(rays, dtype=np.float64)

@@ -29,20 +29,27 @@ class Pose:
     def from_rotation_vector(cls, rotation_vector: npt.ArrayLike, translation_m: npt.ArrayLike) -> Pose:
         """From an axis-angle vector in radians, shape (3,)."""
         vector = np.asarray(rotation_vector, dtype=np.float64).reshape(3)
-        return cls(np.asarray(cv2.Rodrigues(vector)[0]), np.asarray(translation_m, dtype=np.float64).reshape(3))
+        translation = np.asarray(translation_m, dtype=np.float64).reshape(3)
+        return cls(np.asarray(cv2.Rodrigues(vector)[0]), translation)
 
     @property
     def rotation_vector(self) -> FloatArray:
-        """Axis times angle in radians, shape (3,)."""
-        return np.asarray(cv2.Rodrigues(self.rotation)[0], dtype=np.float64).reshape(3)
+        """Axis times angle in radians, shape (3,); keeps small angles, unlike OpenCV's Rodrigues."""
+        quaternion = self.quaternion
+        sine = float(np.linalg.norm(quaternion[:3]))
+        angle_per_sine = 2 * np.arctan2(sine, quaternion[3]) / sine if sine > 0 else 2.0
+        return np.asarray(quaternion[:3] * angle_per_sine)
 
     @property
     def quaternion(self) -> FloatArray:
         """Unit quaternion (x, y, z, w) with w >= 0."""
-        vector = self.rotation_vector
-        angle = float(np.linalg.norm(vector))
-        axis = vector / angle if angle > 0 else vector
-        return np.append(axis * np.sin(angle / 2), np.cos(angle / 2))
+        rotation, trace = self.rotation, np.trace(self.rotation)
+        products = np.empty((4, 4))  # four times the outer product of the quaternion with itself
+        products[:3, :3] = rotation + rotation.T + (1 - trace) * np.eye(3)
+        products[3, :3] = products[:3, 3] = (rotation - rotation.T)[(2, 0, 1), (1, 2, 0)]
+        products[3, 3] = 1 + trace
+        row = products[np.argmax(np.diag(products))]
+        return np.asarray(row / np.linalg.norm(row) * np.copysign(1.0, row[3]))
 
     @property
     def matrix(self) -> FloatArray:
@@ -60,4 +67,4 @@ class Pose:
 
     def apply(self, points: npt.ArrayLike) -> FloatArray:
         """Transform points of shape (..., 3) in metres."""
-        return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation_m
+        return np.asarray(np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation_m)

@@ -79,11 +79,12 @@ class Rectification:
         principal point keeps the image centres' rays in the middle, so that nothing is cropped by scale.
         """
         left_rotation, right_rotation = _bouguet_rotations(calibration.right_from_left)
-        focal_px = (calibration.left.fx + calibration.left.fy + calibration.right.fx + calibration.right.fy) / 4
-        width, height = calibration.left.size
+        left, right = calibration.left, calibration.right
+        focal_px = (left.fx + left.fy + right.fx + right.fy) / 4
+        width, height = left.size
         centres = [
             _centre_of_view(camera, rotation, focal_px)
-            for camera, rotation in ((calibration.left, left_rotation), (calibration.right, right_rotation))
+            for camera, rotation in ((left, left_rotation), (right, right_rotation))
         ]
         cx, cy = (np.array([(width - 1) / 2, (height - 1) / 2]) - np.mean(centres, axis=0)).tolist()
         rig = RectifiedRig((width, height), focal_px, calibration.baseline_m, cx, cy)
@@ -114,20 +115,18 @@ def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], 
     return common @ half, common @ half.T
 
 
-def _centre_of_view(
-    camera: CameraModel, rotation: npt.NDArray[np.float64], focal_px: float
-) -> npt.NDArray[np.float64]:
+def _centre_of_view(camera: CameraModel, rotation: npt.NDArray[np.float64], focal_px: float) -> npt.NDArray[np.float64]:
     """Where the raw image's middle falls in the rectified image, relative to the principal point, px."""
     middle = [[(camera.size[0] - 1) / 2, (camera.size[1] - 1) / 2]]
     ray = rotation @ camera.unproject(middle)[0]
     return np.asarray(focal_px * ray[:2] / ray[2])
 
 
-def _maps(
-    camera: CameraModel, rotation: npt.NDArray[np.float64], rig: RectifiedRig, scaled: RectifiedRig
-) -> MapPair:
+def _maps(camera: CameraModel, rotation: npt.NDArray[np.float64], rig: RectifiedRig, scaled: RectifiedRig) -> MapPair:
     fy = (rig.focal_px or 1.0) * scaled.size[1] / rig.size[1]
     matrix = np.array([[scaled.focal_px or 1.0, 0, scaled.cx], [0, fy, scaled.cy], [0, 0, 1.0]])
-    initialise = cv2.fisheye.initUndistortRectifyMap if camera.model == "equidistant" else cv2.initUndistortRectifyMap
-    map_x, map_y = initialise(camera.matrix, camera.distortion, rotation, matrix, scaled.size, cv2.CV_32FC1)
+    module = cv2.fisheye if camera.model == "equidistant" else cv2
+    map_x, map_y = module.initUndistortRectifyMap(
+        camera.matrix, camera.distortion, rotation, matrix, scaled.size, cv2.CV_32FC1
+    )
     return map_x, map_y

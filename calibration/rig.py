@@ -39,7 +39,8 @@ class StereoCalibration:
         if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(rotation) < 0:
             raise CalibrationError("the rotation of right_from_left is not a rotation matrix")
         if self.left.size != self.right.size:
-            raise CalibrationError(f"left and right images differ in size: {self.left.size} and {self.right.size}")
+            sizes = f"{self.left.size} and {self.right.size}"
+            raise CalibrationError(f"left and right images differ in size: {sizes}")
         if translation_m[0] >= 0:
             raise CalibrationError(
                 "the right camera lies to the left of the left one (x of right_from_left must be negative): "

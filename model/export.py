@@ -20,9 +20,43 @@ from .network import RowStereo, StereoConfig
 
 OPSET = 17
 NPU_OPERATORS = frozenset(
-    "Abs Add ArgMax AveragePool Cast Clip Concat Constant Conv ConvTranspose DepthToSpace Div Exp Identity "
-    "MatMul Max MaxPool Min Mul Pad ReduceMax ReduceMean ReduceSum Relu Reshape Resize Sigmoid Slice Softmax "
-    "Split Sqrt Sub Transpose Unsqueeze Squeeze".split()
+    [
+        "Abs",
+        "Add",
+        "ArgMax",
+        "AveragePool",
+        "Cast",
+        "Clip",
+        "Concat",
+        "Constant",
+        "Conv",
+        "ConvTranspose",
+        "DepthToSpace",
+        "Div",
+        "Exp",
+        "Identity",
+        "MatMul",
+        "Max",
+        "MaxPool",
+        "Min",
+        "Mul",
+        "Pad",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Resize",
+        "Sigmoid",
+        "Slice",
+        "Softmax",
+        "Split",
+        "Sqrt",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+        "Squeeze",
+    ]
 )
 """Of the operators that both the AX650 and the AX620E list (Pulsar2 7.0 documentation), those used here."""
 
@@ -44,9 +78,7 @@ def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.Mo
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network, example, buffer, opset_version=OPSET, dynamo=False, dynamic_axes=axes, **names
-        )
+        torch.onnx.export(network, example, buffer, opset_version=OPSET, dynamo=False, dynamic_axes=axes, **names)
     model = onnx.load_from_string(buffer.getvalue())
     _use_dcr(model)
     _check_operators(model)
@@ -74,13 +106,12 @@ def write_bundle(network: RowStereo, facts: dict[str, Any], folder: Path, name: 
     data = to_onnx(network, (640, 320), dynamic=True).SerializeToString()
     file = f"{name}.onnx"
     (folder / file).write_bytes(data)
-    tensor = {"shape": [1, 1, None, None], "dtype": "float32"}
     card = {
         "name": name,
         "task": "stereo",
         "files": {"onnx": {"file": file, "sha256": hashlib.sha256(data).hexdigest()}},
-        "inputs": [{"name": "left", **tensor}, {"name": "right", **tensor}],
-        "outputs": [{"name": "disparity", **tensor}, {"name": "certainty", **tensor}],
+        "inputs": [_tensor("left"), _tensor("right")],
+        "outputs": [_tensor("disparity"), _tensor("certainty")],
         "normalization": "preprocess",
         "convention": "x_right = x_left - disparity, input pixels, pixel centres at integers",
         "size_multiple": 32,
@@ -88,6 +119,11 @@ def write_bundle(network: RowStereo, facts: dict[str, Any], folder: Path, name: 
         **facts,
     }
     (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
+
+
+def _tensor(name: str) -> dict[str, Any]:
+    """As the card describes it; -1 is an open dimension."""
+    return {"name": name, "shape": [1, 1, -1, -1], "dtype": "float32"}
 
 
 def main() -> None:
@@ -99,7 +135,7 @@ def main() -> None:
     network, origin = load_network(arguments.checkpoint)
     facts = {
         "min_confidence": arguments.min_confidence,
-        "trained_on": f"synthetic pairs made by model/synthetic.py, {origin['step']} steps, variant {origin['variant']}",
+        "trained_on": f"synthetic pairs (model/synthetic.py), {origin['step']} steps, variant {origin['variant']}",
     }
     write_bundle(network, facts, arguments.output, arguments.output.name)
 

@@ -38,7 +38,9 @@ class StereoConfig:
             known = ", ".join(sorted(p.stem for p in VARIANTS.glob("*.yaml")))
             raise ValueError(f"unknown variant {variant!r}; known: {known}")
         raw: Mapping[str, Any] = yaml.safe_load(path.read_text())
-        values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "kind"}
+        values = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "kind"
+        }
         if unknown := set(values) - set(cls.__slots__):
             raise ValueError(f"{path}: unknown key {sorted(unknown)[0]!r}")
         return cls(**values)
@@ -137,9 +139,7 @@ class RowStereo(nn.Module):
 
     def infer(self, left: Tensor, right: Tensor) -> StereoOutput:
         left_features, right_features = self._pyramids(left, right)
-        matched = [
-            (match(a), match(b)) for match, a, b in zip(self.match, left_features, right_features, strict=True)
-        ]
+        matched = [(match(a), match(b)) for match, a, b in zip(self.match, left_features, right_features, strict=True)]
         with torch.autocast(left.device.type, enabled=False):  # positions need more than bf16's 8 bits
             similarities = tuple(
                 row_correlation(unit(a.float()), unit(b.float()), candidates)
@@ -152,7 +152,9 @@ class RowStereo(nn.Module):
             probabilities = functional.softmax(logits, 1)
             coarse = functional.conv2d(probabilities, self.steps_px)
             fine = self._upsample(coarse, guide.float())
-        trust = self.trust(torch.cat([filtered, channel_sum(probabilities * probabilities).to(filtered.dtype)], 1).detach())
+        trust = self.trust(
+            torch.cat([filtered, channel_sum(probabilities * probabilities).to(filtered.dtype)], 1).detach()
+        )
         return StereoOutput(fine, double(double(trust)).float(), coarse, logits, similarities)
 
     def _pyramids(self, left: Tensor, right: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
@@ -167,9 +169,7 @@ class RowStereo(nn.Module):
     def _upsample(coarse: Tensor, guide: Tensor) -> Tensor:
         """To 1/2 as a convex combination of the 3x3 neighbours (RAFT, ECCV 2020), then bilinear to full size."""
         neighbours = around(coarse)
-        quarters = [
-            channel_sum(functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) * neighbours) for k in range(4)
-        ]
+        quarters = [channel_sum(functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) * neighbours) for k in range(4)]
         return double(functional.pixel_shuffle(torch.cat(quarters, 1), 2))
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-Array = npt.NDArray[np.float32]
+Description = dict[str, object]
+"""Fields of one surface, by name."""
+Layout = tuple[list[Description], list[Description]]
+"""Background and objects."""
 UNBOUNDED_PX = 1e6
 MAX_SLOPE = 0.75
 """Steepest |d disparity / dx|: below 1 the right view sees each left pixel at most once."""
@@ -42,7 +44,9 @@ class Surfaces:
         return Surfaces(*(function(getattr(self, field.name)) for field in fields(self)))  # type: ignore[operator]
 
 
-def sample_surfaces(rng: np.random.Generator, size: tuple[int, int], max_disparity: float, textures: int) -> list[dict[str, object]]:
+def sample_surfaces(
+    rng: np.random.Generator, size: tuple[int, int], max_disparity: float, textures: int
+) -> list[Description]:
     """One scene as a list of surfaces, background first; ``size`` is (width, height)."""
     layout = rng.choice(["clutter", "room", "street"], p=[0.4, 0.3, 0.3])
     near = float(np.exp(rng.uniform(np.log(8), np.log(max_disparity))))
@@ -51,11 +55,11 @@ def sample_surfaces(rng: np.random.Generator, size: tuple[int, int], max_dispari
     return surfaces + [_dressed(rng, surface, textures) for surface in objects]
 
 
-def _unbounded(plane: list[float], bump: list[float] | None = None) -> dict[str, object]:
+def _unbounded(plane: list[float], bump: list[float] | None = None) -> Description:
     return {"plane": plane, "bump": bump or [0, 0, 0, 0], "centre": [0, 0], "radius": [UNBOUNDED_PX] * 2}
 
 
-def _clutter(rng: np.random.Generator, size: tuple[int, int], near: float) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def _clutter(rng: np.random.Generator, size: tuple[int, int], near: float) -> Layout:
     width, height = size
     far = near * rng.uniform(0.05, 0.7)
     slope = far * rng.uniform(-0.8, 0.8, 2) / np.array([width, height])
@@ -63,7 +67,7 @@ def _clutter(rng: np.random.Generator, size: tuple[int, int], near: float) -> tu
     return [back], [_object(rng, size, far, near) for _ in range(rng.integers(3, 15))]
 
 
-def _room(rng: np.random.Generator, size: tuple[int, int], near: float) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def _room(rng: np.random.Generator, size: tuple[int, int], near: float) -> Layout:
     """Back wall, floor, ceiling and side walls: inside a convex room the nearest plane is seen."""
     width, height = size
     back = near * rng.uniform(0.1, 0.5)
@@ -80,7 +84,7 @@ def _room(rng: np.random.Generator, size: tuple[int, int], near: float) -> tuple
     return planes, [_object(rng, size, back, near) for _ in range(rng.integers(2, 11))]
 
 
-def _street(rng: np.random.Generator, size: tuple[int, int], near: float) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def _street(rng: np.random.Generator, size: tuple[int, int], near: float) -> Layout:
     """Ground to a horizon, sky, façades along the road, upright things that stand on the ground."""
     width, height = size
     horizon = height * rng.uniform(-0.25, 0.15)
@@ -105,7 +109,7 @@ def _bump(rng: np.random.Generator, limit_px: float, extent: float) -> list[floa
     return [amplitude, frequency * np.cos(direction), frequency * np.sin(direction), rng.uniform(0, 2 * np.pi)]
 
 
-def _object(rng: np.random.Generator, size: tuple[int, int], far: float, near: float) -> dict[str, object]:
+def _object(rng: np.random.Generator, size: tuple[int, int], far: float, near: float) -> Description:
     width, height = size
     extent = height * np.exp(rng.uniform(np.log(0.04), np.log(0.6), 2))
     if rng.random() < 0.15:  # a thin pole, cable or edge
@@ -123,7 +127,9 @@ def _object(rng: np.random.Generator, size: tuple[int, int], far: float, near: f
     }
 
 
-def _standing(rng: np.random.Generator, size: tuple[int, int], horizon: float, ground: float, near: float) -> dict[str, object]:
+def _standing(
+    rng: np.random.Generator, size: tuple[int, int], horizon: float, ground: float, near: float
+) -> Description:
     """An upright thing whose foot touches the ground at its disparity."""
     surface = _object(rng, size, 0.03 * near, near)
     extent = np.asarray(surface["radius"], dtype=float)
@@ -134,7 +140,7 @@ def _standing(rng: np.random.Generator, size: tuple[int, int], horizon: float, g
     return {**surface, "plane": [middle - slope @ centre, *slope], "centre": centre, "bump": [0, 0, 0, 0]}
 
 
-def _dressed(rng: np.random.Generator, surface: dict[str, object], textures: int) -> dict[str, object]:
+def _dressed(rng: np.random.Generator, surface: Description, textures: int) -> Description:
     """Add outline, texture and shading to a geometry."""
     contrast = rng.choice([rng.uniform(0.5, 1.3), rng.uniform(0.15, 0.5), rng.uniform(0, 0.1)], p=[0.7, 0.2, 0.1])
     holes = [*(2 * np.pi / rng.uniform(6, 40, 2)), rng.uniform(-0.4, 0.6)] if rng.random() < 0.07 else [0, 0, -2]
@@ -154,7 +160,7 @@ def _dressed(rng: np.random.Generator, surface: dict[str, object], textures: int
     }
 
 
-def pack(scenes: list[list[dict[str, object]]]) -> Surfaces:
+def pack(scenes: list[list[Description]]) -> Surfaces:
     """Stack scenes into (B, K) tensors; short scenes are filled with surfaces that nothing can see."""
     longest = max(map(len, scenes))
     hidden = {**scenes[0][0], "plane": [-1e4, 0, 0]}

@@ -83,7 +83,7 @@ def blobs(rng: np.random.Generator) -> FloatArray:
     """Discs, boxes and lines of random tones over each other, like print or clutter."""
     canvas = np.full((SIDE_PX, SIDE_PX), rng.uniform(0, 1), np.float32)
     for _ in range(int(rng.integers(60, 400))):
-        x, y, size = rng.integers(0, SIDE_PX, 2).tolist() + [int(rng.integers(2, 40))]
+        x, y, size = [*rng.integers(0, SIDE_PX, 2).tolist(), int(rng.integers(2, 40))]
         tone = float(rng.uniform(0, 1))
         match rng.integers(3):
             case 0:

@@ -7,29 +7,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal, cast, get_args
 
-import yaml
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.section import Section, read_section
 
 CARD_NAME = "card.yaml"
+DTYPES = ("float32",)
 Normalization = Literal["in_graph", "preprocess", "none"]
-_NORMALIZATIONS = ("in_graph", "preprocess", "none")
-_TASKS = ("stereo", "two_view")
-_KEYS = {
-    "name",
-    "task",
-    "files",
-    "inputs",
-    "outputs",
-    "normalization",
-    "convention",
-    "size_multiple",
-    "default_size",
-    "min_confidence",
-    "trained_on",
-    "measured",
-}
+Task = Literal["stereo", "two_view"]
 
 
 class ModelError(RomaError):
@@ -59,7 +45,9 @@ class ModelFile:
         try:
             data = self.path.read_bytes()
         except OSError as error:
-            raise ModelError(f"{self.path}: cannot read the model ({error.strerror})", exit_code=os.EX_NOINPUT) from None
+            raise ModelError(
+                f"{self.path}: cannot read the model ({error.strerror})", exit_code=os.EX_NOINPUT
+            ) from None
         digest = hashlib.sha256(data).hexdigest()
         if digest != self.sha256:
             raise ModelError(
@@ -74,7 +62,7 @@ class ModelCard:
     """Facts about a model that the program relies on; read from ``card.yaml`` in its bundle."""
 
     name: str
-    task: Literal["stereo", "two_view"]
+    task: Task
     files: Mapping[str, ModelFile]  # format ("onnx", "axmodel", ...) -> file
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
@@ -84,7 +72,7 @@ class ModelCard:
     default_size: tuple[int, int] = (640, 320)  # width, height
     min_confidence: float = 0.0  # default threshold on the certainty
     trained_on: str = ""
-    measured: Mapping[str, Any] = field(default_factory=dict)
+    measured: Mapping[str, float] = field(default_factory=dict)
 
     def fixed_size(self) -> tuple[int, int] | None:
         """Width and height of the input where the model has only one, else None."""
@@ -93,53 +81,39 @@ class ModelCard:
 
 
 def load_card(bundle: Path) -> ModelCard:
-    """Read the card of the bundle folder ``bundle``; raises ModelError with the file and the key at fault."""
-    path = bundle / CARD_NAME
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(f"{path}: cannot read the card ({error.strerror})", exit_code=os.EX_NOINPUT) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    try:
-        return _card(raw, bundle)
-    except KeyError as error:
-        raise ModelError(f"{path}: key {error} is missing") from None
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ModelError(f"{path}: {error}") from None
-
-
-def _card(raw: Any, bundle: Path) -> ModelCard:
-    if not isinstance(raw, dict):
-        raise ValueError("the card must be a mapping of keys to values")
-    if unknown := sorted(set(map(str, raw)) - _KEYS):
-        raise ValueError(f"unknown key {unknown[0]!r}; known keys: {', '.join(sorted(_KEYS))}")
-    width, height = map(int, raw.get("default_size", (640, 320)))
-    return ModelCard(
-        name=str(raw["name"]),
-        task=_one_of(raw["task"], _TASKS, "task"),
-        files={
-            str(kind): ModelFile(bundle / str(entry["file"]), str(entry["sha256"]))
-            for kind, entry in raw["files"].items()
-        },
-        inputs=tuple(map(_tensor, raw["inputs"])),
-        outputs=tuple(map(_tensor, raw["outputs"])),
-        normalization=_one_of(raw["normalization"], _NORMALIZATIONS, "normalization"),
-        convention=str(raw["convention"]),
-        size_multiple=int(raw.get("size_multiple", 32)),
-        default_size=(width, height),
-        min_confidence=float(raw.get("min_confidence", 0.0)),
-        trained_on=str(raw.get("trained_on", "")),
-        measured=dict(raw.get("measured", {})),
+    """Read the card of the bundle folder ``bundle``; raises ModelError with file, line and key at fault."""
+    top = read_section(bundle / CARD_NAME, "model card", ModelError)
+    width, height = top.numbers("default_size", 2)
+    card = ModelCard(
+        name=top.text("name"),
+        task=cast(Task, top.choice("task", get_args(Task))),
+        files=_files(top.section("files"), bundle),
+        inputs=tuple(map(_tensor, top.sections("inputs"))),
+        outputs=tuple(map(_tensor, top.sections("outputs"))),
+        normalization=cast(Normalization, top.choice("normalization", get_args(Normalization))),
+        convention=top.text("convention"),
+        size_multiple=int(top.number("size_multiple")),
+        default_size=(int(width), int(height)),
+        min_confidence=top.number("min_confidence", 0.0),
+        trained_on=top.text("trained_on", ""),
+        measured=top.section("measured").rest() if "measured" in top.untaken() else {},
     )
+    top.finish()
+    return card
 
 
-def _tensor(raw: Mapping[str, Any]) -> TensorSpec:
-    shape = tuple(None if size is None else int(size) for size in raw["shape"])
-    return TensorSpec(str(raw["name"]), shape, str(raw.get("dtype", "float32")))
+def _files(section: Section, bundle: Path) -> dict[str, ModelFile]:
+    files = {}
+    for kind in section.untaken():
+        entry = section.section(kind)
+        files[kind] = ModelFile(bundle / entry.text("file"), entry.text("sha256"))
+        entry.finish()
+    return files
 
 
-def _one_of(value: Any, allowed: tuple[str, ...], key: str) -> Any:
-    if value not in allowed:
-        raise ValueError(f"{key} is {value!r}; it must be one of {', '.join(allowed)}")
-    return value
+def _tensor(section: Section) -> TensorSpec:
+    """Dimensions of -1 are open."""
+    shape = tuple(None if size < 0 else int(size) for size in section.numbers("shape"))
+    spec = TensorSpec(section.text("name"), shape, section.choice("dtype", DTYPES))
+    section.finish()
+    return spec

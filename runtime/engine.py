@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
 from roma_device.calibration.errors import RomaError
 
 from .card import ModelCard, ModelError, TensorSpec

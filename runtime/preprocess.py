@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,8 @@ def value_table(image: Image, normalization: Normalization) -> npt.NDArray[np.fl
     if normalization != "preprocess":
         return _TO_UNIT.astype(np.float32)
     mean, deviation = (float(value.item()) / 255 for value in cv2.meanStdDev(image))
-    return ((_TO_UNIT - mean) / np.sqrt(deviation**2 + VARIANCE_FLOOR)).astype(np.float32)
+    scale = 1 / math.sqrt(deviation**2 + VARIANCE_FLOOR)
+    return ((_TO_UNIT - mean) * scale).astype(np.float32)
 
 
 class Preprocessor:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 

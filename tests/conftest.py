@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from roma_device.app.model_store import find_model
 from roma_device.runtime.card import ModelCard
 

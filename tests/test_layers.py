@@ -38,8 +38,11 @@ def within(name: str, prefixes: set[str]) -> bool:
 def test_imports_point_downward(layer: str, path: Path) -> None:
     names = list(imported(path))
     ours = [name for name in names if name.startswith("roma_device.") and layer != "model"]
-    ours += [name for name in names if name.startswith("roma_device.") and layer == "model"
-             and not name.startswith("roma_device.model")]
+    ours += [
+        name
+        for name in names
+        if name.startswith("roma_device.") and layer == "model" and not name.startswith("roma_device.model")
+    ]
     assert [name for name in ours if not within(name, ALLOWED[layer])] == []
     if layer != "model":
         assert [name for name in names if within(name, FORBIDDEN_ON_DEVICE)] == []

@@ -43,7 +43,7 @@ class OnnxEngine:
 
 def _onnxruntime() -> Any:
     try:
-        import onnxruntime  # noqa: PLC0415 - an extra, imported on use
+        import onnxruntime
     except ImportError:
         raise EngineError("ONNX Runtime is not installed: pip install 'roma-device[onnx]'") from None
     return onnxruntime

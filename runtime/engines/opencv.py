@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import cv2
@@ -48,16 +50,25 @@ class OpenCVEngine:
 def _load(card: ModelCard) -> Any:
     data = np.frombuffer(card.files["onnx"].read(), np.uint8)
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
-    level = cv2.getLogLevel() if hasattr(cv2, "getLogLevel") else None
     try:
-        if level is not None:
-            cv2.setLogLevel(0)  # its own report of a failure comes as ours, in one sentence
-        return cv2.dnn.readNetFromONNX(data) if classic is None else _read(data, classic)
+        with _quiet():
+            return cv2.dnn.readNetFromONNX(data) if classic is None else _read(data, classic)
     except cv2.error as error:
         raise EngineError(f"OpenCV {cv2.__version__} cannot load model {card.name}: {_reason(error)}") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without OpenCV's own report of a failure on stderr: ours says the same in one sentence."""
+    module: Any = getattr(cv2.utils, "logging", None) or cv2  # the functions moved between versions
+    if not hasattr(module, "setLogLevel"):
+        yield
+        return
+    before = module.setLogLevel(0)
+    try:
+        yield
     finally:
-        if level is not None:
-            cv2.setLogLevel(level)
+        module.setLogLevel(before)
 
 
 def _read(data: Array, classic: int) -> Any:

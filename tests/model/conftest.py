@@ -12,7 +12,6 @@ if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
 
-
 @pytest.fixture(autouse=True, scope="session")
 def one_thread() -> None:
     """Small tensors are faster without threads."""

@@ -70,7 +70,9 @@ def test_static_graph_has_only_operators_of_both_npus() -> None:
     assert {opset.version for opset in model.opset_import} == {17}
     for tensor in [*model.graph.input, *model.graph.output]:
         assert [d.dim_value for d in tensor.type.tensor_type.shape.dim] == [1, 1, 160, 320]
-    modes = [a.s for node in model.graph.node if node.op_type == "DepthToSpace" for a in node.attribute if a.name == "mode"]
+    modes = [
+        a.s for node in model.graph.node if node.op_type == "DepthToSpace" for a in node.attribute if a.name == "mode"
+    ]
     assert modes == [b"DCR"]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.decode import decode_stereo, resize_disparity

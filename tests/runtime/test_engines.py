@@ -9,14 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import ENGINES, Engine, EngineError, EngineOptions, engine_class, open_engine
 
 SIZE = (320, 160)
 HOST_ENGINES = [
     "opencv",
-    pytest.param("onnx", marks=pytest.mark.skipif(not __import__("importlib").util.find_spec("onnxruntime"),
-                                                  reason="the extra onnx is not installed")),
+    pytest.param(
+        "onnx",
+        marks=pytest.mark.skipif(
+            not __import__("importlib").util.find_spec("onnxruntime"), reason="the extra onnx is not installed"
+        ),
+    ),
 ]
 
 
@@ -47,7 +52,7 @@ class TestContract:
         engine.run()
         inner = engine.outputs["disparity"][0, 0, 16:-16, 48:-16]
         assert abs(float(np.median(inner)) - 12) < 0.5
-        assert 0 <= engine.outputs["certainty"].min() and engine.outputs["certainty"].max() <= 1
+        assert engine.outputs["certainty"].min() >= 0 and engine.outputs["certainty"].max() <= 1
 
     def test_buffers_stay_the_same_arrays(self, stereo_card: ModelCard, name: str) -> None:
         engine = opened(stereo_card, name)

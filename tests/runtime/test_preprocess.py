@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification, RectifiedRig
@@ -78,7 +79,9 @@ def test_colour_and_grey_cameras_give_the_same() -> None:
 
 def test_rectification_and_resizing_are_one_resampling() -> None:
     """The tensor equals the raw image looked up where rectified network pixels come from."""
-    camera = CameraModel((128, 96), np.array([[100, 0, 62], [0, 101, 50], [0, 0, 1.0]]), np.array([-0.2, 0.05, 0, 0, 0]))
+    camera = CameraModel(
+        (128, 96), np.array([[100, 0, 62], [0, 101, 50], [0, 0, 1.0]]), np.array([-0.2, 0.05, 0, 0, 0])
+    )
     pose = Pose.from_rotation_vector([0.01, -0.02, 0.015], [-0.1, 0.002, 0.001])
     rectification = Rectification.from_calibration(StereoCalibration(camera, camera, pose))
     y, x = np.mgrid[:96, :128].astype(np.float32)

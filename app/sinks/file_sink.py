@@ -1,0 +1,77 @@
+"""What all sinks that write one file per frame have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from loguru import logger
+
+from roma_device.calibration.files import write_atomic, write_exit_code
+from roma_device.runtime.types import Image, Result
+
+from . import SinkError
+
+
+def sink_error(action: str, error: OSError) -> SinkError:
+    """``action`` is what failed, as in "cannot write out/000000_depth.png"."""
+    return SinkError(f"{action}: {error.strerror or error}", exit_code=write_exit_code(error))
+
+
+def encode_png(image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
+    """(H, W) or (H, W, 3) BGR, 8 or 16 bit -> the bytes of a PNG file."""
+    done, data = cv2.imencode(".png", image)
+    if not done:
+        raise SinkError(f"OpenCV could not encode an image of shape {image.shape} as PNG")
+    return bytes(data)
+
+
+def left_image(result: Result) -> Image:
+    """The rectified left image (H, W, 3) BGR; raises SinkError where it was not kept."""
+    if result.left_rectified is None:
+        raise SinkError("the rectified left image is missing, though a sink asked for it")
+    if result.left_rectified.ndim == 2:
+        return np.repeat(result.left_rectified[:, :, None], 3, axis=2)
+    return result.left_rectified
+
+
+class FileSink(ABC):
+    """Writes ``NNNNNN<suffix>`` for each result that it can encode; subclasses say how."""
+
+    needs_image: bool = False
+    suffix: str
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._explained = False
+
+    def __enter__(self) -> FileSink:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing stays open between two results."""
+        return
+
+    @abstractmethod
+    def encode(self, result: Result) -> bytes | None:
+        """The content of the file, or None to write none."""
+
+    def write(self, result: Result) -> None:
+        """Store one result; raises SinkError."""
+        data = self.encode(result)
+        if data is None:
+            return
+        path = self.folder / f"{result.index:06d}{self.suffix}"
+        try:
+            write_atomic(path, data, durable=False)
+        except OSError as error:
+            raise sink_error(f"cannot write {path}", error) from error
+
+    def explain_once(self, reason: str) -> None:
+        """Say why nothing is written, at the first frame alone."""
+        if not self._explained:
+            logger.warning(reason)
+            self._explained = True

@@ -1,0 +1,52 @@
+"""Coloured point cloud as binary PLY."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.app.record import known_pixels
+from roma_device.calibration.rectify import RectifiedRig
+from roma_device.runtime.types import FloatImage, Image, Result
+
+from .file_sink import FileSink, left_image
+
+VERTEX = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")])
+_PLY_TYPES = {"<f4": "float", "|u1": "uchar"}
+
+
+class PlySink(FileSink):
+    """``NNNNNN.ply``: the known pixels as points in metres, in the rectified left optical frame."""
+
+    needs_image = True
+    suffix = ".ply"
+
+    def encode(self, result: Result) -> bytes | None:
+        if result.depth is None or result.rig is None or result.rig.focal_px is None:
+            self.explain_once("No PLY is saved: metric points need the rig's focal length and baseline.")
+            return None
+        points = _points(result.depth.depth_m, known_pixels(result), left_image(result), result.rig)
+        return _header(len(points), result) + points.tobytes()
+
+
+def _points(depth_m: FloatImage, known: npt.NDArray[np.bool_], image: Image, rig: RectifiedRig) -> npt.NDArray[np.void]:
+    """Back-project the known pixels: (N,) of VERTEX."""
+    row, column = np.nonzero(known)
+    points = np.empty(len(row), dtype=VERTEX)
+    points["z"] = depth_m[row, column]
+    points["x"] = (column - rig.cx) * points["z"] / (rig.focal_px or 1.0)
+    points["y"] = (row - rig.cy) * points["z"] / (rig.focal_px or 1.0)
+    points["blue"], points["green"], points["red"] = image[row, column].T
+    return points
+
+
+def _header(count: int, result: Result) -> bytes:
+    lines = [
+        "ply",
+        "format binary_little_endian 1.0",
+        "comment metres in the rectified left optical frame: x right, y down, z forward",
+        f"comment frame {result.index} timestamp_ns {result.frame.timestamp_ns}",
+        f"element vertex {count}",
+    ]
+    lines += [f"property {_PLY_TYPES[VERTEX[name].str]} {name}" for name in VERTEX.names or ()]
+    return ("\n".join([*lines, "end_header"]) + "\n").encode("ascii")

@@ -1,0 +1,64 @@
+"""One JSON line per frame."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from io import FileIO
+from pathlib import Path
+
+from roma_device.app.record import result_record
+from roma_device.runtime.types import Result
+
+from .file_sink import sink_error
+
+
+class ResultsSink:
+    """``results.jsonl``, begun anew by each run; what is written stays valid when the run is killed.
+
+    The file is unbuffered and each line goes out in one piece. A line that does not fit on the
+    disk is taken back, so that the next one does not continue it.
+    """
+
+    needs_image: bool = False
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "results.jsonl"
+        self._file: FileIO | None = None
+
+    def __enter__(self) -> ResultsSink:
+        try:
+            self._file = FileIO(self._path, "w")
+        except OSError as error:
+            raise sink_error(f"cannot write {self._path}", error) from error
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def write(self, result: Result) -> None:
+        """Append one line; raises SinkError."""
+        if self._file is None:
+            raise ValueError("results are written inside the sink's with block")
+        line = json.dumps(result_record(result), allow_nan=False) + "\n"
+        try:
+            _append(self._file, line.encode("utf-8"))
+        except OSError as error:
+            raise sink_error(f"cannot write {self._path}", error) from error
+
+
+def _append(file: FileIO, line: bytes) -> None:
+    """All of ``line`` or nothing of it; raises OSError."""
+    end = file.tell()
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        with contextlib.suppress(OSError):
+            file.truncate(end)
+            file.seek(end)
+        raise

@@ -1,0 +1,122 @@
+"""This program's own calibration file: all of a StereoCalibration, to the last bit, in YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import yaml
+
+from roma_device.calibration.camera import CameraModel, DistortionModel, FloatArray
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.files import write_atomic, write_exit_code
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.section import Section, parse_section, read_section
+
+FORMAT = "roma-device-calibration"
+VERSION = 1
+
+_COMMENT = """\
+# Stereo calibration with a baseline of {baseline_mm:.2f} mm. Units: px, m, rad.
+# right_from_left takes points from the left to the right optical frame (x right, y down, z forward).
+"""
+
+
+def load_calibration(path: Path) -> StereoCalibration:
+    """Read what ``save_calibration`` wrote.
+
+    Raises CalibrationError with file, line and key; its exit code tells data that is wrong from a
+    file that is missing or closed to this user.
+    """
+    return _parse(read_section(path, "calibration", CalibrationError), path)
+
+
+def save_calibration(path: Path, calibration: StereoCalibration) -> None:
+    """Write all of ``calibration`` with full precision, whole or not at all, replacing ``path``.
+
+    Raises CalibrationError where the file cannot be written, and for what could not be read back.
+    """
+    text = _COMMENT.format(baseline_mm=calibration.baseline_m * 1000) + _dump(_document(calibration))
+    _parse(parse_section(text, path, CalibrationError), path)
+    try:
+        write_atomic(path, text.encode("utf-8"))
+    except OSError as error:
+        message = f"cannot write the calibration {path}: {error.strerror}"
+        raise CalibrationError(message, exit_code=write_exit_code(error)) from error
+
+
+def _parse(top: Section, path: Path) -> StereoCalibration:
+    if (found := top.text("format")) != FORMAT:
+        raise CalibrationError(f"{path}: format is {found!r}, but this program reads {FORMAT}")
+    if (version := top.number("version")) != VERSION:
+        raise CalibrationError(f"{path}: version is {version:g}, but this program reads {VERSION}")
+    made_at, serial = top.text("made_at", ""), top.text("serial", "")
+    size = _size(top, path)
+    left, right = (_camera(top.section(side), size, f"{path}: {side}") for side in ("left", "right"))
+    pose = top.section("right_from_left")
+    rotation, translation_m = pose.matrix("rotation", 3, 3), pose.numbers("translation_m", 3)
+    pose.finish()
+    quality = top.section("quality").rest() if "quality" in top.untaken() else {}
+    top.finish()
+    try:
+        right_from_left = Pose(np.array(rotation), np.array(translation_m))
+        return StereoCalibration(left, right, right_from_left, quality, made_at, serial)
+    except CalibrationError as error:
+        raise CalibrationError(f"{path}: right_from_left: {error}") from error
+
+
+def _size(top: Section, path: Path) -> tuple[int, int]:
+    width, height = top.numbers("image_size", 2)
+    if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
+        raise CalibrationError(f"{path}: image_size is {width:g} x {height:g}: both must be whole")
+    return int(width), int(height)
+
+
+def _camera(section: Section, size: tuple[int, int], where: str) -> CameraModel:
+    matrix = section.section("matrix")
+    fx, fy, cx, cy = (matrix.number(key) for key in ("fx", "fy", "cx", "cy"))
+    matrix.finish()
+    model, distortion = cast(DistortionModel, section.text("model")), section.numbers("distortion")
+    section.finish()
+    try:
+        return CameraModel(size, _matrix(fx, fy, cx, cy), np.array(distortion), model)
+    except CalibrationError as error:
+        raise CalibrationError(f"{where}: {error}") from error
+
+
+def _matrix(fx: float, fy: float, cx: float, cy: float) -> FloatArray:
+    return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+
+
+def _document(calibration: StereoCalibration) -> dict[str, Any]:
+    pose = calibration.right_from_left
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "made_at": calibration.made_at,
+        "serial": calibration.serial,
+        "image_size": [int(length) for length in calibration.left.size],
+        "left": _camera_document(calibration.left),
+        "right": _camera_document(calibration.right),
+        # A rotation vector is shorter, but turning it into a matrix and back does not keep every bit.
+        "right_from_left": {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()},
+        "quality": {str(name): float(value) for name, value in calibration.quality.items()},
+    }
+
+
+def _camera_document(camera: CameraModel) -> dict[str, Any]:
+    fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
+    if not np.array_equal(camera.matrix, _matrix(fx, fy, cx, cy)):
+        raise CalibrationError("a camera matrix with skew cannot be saved: the format has fx, fy, cx and cy")
+    return {
+        "matrix": {"fx": fx, "fy": fy, "cx": cx, "cy": cy},
+        "model": camera.model,
+        "distortion": camera.distortion.tolist(),
+    }
+
+
+def _dump(document: dict[str, Any]) -> str:
+    """Lists of numbers on one line each, in the order given; ASCII, as some characters would not return."""
+    return str(yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000))

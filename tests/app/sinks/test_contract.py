@@ -1,0 +1,133 @@
+"""What every sink in SINKS must do."""
+
+import errno
+import io
+import os
+import shutil
+
+import pytest
+
+from roma_device.app.sinks import SINKS, SinkError, open_sink
+from roma_device.app.sinks import results as results_module
+
+FILES = {
+    "disparity": "{:06d}_disparity.pfm",
+    "depth": "{:06d}_depth.png",
+    "confidence": "{:06d}_confidence.png",
+    "preview": "{:06d}_preview.png",
+    "ply": "{:06d}.ply",
+    "results": "results.jsonl",
+}
+
+every_sink = pytest.mark.parametrize("name", list(SINKS))
+
+
+@every_sink
+def test_writes_its_file_per_frame_and_nothing_else(tmp_path, make_result, name):
+    with open_sink(name, tmp_path) as sink:
+        for index in (0, 7, 1234567):
+            sink.write(make_result(index))
+    expected = {FILES[name].format(index) for index in (0, 7, 1234567)}
+    assert {path.name for path in tmp_path.iterdir()} == expected
+    assert all(path.stat().st_size > 0 for path in tmp_path.iterdir())
+
+
+@every_sink
+def test_asks_for_the_image_only_where_it_draws_it(tmp_path, make_result, name):
+    with open_sink(name, tmp_path) as sink:
+        assert sink.needs_image == (name in ("preview", "ply"))
+        if not sink.needs_image:
+            sink.write(make_result(left_rectified=None))
+            return
+        with pytest.raises(SinkError, match="image is missing"):
+            sink.write(make_result(left_rectified=None))
+
+
+@every_sink
+@pytest.mark.parametrize("grey", [True, False])
+def test_takes_grey_and_colour_images(tmp_path, make_result, name, grey):
+    with open_sink(name, tmp_path) as sink:
+        sink.write(make_result(grey=grey))
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@every_sink
+def test_takes_frames_in_which_nothing_is_known(tmp_path, make_result, name):
+    result = make_result()
+    result.valid[:] = False
+    result.depth.depth_m[:] = float("nan")
+    with open_sink(name, tmp_path) as sink:
+        sink.write(result)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@every_sink
+def test_frames_without_metric_depth_are_no_error(tmp_path, make_result, name, log):
+    with open_sink(name, tmp_path) as sink:
+        for index in range(3):
+            sink.write(make_result(index, metric=False))
+    without_file = name in ("depth", "ply")
+    assert bool(list(tmp_path.iterdir())) != without_file
+    assert len(log) == (1 if without_file else 0)
+    assert all("focal length and baseline" in line for line in log)
+
+
+@every_sink
+def test_does_not_change_the_result(tmp_path, make_result, name):
+    result, untouched = make_result(3), make_result(3)
+    with open_sink(name, tmp_path) as sink:
+        sink.write(result)
+    for one, other in (
+        (result.matches.disparity_px, untouched.matches.disparity_px),
+        (result.matches.certainty, untouched.matches.certainty),
+        (result.depth.depth_m, untouched.depth.depth_m),
+        (result.valid, untouched.valid),
+        (result.left_rectified, untouched.left_rectified),
+    ):
+        assert one.tobytes() == other.tobytes()
+
+
+@every_sink
+def test_a_full_disk_is_one_sentence_and_the_next_frame_may_succeed(tmp_path, make_result, monkeypatch, name):
+    class FullDisk(io.FileIO):
+        full = False
+
+        def write(self, data):
+            if FullDisk.full:
+                super().write(data[:5])
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data)
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(results_module, "FileIO", FullDisk)
+    with open_sink(name, tmp_path) as sink:
+        with monkeypatch.context() as full:
+            full.setattr(os, "replace", refuse)
+            full.setattr(FullDisk, "full", True)
+            with pytest.raises(SinkError) as caught:
+                sink.write(make_result(0))
+        path = tmp_path / FILES[name].format(0)
+        assert str(caught.value) == f"cannot write {path}: No space left on device"
+        assert caught.value.exit_code == os.EX_IOERR
+        assert not any(left.stat().st_size for left in tmp_path.iterdir())
+        sink.write(make_result(1))
+    assert (tmp_path / FILES[name].format(1)).stat().st_size > 0
+
+
+@every_sink
+def test_a_folder_that_vanishes_is_a_sink_error(tmp_path, make_result, name):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    sink = open_sink(name, folder)
+    shutil.rmtree(folder)
+    with pytest.raises(SinkError, match="No such file or directory") as caught, sink:
+        sink.write(make_result())
+    assert caught.value.exit_code == os.EX_CANTCREAT
+
+
+def test_an_unknown_name_is_a_usage_error(tmp_path):
+    with pytest.raises(SinkError, match="cannot save 'video'; known: disparity") as caught:
+        open_sink("video", tmp_path)
+    assert caught.value.exit_code == os.EX_USAGE
