@@ -80,18 +80,9 @@ def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.Mo
         warnings.simplefilter("ignore")
         torch.onnx.export(network, example, buffer, opset_version=OPSET, dynamo=False, dynamic_axes=axes, **names)
     model = onnx.load_from_string(buffer.getvalue())
-    _use_dcr(model)
     _check_operators(model)
     onnx.checker.check_model(model)
     return model
-
-
-def _use_dcr(model: onnx.ModelProto) -> None:
-    """DepthToSpace to one channel is the same in both modes; the NPU compiler knows DCR only."""
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "DepthToSpace" and attribute.name == "mode":
-                attribute.s = b"DCR"
 
 
 def _check_operators(model: onnx.ModelProto) -> None:

@@ -71,6 +71,15 @@ class PadLeft(torch.autograd.Function):
         return graph.op("Pad", x, pads, mode_s="constant")
 
 
+def interleave(x: Tensor) -> Tensor:
+    """(B, 4, H, W) -> (B, 1, 2H, 2W): channel 2i + j becomes row i, column j of each cell.
+
+    A transposed convolution with unit weights: OpenCV 4.10 cannot resize DepthToSpace, and the NPU
+    compiler knows only one of its two orders.
+    """
+    return functional.conv_transpose2d(x, torch.eye(4, dtype=x.dtype, device=x.device).view(4, 1, 2, 2), stride=2)
+
+
 def row_correlation(left: Tensor, right: Tensor, candidates: int) -> Tensor:
     """Similarity of each left cell with the right cells 0..candidates-1 steps to its left.
 

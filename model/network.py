@@ -17,7 +17,7 @@ import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Residual, around, channel_sum, conv, double, row_correlation, unit
+from .layers import Residual, around, channel_sum, conv, double, interleave, row_correlation, unit
 
 VARIANTS = Path(__file__).parent / "variants"
 
@@ -170,7 +170,7 @@ class RowStereo(nn.Module):
         """To 1/2 as a convex combination of the 3x3 neighbours (RAFT, ECCV 2020), then bilinear to full size."""
         neighbours = around(coarse)
         quarters = [channel_sum(functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) * neighbours) for k in range(4)]
-        return double(functional.pixel_shuffle(torch.cat(quarters, 1), 2))
+        return double(interleave(torch.cat(quarters, 1)))
 
 
 def _candidates(config: StereoConfig) -> tuple[int, int, int]:

@@ -8,8 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
-from model.export import to_onnx, write_bundle  # noqa: E402
-from model.layers import row_correlation  # noqa: E402
+from model.export import NPU_OPERATORS, to_onnx, write_bundle  # noqa: E402
+from model.layers import interleave, row_correlation  # noqa: E402
 from model.network import VARIANTS, RowStereo, StereoConfig  # noqa: E402
 from model.train import VARIANCE_FLOOR, normalize  # noqa: E402
 from roma_device.runtime.card import load_card  # noqa: E402
@@ -70,10 +70,12 @@ def test_static_graph_has_only_operators_of_both_npus() -> None:
     assert {opset.version for opset in model.opset_import} == {17}
     for tensor in [*model.graph.input, *model.graph.output]:
         assert [d.dim_value for d in tensor.type.tensor_type.shape.dim] == [1, 1, 160, 320]
-    modes = [
-        a.s for node in model.graph.node if node.op_type == "DepthToSpace" for a in node.attribute if a.name == "mode"
-    ]
-    assert modes == [b"DCR"]
+    assert {node.op_type for node in model.graph.node} <= NPU_OPERATORS
+
+
+def test_interleaving_is_depth_to_space() -> None:
+    x = torch.randn(2, 4, 3, 5)
+    assert torch.equal(interleave(x), torch.nn.functional.pixel_shuffle(x, 2))
 
 
 def test_training_normalizes_as_the_device_does() -> None:
