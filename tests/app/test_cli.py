@@ -234,7 +234,7 @@ def test_video_that_breaks_keeps_what_was_written(
 ) -> None:
     side_by_side = np.hstack([cv2.imread(str(path)) for path in pair])
     writer = cv2.VideoWriter(str(tmp_path / "v.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (800, 240))
-    for _ in range(6):
+    for _ in range(20):
         writer.write(side_by_side)
     writer.release()
     data = (tmp_path / "v.avi").read_bytes()
@@ -245,6 +245,6 @@ def test_video_that_breaks_keeps_what_was_written(
     records = [json.loads(line) for line in (out_dir / "results.jsonl").read_text().splitlines()]
     assert code != 0 and "cut.avi" in err
     assert_one_sentence(err)
-    assert 1 <= len(records) < 6
+    assert 1 <= len(records) < 20
     for record in records:
         assert np.isfinite(read_pfm(out_dir / f"{record['index']:06d}_disparity.pfm")).any()

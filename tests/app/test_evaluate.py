@@ -46,9 +46,7 @@ def pairs(tmp_path):
 
 
 def report(pairs, **options):
-    return evaluate_stereo(
-        pairs, Constant("ours", 2 * TRUE_PX, certain=True), width_px=2 * WIDTH_PX, **options
-    )
+    return evaluate_stereo(pairs, Constant("ours", 2 * TRUE_PX, certain=True), width_px=2 * WIDTH_PX, **options)
 
 
 def test_figures_per_pair_and_mean(pairs):

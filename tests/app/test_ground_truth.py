@@ -21,9 +21,7 @@ def test_8_bit_png_is_divided_by_its_scale_and_zero_is_unknown(tmp_path):
 
 def test_16_bit_png_keeps_all_its_bits(tmp_path):
     path = png(tmp_path / "d.png", np.array([[0, 257, 65535]], np.uint16))
-    np.testing.assert_array_equal(
-        read_disparity(path, 256, 0), [[np.nan, 257 / 256, np.float32(65535 / 256)]]
-    )
+    np.testing.assert_array_equal(read_disparity(path, 256, 0), [[np.nan, 257 / 256, np.float32(65535 / 256)]])
 
 
 def test_without_an_invalid_value_zero_is_a_disparity(tmp_path):

@@ -31,9 +31,7 @@ def test_reads_a_hand_made_little_endian_file(path):
     np.testing.assert_array_equal(values, VALUES)
 
 
-@pytest.mark.parametrize(
-    "head", [b"Pf\n2 3\n1.0\n", b"Pf\r\n2 3\r\n1\r\n", b"Pf 2 3 0.003922\n", b"Pf\n2\n3\n1e0\n"]
-)
+@pytest.mark.parametrize("head", [b"Pf\n2 3\n1.0\n", b"Pf\r\n2 3\r\n1\r\n", b"Pf 2 3 0.003922\n", b"Pf\n2\n3\n1e0\n"])
 def test_reads_big_endian_files_and_ignores_the_size_of_the_scale(path, head):
     path.write_bytes(head + struct.pack(">6f", 5, 6, 3, 4, 1, float("inf")))
     np.testing.assert_array_equal(read_pfm(path), VALUES)
@@ -41,9 +39,7 @@ def test_reads_big_endian_files_and_ignores_the_size_of_the_scale(path, head):
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    values=hnp.arrays(
-        np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(width=32)
-    )
+    values=hnp.arrays(np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.floats(width=32))
 )
 def test_values_survive_writing_and_reading(path, values):
     path.write_bytes(encode_pfm(values))

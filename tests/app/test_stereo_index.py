@@ -61,9 +61,7 @@ def test_optional_keys(folder):
         "kind": "real",
         "size": [6, 4],
     }
-    [pair] = load_index(
-        write(folder, ENTRY | facts | {"licence": "CC0", "source": "", "note": None, "invalid": "inf"})
-    )
+    [pair] = load_index(write(folder, ENTRY | facts | {"licence": "CC0", "source": "", "note": None, "invalid": "inf"}))
     assert (pair.K[2], pair.baseline_m, pair.doffs, pair.kind, pair.size) == (2, 0.1, None, "real", (6, 4))
     assert pair.invalid is None
 
@@ -148,9 +146,7 @@ def test_sizes_must_fit_the_left_image(folder, key):
 
 
 def test_a_stated_size_must_be_true(folder):
-    assert refusal(write(folder, ENTRY | {"size": [6, 5]}), load=True)[0].startswith(
-        "pair 'one': left: is 6x4 px"
-    )
+    assert refusal(write(folder, ENTRY | {"size": [6, 5]}), load=True)[0].startswith("pair 'one': left: is 6x4 px")
 
 
 def test_a_damaged_file_is_named(folder):

@@ -10,9 +10,7 @@ from roma_device.app.stereo_metrics import StereoMetrics, at_width, mean_of, mea
 NO = np.nan
 SHAPE = (4, 5)
 disparities = hnp.arrays(np.float32, SHAPE, elements=st.floats(0, 200, width=32))
-predictions = hnp.arrays(
-    np.float32, SHAPE, elements=st.floats(-10, 210, width=32) | st.sampled_from([NO, np.inf])
-)
+predictions = hnp.arrays(np.float32, SHAPE, elements=st.floats(-10, 210, width=32) | st.sampled_from([NO, np.inf]))
 
 
 def row(*values):
@@ -49,9 +47,7 @@ def test_only_pixels_within_the_mask_count():
 
 def test_nothing_to_measure_gives_nan():
     metrics = measure(row(1), row(NO), certainty=row(1))
-    assert all(
-        np.isnan([metrics.bad1, metrics.bad2, metrics.epe, metrics.d1, metrics.density, metrics.bad2_80])
-    )
+    assert all(np.isnan([metrics.bad1, metrics.bad2, metrics.epe, metrics.d1, metrics.density, metrics.bad2_80]))
 
 
 @pytest.mark.parametrize("wrong", ["predicted_px", "certainty", "within"])

@@ -19,9 +19,7 @@ def axes(draw):
     return vector / length if length > 0.1 else np.array([0.0, 0.6, 0.8])
 
 
-angles = st.floats(0, math.pi) | st.sampled_from(
-    [0.0, 1e-9, 1e-6, 9e-6, 1.1e-5, 1e-3, math.pi - 1e-6, math.pi]
-)
+angles = st.floats(0, math.pi) | st.sampled_from([0.0, 1e-9, 1e-6, 9e-6, 1.1e-5, 1e-3, math.pi - 1e-6, math.pi])
 
 
 @st.composite

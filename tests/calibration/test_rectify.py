@@ -79,9 +79,7 @@ def test_maps_send_each_rectified_pixel_to_the_raw_one_that_sees_the_same_ray(mo
     focal_px = rectification.rig.focal_px
     xy = np.array([[0, 0], [17, 30], [size[0] // 2, size[1] // 2], [size[0] - 1, size[1] - 1]])
     at_full_size = (xy + 0.5) * np.array(SIZE) / size - 0.5
-    rays = np.column_stack(
-        [(at_full_size - [rectification.rig.cx, rectification.rig.cy]) / focal_px, np.ones(4)]
-    )
+    rays = np.column_stack([(at_full_size - [rectification.rig.cx, rectification.rig.cy]) / focal_px, np.ones(4)])
     sides = (rig.left, rectification.left_rotation), (rig.right, rectification.right_rotation)
     for (map_x, map_y), (raw, rotation) in zip(rectification.maps(size), sides, strict=True):
         assert map_x.shape == map_y.shape == size[::-1]
@@ -146,9 +144,7 @@ def test_scaling_an_ideal_rig_keeps_the_depth_of_scaled_disparities():
     half = rig.scaled((320, 120))
     disparity_px = 30.0
     depth_m = rig.focal_px * rig.baseline_m / (disparity_px + rig.disparity_offset_px)
-    assert half.focal_px * half.baseline_m / (disparity_px / 2 + half.disparity_offset_px) == pytest.approx(
-        depth_m
-    )
+    assert half.focal_px * half.baseline_m / (disparity_px / 2 + half.disparity_offset_px) == pytest.approx(depth_m)
     assert (half.cx, half.cy) == (149.75, 62.125)
 
 

@@ -11,9 +11,7 @@ from roma_device.app.sinks.colour_scale import UNKNOWN_BGR, ColourScale
 from roma_device.app.sinks.preview import draw_preview
 from roma_device.runtime.types import DepthMap, Matches
 
-limits = st.tuples(st.floats(1e-2, 300), st.floats(1.0005, 3000)).map(
-    lambda pair: (pair[0], pair[0] * pair[1])
-)
+limits = st.tuples(st.floats(1e-2, 300), st.floats(1.0005, 3000)).map(lambda pair: (pair[0], pair[0] * pair[1]))
 
 
 def result_of_size(make_result, width, height, metric=True):

@@ -13,9 +13,7 @@ from roma_device.calibration.formats import load_calibration, save_calibration
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 
-same_folder = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+same_folder = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 small = st.floats(-0.3, 0.3)
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
@@ -31,9 +29,7 @@ def calibrations(draw):
         distortion = [draw(st.floats(-1e3, 1e3)) for _ in range(COEFFICIENTS[model])]
         return CameraModel(size, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), np.array(distortion), model)
 
-    pose = Pose.from_rotation_vector(
-        [draw(small) for _ in "xyz"], [draw(st.floats(-2, -1e-3)), draw(small), 0.0]
-    )
+    pose = Pose.from_rotation_vector([draw(small) for _ in "xyz"], [draw(st.floats(-2, -1e-3)), draw(small), 0.0])
     quality = draw(st.dictionaries(words, st.floats(-1e9, 1e9), max_size=3))
     return StereoCalibration(camera(), camera(), pose, quality, draw(words), draw(words))
 

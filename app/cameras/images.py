@@ -1,0 +1,109 @@
+"""Stereo frames from image files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.runtime.types import Frame, Image, StereoFrame
+
+from . import Camera, CameraError
+from .pairing import Pair, find_pairs
+
+FRAME_PERIOD_NS = 1_000_000_000 // 30
+BIT_DEPTHS = (8, 10, 12, 14, 16)
+"""Grey levels of sensors that are stored in 16 bits."""
+
+ENDINGS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
+"""How a whole PNG and JPEG file ends, by its first bytes; decoders fill what is missing with grey."""
+
+TAIL_BYTES = 4096
+
+
+class ImagesCamera(Camera):
+    """Pairs of image files, one after the other, stamped 1/30 s apart from 0 on."""
+
+    def __init__(self, pairs: list[Pair]) -> None:
+        self._pairs = pairs
+
+    @classmethod
+    def from_spec(cls, argument: str) -> ImagesCamera:
+        """From ``LEFT,RIGHT`` (two files, two folders, two quoted patterns) or ``FOLDER``.
+
+        A folder holds ``left/`` and ``right/``, or files named ``left*`` and ``right*``, ``*_left`` and
+        ``*_right``, or ``im0`` and ``im1``. Raises CameraError for what is missing or has no partner.
+        """
+        return cls(find_pairs(argument))
+
+    @property
+    def calibration(self) -> StereoCalibration | None:
+        """None: image files do not tell."""
+        return None
+
+    def frames(self) -> Iterator[StereoFrame]:
+        """All pairs once; raises CameraError at a file that is corrupt or whose partner has another size."""
+        depth = BIT_DEPTHS[0]
+        for sequence, paths in enumerate(self._pairs):
+            images = [read_image(path) for path in paths]
+            if images[0].shape[:2] != images[1].shape[:2]:
+                raise _different_sizes(paths, images)
+            depth = max(depth, *(bit_depth(image) for image in images))
+            left, right = (Frame(to_8_bit(image, depth), sequence * FRAME_PERIOD_NS, sequence) for image in images)
+            yield StereoFrame(left, right)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to close."""
+
+
+def read_image(path: Path) -> npt.NDArray[Any]:
+    """An image file as grey (H, W) or BGR (H, W, 3), uint8 or uint16; raises CameraError where it is none."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CameraError(f"cannot read {path}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
+    image = _decode(data) if _is_whole(data) else None
+    if image is None:
+        raise CameraError(f"{path} is not an image, or it is damaged", exit_code=os.EX_DATAERR)
+    if image.dtype not in (np.uint8, np.uint16):
+        raise CameraError(f"{path} holds {image.dtype} pixels, not 8 or 16 bits", exit_code=os.EX_DATAERR)
+    channels = image.shape[2] if image.ndim == 3 else 1
+    return np.ascontiguousarray(image[..., :3]) if channels >= 3 else image.reshape(image.shape[:2])
+
+
+def _is_whole(data: bytes) -> bool:
+    endings = [end for start, end in ENDINGS.items() if data.startswith(start)]
+    return all(end in data[-TAIL_BYTES:] for end in endings)
+
+
+def _decode(data: bytes) -> npt.NDArray[Any] | None:
+    try:
+        image: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    return image
+
+
+def bit_depth(image: npt.NDArray[Any]) -> int:
+    """Bits that the brightest pixel needs, as a sensor counts them: 8, 10, 12, 14 or 16."""
+    brightest = int(image.max()) if image.dtype == np.uint16 else 0
+    return next(bits for bits in BIT_DEPTHS if brightest < 1 << bits)
+
+
+def to_8_bit(image: npt.NDArray[Any], depth: int) -> Image:
+    """Cut a uint16 image of ``depth`` bits down to its upper eight; uint8 stays as it is."""
+    return image if image.dtype == np.uint8 else (image >> (depth - 8)).astype(np.uint8)
+
+
+def _different_sizes(paths: Pair, images: list[npt.NDArray[Any]]) -> CameraError:
+    sizes = [f"{path} is {image.shape[1]}x{image.shape[0]}" for path, image in zip(paths, images, strict=True)]
+    return CameraError(f"left and right differ in size: {sizes[0]}, {sizes[1]}", exit_code=os.EX_DATAERR)

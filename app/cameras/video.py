@@ -1,0 +1,158 @@
+"""Stereo frames from video files and network streams."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.runtime.types import Frame, Image, StereoFrame
+
+from . import Camera, CameraError
+from .pairing import split_pair
+
+URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+URL_COMMA = re.compile(r",(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
+
+USUAL_FPS = 30.0
+MISSING_SHARE = 0.05
+"""Containers often only estimate their number of frames: this share may be missing at the end, or two frames."""
+
+QUIET_FFMPEG = ("OPENCV_FFMPEG_LOGLEVEL", "-8")
+"""FFmpeg's own messages come from deep inside; ours say what matters. What the user has set stays."""
+
+
+class VideoCamera(Camera):
+    """One side-by-side video, or a left and a right one that are paired frame by frame."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        """Opens the files or URLs; raises CameraError where one is missing, no video, or of a wrong size."""
+        with ExitStack() as stack:
+            self._streams = [stack.enter_context(_Stream(name)) for name in names]
+            _check_sizes(self._streams)
+            self._stack = stack.pop_all()
+
+    @classmethod
+    def from_spec(cls, argument: str) -> VideoCamera:
+        """From ``FILE_OR_URL`` (left and right half side by side) or ``LEFT,RIGHT``.
+
+        A comma in a URL separates only where another ``scheme://`` follows it.
+        """
+        return cls(split_names(argument))
+
+    @property
+    def calibration(self) -> StereoCalibration | None:
+        """None: videos do not tell."""
+        return None
+
+    def frames(self) -> Iterator[StereoFrame]:
+        """Frames from where the video stands; raises CameraError after the last good one where it breaks off.
+
+        Both images carry the left one's time in its stream.
+        """
+        timestamp_ns = -1
+        for sequence in count():
+            images = [stream.read() for stream in self._streams]
+            if any(image is None for image in images):
+                return self._check_end(sequence, [image is None for image in images])
+            timestamp_ns = self._streams[0].timestamp_after(timestamp_ns)
+            left, right = _sides([image for image in images if image is not None])
+            yield StereoFrame(Frame(left, timestamp_ns, sequence), Frame(right, timestamp_ns, sequence))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _check_end(self, taken: int, ended: list[bool]) -> None:
+        """Raises CameraError unless the video, or both videos, ended where they should."""
+        for stream, has_ended in zip(self._streams, ended, strict=True):
+            if has_ended and taken < stream.least_frames:
+                raise _broken(f"{stream.name} breaks off after {taken} of {stream.expected_frames} frames")
+        if not all(ended):
+            short, long = self._streams if ended[0] else reversed(self._streams)
+            raise _broken(f"{short.name} ends after {taken} frames, but {long.name} goes on: are they one recording?")
+
+
+class _Stream:
+    """One video that OpenCV reads."""
+
+    def __init__(self, name: str) -> None:
+        os.environ.setdefault(*QUIET_FFMPEG)
+        self.name = name
+        is_url = URL.match(name) is not None
+        if not is_url and not Path(name).is_file():
+            raise CameraError(f"video {name or 'without a name'} does not exist", exit_code=os.EX_NOINPUT)
+        self._capture = cv2.VideoCapture(name)
+        if not self._capture.isOpened():
+            code = os.EX_UNAVAILABLE if is_url else os.EX_DATAERR
+            raise CameraError(f"{name} cannot be opened as a video", exit_code=code)
+        frames = self._property(cv2.CAP_PROP_FRAME_COUNT)
+        self.expected_frames = round(frames) if 0 < frames < 2**31 else 0  # 0: unknown
+        self.least_frames = max(1, self.expected_frames - max(2, round(MISSING_SHARE * self.expected_frames)))
+        self.size = round(self._property(cv2.CAP_PROP_FRAME_WIDTH)), round(self._property(cv2.CAP_PROP_FRAME_HEIGHT))
+        fps = self._property(cv2.CAP_PROP_FPS)
+        self._period_ns = round(1e9 / (fps if 1 <= fps <= 1000 else USUAL_FPS))
+
+    def __enter__(self) -> _Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._capture.release()
+
+    def read(self) -> Image | None:
+        """The next image, None where there is none."""
+        good, image = self._capture.read()
+        return image if good and image is not None else None
+
+    def timestamp_after(self, last_ns: int) -> int:
+        """Time of the image read last in its stream, or one period after ``last_ns`` if that is not later."""
+        position_ns = round(1e6 * self._property(cv2.CAP_PROP_POS_MSEC))
+        return position_ns if position_ns > last_ns else last_ns + self._period_ns
+
+    def _property(self, name: int) -> float:
+        value: Any = self._capture.get(name)
+        return float(value) if math.isfinite(value) else 0.0
+
+
+def split_names(argument: str) -> tuple[str, ...]:
+    """One name, or two; raises CameraError for more."""
+    if URL.match(argument):
+        names = tuple(URL_COMMA.split(argument))
+    elif Path(argument).is_file():
+        names = (argument,)
+    else:
+        names = split_pair(argument) or (argument,)
+    if len(names) > 2:
+        raise CameraError(f"{argument} names {len(names)} videos: two are the most", exit_code=os.EX_USAGE)
+    return names
+
+
+def _check_sizes(streams: list[_Stream]) -> None:
+    first, last = streams[0], streams[-1]
+    if first.size != last.size:
+        sizes = [f"{stream.name} is {stream.size[0]}x{stream.size[1]}" for stream in streams]
+        raise _broken(f"left and right differ in size: {sizes[0]}, {sizes[1]}")
+    if len(streams) == 1 and first.size[0] % 2:
+        raise _broken(f"{first.name} is {first.size[0]} px wide: an odd width has no left and right half")
+
+
+def _sides(images: list[Image]) -> tuple[Image, Image]:
+    if len(images) == 2:
+        return images[0], images[1]
+    half = images[0].shape[1] // 2
+    return np.ascontiguousarray(images[0][:, :half]), np.ascontiguousarray(images[0][:, half : 2 * half])
+
+
+def _broken(message: str) -> CameraError:
+    return CameraError(message, exit_code=os.EX_DATAERR)
