@@ -71,6 +71,30 @@ class PadLeft(torch.autograd.Function):
         return graph.op("Pad", x, pads, mode_s="constant")
 
 
+def channel_max(x: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, 1, H, W); at export a tree of Max nodes: OpenCV cannot ReduceMax at open size."""
+    if not torch.onnx.is_in_onnx_export():
+        return x.amax(1, keepdim=True)
+    while (count := int(x.shape[1])) > 1:
+        half = count // 2
+        rest = [x[:, 2 * half :]] if count % 2 else []
+        x = torch.cat([torch.maximum(x[:, :half], x[:, half : 2 * half]), *rest], 1)
+    return x
+
+
+def around_peak(probability: Tensor, reach: int) -> Tensor:
+    """1 within ``reach`` candidates of the most probable one, 0 elsewhere: (B, C, H, W).
+
+    The expected position over such a window stays on one surface where two are possible; over all
+    candidates it would lie in the empty space between them.
+    """
+    count = int(probability.shape[1])
+    index = torch.arange(count, device=probability.device)
+    band = ((index[:, None] - index[None]).abs() <= reach).float().view(count, count, 1, 1)
+    peak = functional.relu(1 - 1e4 * (channel_max(probability) - probability))
+    return functional.conv2d(peak, band).clamp(max=1)
+
+
 def interleave(x: Tensor) -> Tensor:
     """(B, 4, H, W) -> (B, 1, 2H, 2W): channel 2i + j becomes row i, column j of each cell.
 

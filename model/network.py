@@ -17,7 +17,10 @@ import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Residual, around, channel_sum, conv, double, interleave, row_correlation, unit
+from .layers import Residual, around, around_peak, channel_sum, conv, double, interleave, row_correlation, unit
+
+PEAK_REACH = 2
+"""Candidates on each side of the best one that the expected disparity takes into account."""
 
 VARIANTS = Path(__file__).parent / "variants"
 
@@ -150,7 +153,8 @@ class RowStereo(nn.Module):
         with torch.autocast(left.device.type, enabled=False):
             logits = scores.float() + self.direct * similarities[0]
             probabilities = functional.softmax(logits, 1)
-            coarse = functional.conv2d(probabilities, self.steps_px)
+            near_peak = probabilities * around_peak(probabilities.detach(), PEAK_REACH)
+            coarse = functional.conv2d(near_peak, self.steps_px) / channel_sum(near_peak)
             fine = self._upsample(coarse, guide.float())
         trust = self.trust(
             torch.cat([filtered, channel_sum(probabilities * probabilities).to(filtered.dtype)], 1).detach()
