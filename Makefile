@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEXTURES ?= ../shared/data/textures
 VARIANT ?= stereo
+# The build backend warns at length of what an editable install is.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 
 .PHONY: run test check bench train typing clean help
 
@@ -18,7 +20,9 @@ test: $(VENV)/ready-test check  ## linters, types and tests
 
 check: $(VENV)/ready-test typing  ## ruff and mypy
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy -p roma_device
+	@! $(BIN)/python -c "import torch, onnx" 2>/dev/null || $(BIN)/mypy model
 
 bench: $(VENV)/ready-run        ## latency of every stage
 	$(BIN)/roma-device bench
@@ -34,18 +38,18 @@ typing:
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(PIP) --upgrade pip
 
 $(VENV)/ready-run: $(VENV)/bin/python setup.cfg
-	$(BIN)/python -m pip install --quiet -e .
+	$(PIP) -e .
 	@touch $@
 
 $(VENV)/ready-test: $(VENV)/ready-run
-	$(BIN)/python -m pip install --quiet -e '.[onnx,dev]'
+	$(PIP) -e '.[onnx,dev]'
 	@touch $@
 
 $(VENV)/ready-model: $(VENV)/ready-run
-	$(BIN)/python -m pip install --quiet -r model/requirements.txt
+	$(PIP) -r model/requirements.txt
 	@touch $@
 
 clean:           ## remove what the targets made

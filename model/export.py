@@ -19,6 +19,8 @@ import yaml
 from .network import RowStereo, StereoConfig
 
 OPSET = 17
+INPUTS = ("left", "right")
+OUTPUTS = ("disparity", "certainty")
 NPU_OPERATORS = frozenset(
     [
         "Abs",
@@ -73,12 +75,20 @@ def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.Mo
     """Opset 17, batch norm folded; ``size`` is (width, height)."""
     width, height = size
     example = (torch.zeros(1, 1, height, width), torch.zeros(1, 1, height, width))
-    names = {"input_names": ["left", "right"], "output_names": ["disparity", "certainty"]}
-    axes = {name: {2: "height", 3: "width"} for group in names.values() for name in group} if dynamic else None
-    buffer = io.BytesIO()
+    axes = {name: {2: "height", 3: "width"} for name in (*INPUTS, *OUTPUTS)} if dynamic else None
+    buffer: Any = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, example, buffer, opset_version=OPSET, dynamo=False, dynamic_axes=axes, **names)
+        torch.onnx.export(
+            network,
+            example,
+            buffer,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
     model = onnx.load_from_string(buffer.getvalue())
     _check_operators(model)
     onnx.checker.check_model(model)
@@ -101,8 +111,8 @@ def write_bundle(network: RowStereo, facts: dict[str, Any], folder: Path, name: 
         "name": name,
         "task": "stereo",
         "files": {"onnx": {"file": file, "sha256": hashlib.sha256(data).hexdigest()}},
-        "inputs": [_tensor("left"), _tensor("right")],
-        "outputs": [_tensor("disparity"), _tensor("certainty")],
+        "inputs": list(map(_tensor, INPUTS)),
+        "outputs": list(map(_tensor, OUTPUTS)),
         "normalization": "preprocess",
         "convention": "x_right = x_left - disparity, input pixels, pixel centres at integers",
         "size_multiple": 32,

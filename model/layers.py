@@ -62,7 +62,7 @@ class PadLeft(torch.autograd.Function):
         return functional.pad(x, (columns, 0))
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient[..., context.columns :], None
 
     @staticmethod

@@ -41,7 +41,7 @@ class StereoConfig:
             known = ", ".join(sorted(p.stem for p in VARIANTS.glob("*.yaml")))
             raise ValueError(f"unknown variant {variant!r}; known: {known}")
         raw: Mapping[str, Any] = yaml.safe_load(path.read_text())
-        values = {
+        values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "kind"
         }
         if unknown := set(values) - set(cls.__slots__):
@@ -134,6 +134,7 @@ class RowStereo(nn.Module):
         self.guide = nn.Sequential(conv(quarter + config.feature_widths[1], 24), nn.Conv2d(24, 36, 1))
         self.trust = nn.Sequential(conv(quarter + 1, 16), nn.Conv2d(16, 1, 1))
         steps = torch.arange(candidates[0], dtype=torch.float32) * 4
+        self.steps_px: Tensor
         self.register_buffer("steps_px", steps.view(1, -1, 1, 1))
 
     def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:

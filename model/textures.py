@@ -30,12 +30,13 @@ def _natural(path: Path) -> FloatArray:
     top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
     square = image[top : top + side, left : left + side]
     interpolation = cv2.INTER_AREA if side > SIDE_PX else cv2.INTER_CUBIC
-    return cv2.resize(square, (SIDE_PX, SIDE_PX), interpolation=interpolation).astype(np.float32) / 255
+    resized = cv2.resize(square, (SIDE_PX, SIDE_PX), interpolation=interpolation)
+    return np.asarray(resized, np.float32) / np.float32(255)
 
 
 def _stretch(values: FloatArray) -> FloatArray:
     low, high = np.percentile(values, [0.5, 99.5])
-    return np.clip((values - low) / max(high - low, 1e-6), 0, 1).astype(np.float32)
+    return np.asarray(np.clip((values - low) / max(float(high - low), 1e-6), 0, 1), np.float32)
 
 
 def fractal_noise(rng: np.random.Generator) -> FloatArray:
@@ -83,7 +84,8 @@ def blobs(rng: np.random.Generator) -> FloatArray:
     """Discs, boxes and lines of random tones over each other, like print or clutter."""
     canvas = np.full((SIDE_PX, SIDE_PX), rng.uniform(0, 1), np.float32)
     for _ in range(int(rng.integers(60, 400))):
-        x, y, size = [*rng.integers(0, SIDE_PX, 2).tolist(), int(rng.integers(2, 40))]
+        x, y = map(int, rng.integers(0, SIDE_PX, 2))
+        size = int(rng.integers(2, 40))
         tone = float(rng.uniform(0, 1))
         match rng.integers(3):
             case 0:

@@ -24,6 +24,7 @@ from .synthetic import PairBatch, PairGenerator
 from .textures import build_atlas
 
 CHECKPOINT = "checkpoint.pt"
+Tensors = tuple[Tensor, ...] | list[Tensor]
 AVERAGE_DECAY = 0.998
 VARIANCE_FLOOR = 1e-5
 """Added to the variance, as roma_device.runtime.preprocess does on the device."""
@@ -64,7 +65,8 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(arguments.seed)
         self.config = StereoConfig.load(arguments.variant)
-        self.network = RowStereo(self.config).to(self.device, memory_format=torch.channels_last)
+        self.network = RowStereo(self.config).to(self.device)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.optimizer = torch.optim.AdamW(self.network.parameters(), arguments.rate, weight_decay=arguments.decay)
         self.average = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
 
@@ -111,7 +113,7 @@ class Trainer:
 
 
 @torch.no_grad()
-def _average(averaged: list[Tensor], current: list[Tensor], count: Tensor | int) -> None:
+def _average(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
     """Exponential average over about 500 steps, over fewer at the start so that it forgets the random weights."""
     decay = min(AVERAGE_DECAY, float(count) / (float(count) + 10))
     for mean, value in zip(averaged, current, strict=True):
