@@ -4,10 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 TEXTURES ?= ../shared/data/textures
 VARIANT ?= stereo
+OLDEST := .venv-oldest
+OLDEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/dev/null || echo $(PYTHON))
 # The build backend warns at length of what an editable install is.
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 
-.PHONY: run test check bench train typing clean help
+# Our matrices are small: threads that wait for each other cost more than they give, above all on a busy machine.
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: run test test-oldest check bench train typing clean help
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -17,6 +22,9 @@ run: $(VENV)/ready-run          ## the main job: depth from the simulated rig wi
 
 test: $(VENV)/ready-test check  ## linters, types and tests
 	$(BIN)/python -m pytest
+
+test-oldest: $(OLDEST)/ready     ## tests on the oldest supported versions: OpenCV 4.10, Python 3.10 where there is one
+	$(OLDEST)/bin/python -m pytest -m "not slow"
 
 check: $(VENV)/ready-test typing  ## ruff and mypy
 	$(BIN)/ruff check .
@@ -46,6 +54,13 @@ $(VENV)/ready-run: $(VENV)/bin/python setup.cfg
 
 $(VENV)/ready-test: $(VENV)/ready-run
 	$(PIP) -e '.[onnx,dev]'
+	@touch $@
+
+$(OLDEST)/ready: setup.cfg
+	$(OLDEST_PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
+	PYTHONWARNINGS=ignore $(OLDEST)/bin/python -m pip install --quiet \
+	  'opencv-python-headless==4.10.0.84' 'numpy<2' 'pydantic<2.6' hypothesis pytest -e .
 	@touch $@
 
 $(VENV)/ready-model: $(VENV)/ready-run

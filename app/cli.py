@@ -20,6 +20,9 @@ from .log import set_up_log
 Command = TypeVar("Command", bound=Callable[..., Any])
 EXIT_SIGINT = 130
 
+# Before numpy is loaded: its matrices here are small, and threads that wait for each other only cost.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 
 def main() -> None:
     """Entry point: every expected failure is one sentence on stderr and a sysexits code."""

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
+PEAK_SLOPE = 6.0
+"""A candidate counts as a peak if its probability is more than 1 - 1/6 of the best one's."""
+
+
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
     """Convolution, batch norm (folded at export) and ReLU."""
     return nn.Sequential(
@@ -83,15 +87,17 @@ def channel_max(x: Tensor) -> Tensor:
 
 
 def around_peak(probability: Tensor, reach: int) -> Tensor:
-    """1 within ``reach`` candidates of the most probable one, 0 elsewhere: (B, C, H, W).
+    """1 within ``reach`` candidates of the most probable one, 0 far from it: (B, C, H, W).
 
+    Candidates that are nearly as probable as the best count as peaks too, the more the nearer they come:
+    a hard choice would make the result jump with the last bit of the probabilities.
     The expected position over such a window stays on one surface where two are possible; over all
     candidates it would lie in the empty space between them.
     """
     count = int(probability.shape[1])
     index = torch.arange(count, device=probability.device)
     band = ((index[:, None] - index[None]).abs() <= reach).float().view(count, count, 1, 1)
-    peak = functional.relu(1 - 1e4 * (channel_max(probability) - probability))
+    peak = functional.relu(1 - PEAK_SLOPE * (1 - probability / channel_max(probability)))
     return functional.conv2d(peak, band).clamp(max=1)
 
 

@@ -31,7 +31,7 @@ def _natural(path: Path) -> FloatArray:
     square = image[top : top + side, left : left + side]
     interpolation = cv2.INTER_AREA if side > SIDE_PX else cv2.INTER_CUBIC
     resized = cv2.resize(square, (SIDE_PX, SIDE_PX), interpolation=interpolation)
-    return np.asarray(resized, np.float32) / np.float32(255)
+    return np.asarray(resized / np.float32(255), np.float32)
 
 
 def _stretch(values: FloatArray) -> FloatArray:
