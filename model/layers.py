@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
 PEAK_SLOPE = 6.0
 """A candidate counts as a peak if its probability is more than 1 - 1/6 of the best one's."""
 

@@ -23,29 +23,49 @@ class PairBatch:
     occluded: Tensor  # (B, H, W) bool: not seen by the right camera
 
     def to(self, device: torch.device) -> PairBatch:
-        return PairBatch(*(getattr(self, name).to(device) for name in self.__slots__))
+        return PairBatch(*(getattr(self, name).to(device, non_blocking=True) for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
-class PairGenerator:
-    """Makes batch ``index`` of the stream ``seed``: the same numbers on every run."""
+class SceneBatch:
+    """What B pairs will show, not rendered yet."""
 
-    atlas: Tensor
-    size: tuple[int, int]  # width, height
+    surfaces: Surfaces
+    seed: int  # of everything random that rendering adds
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSampler:
+    """Draws batch ``index`` of the stream ``seed``: the same scenes on every run. Needs no GPU."""
+
+    size: tuple[int, int]  # width, height in px
     batch: int
+    textures: int  # number of textures in the atlas
     max_disparity_px: float = 130.0
-    max_shift_px: float = 1.0  # vertical misalignment of the right camera
     seed: int = 0
 
-    def __call__(self, index: int) -> PairBatch:
+    def __call__(self, index: int) -> SceneBatch:
         rng = np.random.default_rng([self.seed, index])
-        scenes = [sample_surfaces(rng, self.size, self.max_disparity_px, len(self.atlas)) for _ in range(self.batch)]
+        scenes = [sample_surfaces(rng, self.size, self.max_disparity_px, self.textures) for _ in range(self.batch)]
+        return SceneBatch(pack(scenes), int(rng.integers(2**62)))
+
+
+@dataclass(frozen=True, slots=True)
+class PairRenderer:
+    """Draws scenes on the device of the atlas and photographs them."""
+
+    atlas: Tensor
+    size: tuple[int, int]  # width, height in px
+    max_shift_px: float = 1.0  # vertical misalignment of the right camera
+
+    def __call__(self, scenes: SceneBatch) -> PairBatch:
         device = self.atlas.device
-        generator = torch.Generator(device).manual_seed(int(rng.integers(2**62)))
-        surfaces = pack(scenes).map(lambda field: field.to(device))
+        generator = torch.Generator(device).manual_seed(scenes.seed)
+        surfaces = scenes.surfaces.map(lambda field: field.to(device, non_blocking=True))
+        batch = len(surfaces.dome_px)
         with torch.no_grad():
-            left, right = self._render(surfaces, self._misalignment(generator))
-            shared = shared_conditions(self.batch, generator)
+            left, right = self._render(surfaces, self._misalignment(batch, generator))
+            shared = shared_conditions(batch, generator)
             return PairBatch(
                 photograph(left.image, generator, shared),
                 photograph(right.image, generator, shared),
@@ -64,14 +84,14 @@ class PairGenerator:
                 self.size,
                 Misalignment(misalignment.shift_px[b : b + 1], misalignment.rotation_rad[b : b + 1]),
             )
-            for b in range(self.batch)
+            for b in range(len(surfaces.dome_px))
         ]
         return _stack([left for left, _ in pairs]), _stack([right for _, right in pairs])
 
-    def _misalignment(self, generator: torch.Generator) -> Misalignment:
-        some = (uniform((self.batch, 1, 1), 0, 1, generator) < 0.5).float()
-        shift = uniform((self.batch, 1, 1), -self.max_shift_px, self.max_shift_px, generator) * some
-        return Misalignment(shift, uniform((self.batch, 1, 1), -0.003, 0.003, generator) * some)
+    def _misalignment(self, batch: int, generator: torch.Generator) -> Misalignment:
+        some = (uniform((batch, 1, 1), 0, 1, generator) < 0.5).float()
+        shift = uniform((batch, 1, 1), -self.max_shift_px, self.max_shift_px, generator) * some
+        return Misalignment(shift, uniform((batch, 1, 1), -0.003, 0.003, generator) * some)
 
 
 def _stack(views: list[View]) -> View:

@@ -1,7 +1,11 @@
-"""The atlas of grey textures that synthetic surfaces wear: natural images and procedural patterns."""
+"""The atlas of grey textures that synthetic surfaces wear: natural images and procedural patterns.
+
+``python -m model.textures DIR atlas.npz`` stores one for machines that have no OpenCV.
+"""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,3 +116,17 @@ PATTERNS: tuple[Callable[[np.random.Generator], FloatArray], ...] = (
     blobs,
     speckle,
 )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="natural images (*.jpg)")
+    parser.add_argument("output", type=Path, help="file to write (.npz)")
+    parser.add_argument("--patterns", type=int, default=120, help="number of procedural textures")
+    arguments = parser.parse_args()
+    atlas = build_atlas(arguments.folder, arguments.patterns)
+    np.savez_compressed(arguments.output, textures=(atlas * 255).round().to(torch.uint8).numpy())
+
+
+if __name__ == "__main__":
+    main()

@@ -10,18 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
 from .losses import stereo_loss
 from .network import RowStereo, StereoConfig
-from .synthetic import PairBatch, PairGenerator
-from .textures import build_atlas
+from .stream import batches
+from .synthetic import PairBatch, PairRenderer, SceneSampler
 
 CHECKPOINT = "checkpoint.pt"
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -34,27 +33,6 @@ def normalize(image: Tensor) -> Tensor:
     """Mean 0 and variance 1 per image: (B, 1, H, W), any scale, as on the device for [0, 1] grey."""
     variance, mean = torch.var_mean(image, dim=(2, 3), keepdim=True, correction=0)
     return (image - mean) / torch.sqrt(variance + VARIANCE_FLOOR)
-
-
-class PairStream(Dataset[PairBatch]):
-    """Batches ``first``, ``first + 1``, ... of a generator, for worker processes."""
-
-    def __init__(self, generator: PairGenerator, first: int, last: int) -> None:
-        self.generator, self.first, self.last = generator, first, last
-
-    def __len__(self) -> int:
-        return self.last - self.first
-
-    def __getitem__(self, index: int) -> PairBatch:
-        return self.generator(self.first + index)
-
-
-def batches(generator: PairGenerator, first: int, last: int, workers: int) -> Iterator[PairBatch]:
-    """From worker processes on a CPU; directly where the generator runs on a GPU."""
-    stream = PairStream(generator, first, last)
-    if generator.atlas.is_cuda:
-        return (stream[index] for index in range(len(stream)))
-    return iter(DataLoader(stream, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
 
 
 class Trainer:
@@ -129,6 +107,15 @@ def _figures(disparity_px: Tensor, batch: PairBatch) -> dict[str, float]:
     return {"epe_seen": float(error[seen].mean()), "bad2": float((error > 2).float().mean())}
 
 
+def open_atlas(arguments: argparse.Namespace) -> Tensor:
+    """A prepared atlas, which needs no OpenCV, or one made from the textures."""
+    if arguments.atlas is not None:
+        return torch.from_numpy(np.load(arguments.atlas)["textures"]).float() / 255
+    from .textures import build_atlas
+
+    return build_atlas(arguments.textures, arguments.patterns)
+
+
 def run(arguments: argparse.Namespace) -> None:
     folder: Path = arguments.output
     folder.mkdir(parents=True, exist_ok=True)
@@ -136,11 +123,12 @@ def run(arguments: argparse.Namespace) -> None:
     trainer = Trainer(arguments)
     if (folder / CHECKPOINT).exists():
         trainer.resume(folder / CHECKPOINT)
-    atlas = build_atlas(arguments.textures, arguments.patterns).to(trainer.device)
-    generator = PairGenerator(atlas, tuple(arguments.size), arguments.batch, seed=arguments.seed)
+    atlas = open_atlas(arguments).to(trainer.device)
+    sampler = SceneSampler(tuple(arguments.size), arguments.batch, len(atlas), seed=arguments.seed)
+    renderer = PairRenderer(atlas, sampler.size)
     sums: dict[str, float] = {}
     started = time.monotonic()
-    for batch in batches(generator, trainer.step, arguments.steps, arguments.workers):
+    for batch in batches(sampler, renderer, trainer.step, arguments.steps, arguments.workers):
         for name, value in trainer.train_step(batch.to(trainer.device)).items():
             sums[name] = sums.get(name, 0.0) + value
         if trainer.step % arguments.log_every == 0:
@@ -164,6 +152,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("variant", help="name of a file in model/variants")
     add("--output", type=Path, default=Path("runs/stereo"), help="checkpoint and log go here")
     add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
+    add("--atlas", type=Path, help="textures prepared by python -m model.textures, in place of --textures")
     add("--patterns", type=int, default=120, help="number of procedural textures")
     add("--steps", type=int, default=10000, help="train until this step")
     add("--cooldown", type=int, default=2000, help="steps over which the rate falls to zero at the end")
@@ -173,7 +162,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--batch", type=int, default=8, help="pairs per step")
     add("--size", type=int, nargs=2, default=(384, 192), metavar=("W", "H"), help="px, multiples of 32")
     add("--bf16", action="store_true", help="compute convolutions in bfloat16")
-    add("--workers", type=int, default=1, help="processes that make pairs (CPU)")
+    add("--workers", type=int, default=1, help="processes that make pairs (CPU) or scenes (GPU)")
     add("--threads", type=int, default=1, help="threads of the training process")
     add("--seed", type=int, default=0, help="of weights and pairs")
     add("--log-every", type=int, default=50, help="steps")

@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the tests o
 
 from model.render import Misalignment, occlusion, render  # noqa: E402
 from model.scenes import pack, sample_surfaces  # noqa: E402
-from model.synthetic import PairGenerator  # noqa: E402
+from model.stream import batches  # noqa: E402
+from model.synthetic import PairBatch, PairRenderer, SceneSampler  # noqa: E402
 from model.textures import PATTERNS, build_atlas  # noqa: E402
 
 SIZE = (192, 96)
@@ -18,6 +19,10 @@ SIZE = (192, 96)
 @pytest.fixture(scope="module")
 def atlas():
     return build_atlas(None, len(PATTERNS))
+
+
+def pairs(atlas, batch: int, seed: int, index: int = 0) -> PairBatch:
+    return PairRenderer(atlas, SIZE)(SceneSampler(SIZE, batch, len(atlas), 60.0, seed)(index))
 
 
 def views(seed: int, atlas, shift_px: float = 0.0):
@@ -52,7 +57,7 @@ def test_occluded_pixels_show_something_else_on_the_right(atlas) -> None:
 
 
 def test_scenes_reach_far_and_near(atlas) -> None:
-    batch = PairGenerator(atlas, SIZE, 16, max_disparity_px=60.0, seed=2)(0)
+    batch = pairs(atlas, 16, 2)
     assert batch.disparity_px.min() >= 0
     assert 20 < batch.disparity_px.max() < 150
     assert 0.01 < batch.occluded.float().mean() < 0.6
@@ -60,11 +65,16 @@ def test_scenes_reach_far_and_near(atlas) -> None:
 
 
 def test_stream_is_reproducible_and_never_repeats(atlas) -> None:
-    generator = PairGenerator(atlas, SIZE, 2, seed=5)
-    again = PairGenerator(atlas, SIZE, 2, seed=5)
-    assert torch.equal(generator(3).left, again(3).left)
-    assert torch.equal(generator(3).disparity_px, again(3).disparity_px)
-    assert not torch.equal(generator(3).left, generator(4).left)
+    first, again, next_one = pairs(atlas, 2, 5, 3), pairs(atlas, 2, 5, 3), pairs(atlas, 2, 5, 4)
+    assert torch.equal(first.left, again.left) and torch.equal(first.disparity_px, again.disparity_px)
+    assert not torch.equal(first.left, next_one.left)
+
+
+def test_workers_give_the_same_stream(atlas) -> None:
+    sampler, renderer = SceneSampler(SIZE, 1, len(atlas), seed=7), PairRenderer(atlas, SIZE)
+    here = list(batches(sampler, renderer, 2, 5, workers=0))
+    there = list(batches(sampler, renderer, 2, 5, workers=2))
+    assert [torch.equal(a.left, b.left) for a, b in zip(here, there, strict=True)] == [True] * 3
 
 
 def test_vertical_misalignment_moves_the_right_image_only(atlas) -> None:

@@ -31,11 +31,11 @@ def test_interrupted_training_goes_on_as_if_nothing_happened(tmp_path: Path) -> 
 
 
 def test_training_learns_a_pair(tmp_path: Path) -> None:
-    from model.synthetic import PairGenerator
+    from model.synthetic import PairRenderer, SceneSampler
     from model.textures import build_atlas
 
     trainer = Trainer(parse(words(tmp_path, 1000, "--warmup", "1")))
-    batch = PairGenerator(build_atlas(None, 6), (192, 64), 2, max_disparity_px=40.0)(0)
+    batch = PairRenderer(build_atlas(None, 6), (192, 64))(SceneSampler((192, 64), 2, 6, 40.0)(0))
     errors = [trainer.train_step(batch)["epe_seen"] for _ in range(30)]
     assert min(errors[-5:]) < 0.5 * errors[0]
 
@@ -53,3 +53,15 @@ def test_checkpoint_can_be_exported(tmp_path: Path) -> None:
     run(parse(words(tmp_path, 2)))
     network, origin = load_network(tmp_path / CHECKPOINT)
     assert origin == {"step": 2, "variant": "stereo"} and not network.training
+
+
+def test_prepared_atlas_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from model import textures
+    from model.train import open_atlas
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    monkeypatch.setattr("sys.argv", ["textures", str(photos), str(tmp_path / "atlas.npz"), "--patterns", "3"])
+    textures.main()
+    stored = open_atlas(parse(words(tmp_path, 1, "--atlas", str(tmp_path / "atlas.npz"))))
+    assert (stored - textures.build_atlas(photos, 3)).abs().max() <= 0.5 / 255 + 1e-6
