@@ -53,7 +53,7 @@ $(VENV)/ready-run: $(VENV)/bin/python setup.cfg
 	@touch $@
 
 $(VENV)/ready-test: $(VENV)/ready-run
-	$(PIP) -e '.[onnx,dev]'
+	$(PIP) -e '.[onnx,openvino,dev]'
 	@touch $@
 
 $(OLDEST)/ready: setup.cfg

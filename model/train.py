@@ -81,9 +81,10 @@ class Trainer:
         temporary.replace(path)
 
     def resume(self, path: Path) -> None:
+        """Go on from a checkpoint; a slim one has neither average nor optimizer, which then start anew."""
         state = torch.load(path, map_location=self.device)
         self.network.load_state_dict(state["network"])
-        self.average.module.load_state_dict(state["average"])
+        self.average.module.load_state_dict(state.get("average", state["network"]))
         self.average.n_averaged.fill_(int(state["step"]))
         if "optimizer" in state:
             self.optimizer.load_state_dict(state["optimizer"])
@@ -121,8 +122,9 @@ def run(arguments: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads)
     trainer = Trainer(arguments)
-    if (folder / CHECKPOINT).exists():
-        trainer.resume(folder / CHECKPOINT)
+    checkpoint = folder / CHECKPOINT if (folder / CHECKPOINT).exists() else arguments.start
+    if checkpoint is not None:
+        trainer.resume(checkpoint)
     atlas = open_atlas(arguments).to(trainer.device)
     sampler = SceneSampler(tuple(arguments.size), arguments.batch, len(atlas), seed=arguments.seed)
     renderer = PairRenderer(atlas, sampler.size)
@@ -151,6 +153,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("variant", help="name of a file in model/variants")
     add("--output", type=Path, default=Path("runs/stereo"), help="checkpoint and log go here")
+    add("--start", type=Path, help="checkpoint to go on from where the output folder has none")
     add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
     add("--atlas", type=Path, help="textures prepared by python -m model.textures, in place of --textures")
     add("--patterns", type=int, default=120, help="number of procedural textures")

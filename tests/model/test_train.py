@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 
 from model.export import load_network  # noqa: E402
+from model.slim import slim  # noqa: E402
 from model.train import CHECKPOINT, Trainer, parse, run  # noqa: E402
 
 
@@ -65,3 +66,12 @@ def test_prepared_atlas_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     textures.main()
     stored = open_atlas(parse(words(tmp_path, 1, "--atlas", str(tmp_path / "atlas.npz"))))
     assert (stored - textures.build_atlas(photos, 3)).abs().max() <= 0.5 / 255 + 1e-6
+
+
+def test_slim_checkpoint_is_enough_to_go_on(tmp_path: Path) -> None:
+    run(parse(words(tmp_path / "first", 2)))
+    slim(tmp_path / "first" / CHECKPOINT, tmp_path / "slim.pt")
+    assert (tmp_path / "slim.pt").stat().st_size < 7e6
+    run(parse(words(tmp_path / "second", 3, "--start", str(tmp_path / "slim.pt"))))
+    steps = [json.loads(line)["step"] for line in (tmp_path / "second" / "log.jsonl").read_text().splitlines()]
+    assert steps == [3]

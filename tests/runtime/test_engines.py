@@ -5,24 +5,28 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import ENGINES, Engine, EngineError, EngineOptions, engine_class, open_engine
 
 SIZE = (320, 160)
-HOST_ENGINES = [
-    "opencv",
-    pytest.param(
-        "onnx",
-        marks=pytest.mark.skipif(
-            not __import__("importlib").util.find_spec("onnxruntime"), reason="the extra onnx is not installed"
-        ),
-    ),
-]
+PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
+"""The extras that engines need."""
+
+
+def engine_parameter(name: str) -> ParameterSet:
+    missing = name in PACKAGES and find_spec(PACKAGES[name]) is None
+    skip = pytest.mark.skipif(missing, reason=f"the extra {name} is not installed")
+    return pytest.param(name, marks=skip)
+
+
+HOST_ENGINES = [engine_parameter(name) for name in ("opencv", "onnx", "openvino")]
 
 
 def opened(card: ModelCard, name: str, size: tuple[int, int] = SIZE) -> Engine:
@@ -95,9 +99,9 @@ class TestContract:
 
 
 @pytest.mark.parametrize("size", [(320, 160), (640, 320), (416, 288)])
-def test_engines_agree(stereo_card: ModelCard, size: tuple[int, int]) -> None:
-    pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
-    one, other = opened(stereo_card, "opencv", size), opened(stereo_card, "onnx", size)
+@pytest.mark.parametrize("name", HOST_ENGINES[1:])
+def test_engines_agree(stereo_card: ModelCard, name: str, size: tuple[int, int]) -> None:
+    one, other = opened(stereo_card, "opencv", size), opened(stereo_card, name, size)
     for engine in (one, other):
         fill(engine)
         engine.run()
@@ -117,7 +121,7 @@ def test_auto_takes_what_is_there(stereo_card: ModelCard) -> None:
 
 
 def test_unknown_engine_is_a_usage_error(stereo_card: ModelCard) -> None:
-    with pytest.raises(EngineError, match="unknown engine 'gpu'; known: auto, opencv, onnx") as caught:
+    with pytest.raises(EngineError, match="unknown engine 'gpu'; known: auto, opencv, onnx, openvino") as caught:
         opened(stereo_card, "gpu")
     assert caught.value.exit_code == os.EX_USAGE
 

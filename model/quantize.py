@@ -1,0 +1,106 @@
+"""Post-training quantization of a bundle: ``python -m model.quantize BUNDLE --textures DIR``.
+
+Adds an int8 ONNX file (QDQ form, which ONNX Runtime and OpenVINO run) beside the fp32 one. The
+convolutions are quantized; correlation, softmax and coordinates stay in float, where 8 bits would
+cost whole pixels. Calibrated on generated pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+import yaml
+from onnxruntime import quantization
+
+from .stream import batches
+from .synthetic import PairRenderer, SceneSampler
+from .textures import build_atlas
+from .train import normalize
+
+SIZE = (640, 320)
+CALIBRATION_SEED = 10_000
+"""Apart from the seeds that models are trained with."""
+
+
+class GeneratedPairs(quantization.CalibrationDataReader):  # type: ignore[misc]
+    """Normalized synthetic pairs, one at a time."""
+
+    def __init__(self, textures: Path | None, count: int) -> None:
+        atlas = build_atlas(textures, 60)
+        sampler = SceneSampler(SIZE, 1, len(atlas), seed=CALIBRATION_SEED)
+        pairs = batches(sampler, PairRenderer(atlas, SIZE), 0, count, workers=0)
+        self._inputs: Iterator[dict[str, np.ndarray[Any, Any]]] = (
+            {"left": normalize(pair.left).numpy(), "right": normalize(pair.right).numpy()} for pair in pairs
+        )
+
+    def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
+        return next(self._inputs, None)
+
+
+def quantize(fp32: bytes, reader: quantization.CalibrationDataReader) -> bytes:
+    """The int8 model for the fp32 one; both as serialized ONNX."""
+    with tempfile.TemporaryDirectory() as folder:
+        source, prepared, target = (Path(folder) / name for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
+        source.write_bytes(fp32)
+        quantization.shape_inference.quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        quantization.quantize_static(
+            prepared,
+            target,
+            reader,
+            quant_format=quantization.QuantFormat.QDQ,
+            op_types_to_quantize=["Conv"],
+            nodes_to_exclude=_kept_in_float(onnx.load(prepared)),
+            per_channel=True,
+            weight_type=quantization.QuantType.QInt8,
+            activation_type=quantization.QuantType.QUInt8,
+            calibrate_method=quantization.CalibrationMethod.MinMax,
+        )
+        return target.read_bytes()
+
+
+def _kept_in_float(model: onnx.ModelProto) -> list[str]:
+    """Convolutions that are sums or positions in disguise: those whose weights are constants of the scheme."""
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Conv" and node.input[1] in weights and _is_scheme(weights[node.input[1]])
+    ]
+
+
+def _is_scheme(weight: np.ndarray[Any, Any]) -> bool:
+    """Ones, bands of ones, or the candidates' positions: learned weights are never whole numbers."""
+    return bool(np.all(weight == np.round(weight)))
+
+
+def add_int8(bundle: Path, textures: Path | None, count: int) -> None:
+    """Write the int8 file and name it in the card."""
+    path = bundle / "card.yaml"
+    card = yaml.safe_load(path.read_text())
+    data = quantize((bundle / card["files"]["onnx"]["file"]).read_bytes(), GeneratedPairs(textures, count))
+    file = f"{card['name']}.int8.onnx"
+    (bundle / file).write_bytes(data)
+    card["files"]["onnx_int8"] = {"file": file, "sha256": hashlib.sha256(data).hexdigest()}
+    path.write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--textures", type=Path, help="folder of natural images (*.jpg)")
+    parser.add_argument("--count", type=int, default=64, help="pairs to calibrate on")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    add_int8(arguments.bundle, arguments.textures, arguments.count)
+
+
+if __name__ == "__main__":
+    main()
