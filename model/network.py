@@ -17,7 +17,7 @@ import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Residual, around, around_peak, channel_sum, conv, double, interleave, row_correlation, unit
+from .layers import Residual, around, around_peak, channel_sum, conv, double, enlarge, interleave, row_correlation, unit
 
 PEAK_REACH = 2
 """Candidates on each side of the best one that the expected disparity takes into account."""
@@ -160,7 +160,7 @@ class RowStereo(nn.Module):
         trust = self.trust(
             torch.cat([filtered, channel_sum(probabilities * probabilities).to(filtered.dtype)], 1).detach()
         )
-        return StereoOutput(fine, double(double(trust)).float(), coarse, logits, similarities)
+        return StereoOutput(fine, enlarge(trust, 4).float(), coarse, logits, similarities)
 
     def _pyramids(self, left: Tensor, right: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """One pass for both images while training; two at export, where the batch is one."""
