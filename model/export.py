@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ import yaml
 from .network import RowStereo, StereoConfig
 
 OPSET = 17
+MEASURED = ("bad2", "bad3", "epe", "d1", "bad2_80")
+"""Figures of an evaluation that a card repeats: shares of pixels, EPE in px."""
 INPUTS = ("left", "right")
 OUTPUTS = ("disparity", "certainty")
 NPU_OPERATORS = frozenset(
@@ -132,12 +135,16 @@ def main() -> None:
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--output", type=Path, required=True, help="bundle folder")
     parser.add_argument("--min-confidence", type=float, default=0.5, help="default threshold on the certainty")
+    parser.add_argument("--measured", type=Path, help="report of roma-device evaluate stereo --json on this model")
     arguments = parser.parse_args()
     network, origin = load_network(arguments.checkpoint)
-    facts = {
+    facts: dict[str, Any] = {
         "min_confidence": arguments.min_confidence,
         "trained_on": f"synthetic pairs (model/synthetic.py), {origin['step']} steps, variant {origin['variant']}",
     }
+    if arguments.measured is not None:
+        mean = json.loads(arguments.measured.read_text())["mean"]
+        facts["measured"] = {name: round(mean[name], 4) for name in MEASURED}
     write_bundle(network, facts, arguments.output, arguments.output.name)
 
 
