@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 
+from roma_device.runtime.engine import engine_facts, engine_name
 from roma_device.runtime.types import StereoFrame
 
 from .latency_table import LatencyTable
@@ -63,11 +64,12 @@ def run_bench(pipeline: StereoPipeline, frame: StereoFrame, repeat: int, warmup:
     width, height = pipeline.plan.network
     header = {
         "model": pipeline.card.name,
-        "engine": type(pipeline.engine).__name__,
+        "engine": engine_name(pipeline.engine),
         "input": f"{width}x{height}",
         "camera": f"{pipeline.rig.size[0]}x{pipeline.rig.size[1]}",
-        "threads": str(threads or cv2.getNumThreads()),
         "warmup": str(warmup),
         "repeat": str(repeat),
+        "threads": str(threads or cv2.getNumThreads()),
+        **engine_facts(pipeline.engine),
     }
     return BenchReport(LatencyTable.of("Run stereo pipeline", header, stages_ms))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 
 from loguru import logger
 
@@ -62,8 +63,20 @@ class PipelineForSize:
             self.current = self.pipeline_for(self.rectification_for(size))
         return self.current
 
-    def process(self, frame: StereoFrame, index: int) -> Result:
-        return self.for_size(frame.size).process(frame, index)
+    def process(self, frames: Iterable[StereoFrame]) -> Iterator[Result]:
+        """Results in order; where the engine can, the next frame is prepared while the network runs on this one."""
+        for index, frame in enumerate(frames):
+            if self.current is not None and self.current.rig.size != frame.size:
+                yield from self._finish()
+            pipeline = self.for_size(frame.size)
+            pipeline.submit(frame, index)
+            if pipeline.pending == pipeline.capacity:
+                yield pipeline.collect()
+        yield from self._finish()
+
+    def _finish(self) -> Iterator[Result]:
+        while self.current is not None and self.current.pending:
+            yield self.current.collect()
 
     def close(self) -> None:
         if self.current is not None:
@@ -82,12 +95,16 @@ def run_frames(
         stack.callback(pipelines.close)
         for sink in sinks.sinks.values():
             stack.enter_context(sink)
-        for index, frame in enumerate(camera.frames()):
-            if stop.is_set() or (limit is not None and index >= limit):
-                return
-            result = pipelines.process(frame, index)
+        for result in pipelines.process(_frames_until(stop, camera, limit)):
             sinks.write(result)
             yield result
+
+
+def _frames_until(stop: threading.Event, camera: Camera, limit: int | None) -> Iterator[StereoFrame]:
+    for frame in islice(camera.frames(), limit):
+        if stop.is_set():
+            return
+        yield frame
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
@@ -13,9 +14,9 @@ import numpy.typing as npt
 
 from roma_device.calibration.rectify import MapPair, Rectification
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.decode import decode_stereo
+from roma_device.runtime.decode import as_numbers, decode_stereo
 from roma_device.runtime.depth import DepthLimits, make_depth, valid_matches
-from roma_device.runtime.engine import Engine, EngineOptions, open_engine
+from roma_device.runtime.engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, open_engine
 from roma_device.runtime.input_plan import InputPlan, plan_input
 from roma_device.runtime.preprocess import Preprocessor
 from roma_device.runtime.types import Image, Result, StageTimes, StereoFrame
@@ -32,18 +33,36 @@ class PipelineOptions:
     max_m: float = 50.0
     min_confidence: float | None = None  # None: the model card's
     needs_image: bool = False  # also rectify the left image at camera resolution
+    npu: NpuOptions = field(default_factory=NpuOptions)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Submitted:
+    """A frame on its way."""
+
+    frame: StereoFrame
+    index: int
+    dropped: int
+    times: StageTimes
 
 
 class StereoPipeline:
     """Rectify, preprocess, match, decode, depth; owns the engine and all buffers.
 
-    Every frame must have the size of ``rectification.rig``. Use as a context manager.
+    Every frame must have the size of ``rectification.rig``. Use as a context manager. ``submit`` and ``collect``
+    are the two halves of ``process``: with an engine that has two sets of buffers, a frame may be submitted before
+    the one ahead of it is collected, and is prepared while the network runs.
     """
 
     def __init__(self, card: ModelCard, rectification: Rectification, options: PipelineOptions) -> None:
         self.card, self.rig = card, rectification.rig
         self.plan: InputPlan = plan_input(card, self.rig.size, options.input_width)
-        self.engine: Engine = open_engine(card, options.engine, EngineOptions(self.plan.network, options.threads))
+        self.engine: Engine = open_engine(
+            card, options.engine, EngineOptions(self.plan.network, options.threads, options.npu)
+        )
+        self._overlapping = _overlapping(self.engine, options.npu)
+        self.capacity = 2 if self._overlapping else 1  # frames that may be on their way
+        self._submitted: deque[_Submitted] = deque()
         self._preprocess = Preprocessor(rectification, self.plan, card.normalization)
         self._limits = _limits(card, options)
         maps = rectification.maps(self.rig.size)
@@ -51,22 +70,47 @@ class StereoPipeline:
         self._in_view = None if maps is None else _in_view(maps[0], self.rig.size)
         self._needs_image = options.needs_image
 
+    @property
+    def pending(self) -> int:
+        """Frames that were submitted and not collected."""
+        return len(self._submitted)
+
     def process(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> Result:
         """Raises EngineError where the network fails."""
+        self.submit(frame, index, dropped)
+        return self.collect()
+
+    def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None:
+        """Prepare ``frame`` and let the network run on it; at most ``capacity`` frames at a time."""
         times = StageTimes()
         with _timed(times, "preprocess"):
             self._preprocess(frame, self.engine.inputs)
-        with _timed(times, "engine"):
-            self.engine.run()
+        if self._overlapping is not None:
+            self._overlapping.start()
+        else:
+            with _timed(times, "engine"):
+                self.engine.run()
+        self._submitted.append(_Submitted(frame, index, dropped, times))
+
+    def collect(self) -> Result:
+        """The result of the frame that was submitted first; waits for the network, and raises EngineError."""
+        one = self._submitted.popleft()
+        if self._overlapping is not None:
+            one.times.stages_ms["engine"] = self._overlapping.finish()
+        return self._result(one)
+
+    def _result(self, one: _Submitted) -> Result:
+        times, frame = one.times, one.frame
         with _timed(times, "decode"):
-            matches = decode_stereo(self.engine.outputs, self.plan, self.rig.size)
+            outputs = as_numbers(self.engine.outputs, self.card.outputs)
+            matches = decode_stereo(outputs, self.plan, self.rig.size)
         with _timed(times, "depth"):
             valid = valid_matches(matches, self._limits.min_confidence, self._in_view)
             depth = (
                 make_depth(matches, valid, self.rig, self._limits, frame.timestamp_ns) if self.rig.is_metric else None
             )
         left = self._left_image(frame.left.image) if self._needs_image else None
-        return Result(frame, index, matches, valid, self.rig, depth, left, times, dropped)
+        return Result(frame, one.index, matches, valid, self.rig, depth, left, times, one.dropped)
 
     def _left_image(self, image: Image) -> Image:
         if self._left_maps is None:
@@ -81,6 +125,10 @@ class StereoPipeline:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _overlapping(engine: Engine, options: NpuOptions) -> OverlappingEngine | None:
+    return engine if options.overlap and isinstance(engine, OverlappingEngine) else None
 
 
 def _limits(card: ModelCard, options: PipelineOptions) -> DepthLimits:

@@ -12,6 +12,7 @@ import click
 
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rectify import Rectification
+from roma_device.runtime.engine import NpuOptions
 from roma_device.runtime.types import StereoFrame
 
 from .bench import BenchReport, run_bench
@@ -131,4 +132,5 @@ def _pipeline_options(settings: Settings, needs_image: bool) -> PipelineOptions:
         settings.depth.max_m,
         settings.depth.min_confidence,
         needs_image,
+        NpuOptions(**settings.npu.model_dump()),
     )

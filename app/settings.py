@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.strict_yaml import YamlError
-from roma_device.runtime.engine import ENGINES
+from roma_device.runtime.engine import ENGINES, NpuMode
 
 from .cameras import CAMERAS
 from .sinks import SINKS
@@ -83,6 +83,16 @@ class OutputSettings(_Section):
         return names
 
 
+class NpuSettings(_Section):
+    """How the NPU is used, where there is one; NpuOptions says what the keys mean."""
+
+    mode: NpuMode = "auto"
+    affinity: int = Field(default=0, ge=0, le=0b111)
+    library_dir: AnyPath | None = None
+    run_limit_s: Positive = 10.0
+    overlap: bool = True
+
+
 class Settings(_Section):
     """All settings; each is explained in ``configs/default.yaml``."""
 
@@ -95,6 +105,7 @@ class Settings(_Section):
     engine: str = "auto"
     threads: int = Field(default=0, ge=0)  # 0: the engine's choice
     input_width: int = Field(default=640, gt=0)  # px
+    npu: NpuSettings = NpuSettings()
     depth: DepthSettings = DepthSettings()
     output: OutputSettings = OutputSettings()
     frames: int | None = Field(default=None, gt=0)  # None: until the camera ends

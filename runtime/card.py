@@ -7,15 +7,28 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
 
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.section import Section, read_section
 
 CARD_NAME = "card.yaml"
-DTYPES = ("float32",)
+DTYPES: dict[str, npt.DTypeLike] = {
+    "float32": np.float32,
+    "uint8": np.uint8,
+    "int8": np.int8,
+    "uint16": np.uint16,
+    "int16": np.int16,
+    "bfloat16": np.uint16,
+}
+"""Type in a card -> numpy's type of the engine's array; bfloat16 is its bits, see ``bfloat16.py``."""
+
 Normalization = Literal["in_graph", "preprocess", "none"]
 Task = Literal["stereo", "two_view"]
+Layout = Literal["NCHW", "NHWC", "NV12"]
 
 
 class ModelError(RomaError):
@@ -29,8 +42,32 @@ class TensorSpec:
     """One input or output; a dimension of None may have any size."""
 
     name: str
-    shape: tuple[int | None, ...]  # NCHW
+    shape: tuple[int | None, ...]  # in the order of ``layout``
     dtype: str = "float32"
+    layout: Layout = "NCHW"  # NV12: (1, H * 3 / 2, W, 1), the grey rows above those of colour
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the image, None where they are open."""
+        height, width = self.shape[-2:] if self.layout == "NCHW" else self.shape[1:3]
+        if height is None or width is None:
+            return None
+        return width, height * 2 // 3 if self.layout == "NV12" else height
+
+    @property
+    def storage(self) -> np.dtype[Any]:
+        """What the engine's array consists of."""
+        return np.dtype(DTYPES[self.dtype])
+
+    def shape_at(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """The shape for an input of ``size`` (width, height): open dimensions get their value."""
+        width, height = size
+        open_sizes = {
+            "NCHW": (1,) * (len(self.shape) - 2) + (height, width),
+            "NHWC": (1, height, width, 1),
+            "NV12": (1, height * 3 // 2, width, 1),
+        }[self.layout]
+        return tuple(opened if known is None else known for known, opened in zip(self.shape, open_sizes, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +82,30 @@ class ModelFile:
         try:
             data = self.path.read_bytes()
         except OSError as error:
-            raise ModelError(
-                f"{self.path}: cannot read the model ({error.strerror})", exit_code=os.EX_NOINPUT
-            ) from None
+            raise self._unreadable(error) from None
+        self._check(data)
+        return data
+
+    def mapped(self) -> npt.NDArray[np.uint8]:
+        """The same as (bytes,) uint8 in a read-only mapping, which ends with the array: large files stay on disk."""
+        try:
+            empty = self.path.stat().st_size == 0  # which cannot be mapped
+            data = np.zeros(0, np.uint8) if empty else np.memmap(self.path, np.uint8, mode="r")
+        except OSError as error:
+            raise self._unreadable(error) from None
+        self._check(data.data)
+        return data
+
+    def _unreadable(self, error: OSError) -> ModelError:
+        return ModelError(f"{self.path}: cannot read the model ({error.strerror})", exit_code=os.EX_NOINPUT)
+
+    def _check(self, data: bytes | memoryview) -> None:
         digest = hashlib.sha256(data).hexdigest()
         if digest != self.sha256:
             raise ModelError(
                 f"{self.path}: sha256 is {digest[:12]}..., its card says {self.sha256[:12]}...: "
                 "the file is damaged or not the one that the card describes; install the bundle again"
             )
-        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +127,7 @@ class ModelCard:
 
     def fixed_size(self) -> tuple[int, int] | None:
         """Width and height of the input where the model has only one, else None."""
-        height, width = self.inputs[0].shape[-2:]
-        return None if height is None or width is None else (width, height)
+        return self.inputs[0].size
 
 
 def load_card(bundle: Path) -> ModelCard:
@@ -114,6 +164,8 @@ def _files(section: Section, bundle: Path) -> dict[str, ModelFile]:
 def _tensor(section: Section) -> TensorSpec:
     """Dimensions of -1 are open."""
     shape = tuple(None if size < 0 else int(size) for size in section.numbers("shape"))
-    spec = TensorSpec(section.text("name"), shape, section.choice("dtype", DTYPES))
+    dtype = section.choice("dtype", tuple(DTYPES))
+    layout = cast(Layout, section.choice("layout", get_args(Layout))) if "layout" in section.untaken() else "NCHW"
+    spec = TensorSpec(section.text("name"), shape, dtype, layout)
     section.finish()
     return spec

@@ -9,11 +9,24 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .bfloat16 import to_float32
+from .card import TensorSpec
 from .input_plan import InputPlan
 from .types import FloatImage, Matches
 
 EDGE_PX = 1.0
 """Neighbouring disparities that differ by more belong to different surfaces and are not mixed."""
+
+
+def as_numbers(
+    outputs: Mapping[str, npt.NDArray[Any]], specs: tuple[TensorSpec, ...]
+) -> Mapping[str, npt.NDArray[Any]]:
+    """``outputs`` with bfloat16, which an engine gives as bits, turned into float32; all others as they are."""
+    if all(spec.dtype != "bfloat16" for spec in specs):
+        return outputs
+    return {
+        spec.name: to_float32(outputs[spec.name]) if spec.dtype == "bfloat16" else outputs[spec.name] for spec in specs
+    }
 
 
 def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: tuple[int, int]) -> Matches:

@@ -6,10 +6,12 @@ import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from loguru import logger
 
 from roma_device.calibration.errors import RomaError
 
@@ -21,11 +23,16 @@ ENGINES: dict[str, str] = {
     "opencv": "roma_device.runtime.engines.opencv:OpenCVEngine",
     "onnx": "roma_device.runtime.engines.onnx:OnnxEngine",
     "openvino": "roma_device.runtime.engines.openvino:OpenVinoEngine",
+    "axcl": "roma_device.runtime.engines.axcl:AxclEngine",
+    "ax": "roma_device.runtime.engines.ax:AxEngine",
 }
 """Name -> "module:Class"; a module is imported only when its engine is asked for."""
 
-AUTO_ORDER: tuple[str, ...] = ("openvino", "onnx", "opencv")
-"""What "auto" tries: the fastest first, by process CPU time of the bundled model on x86-64."""
+AUTO_ORDER: tuple[str, ...] = ("axcl", "ax", "openvino", "onnx", "opencv")
+"""What "auto" tries: an NPU, then the fastest first, by process CPU time of the bundled model on x86-64."""
+
+AUTO_NODES: dict[str, str] = {"axcl": "/dev/axcl_host", "ax": "/dev/ax_sys"}
+"""Device node without which "auto" passes an engine over and does not even look for its library."""
 
 
 class EngineError(RomaError):
@@ -51,12 +58,48 @@ class Engine(Protocol):
         """Free everything; safe to call twice."""
 
 
+@runtime_checkable
+class OverlappingEngine(Engine, Protocol):
+    """An engine with two sets of buffers: one can be filled and read while the network runs on the other.
+
+    Fill ``inputs``, ``start()``; fill the other set that ``inputs`` then is, ``start()``; ``finish()``, read
+    ``outputs``, and so on. ``run()`` works on one set alone, and only while nothing is started.
+    """
+
+    def start(self) -> None:
+        """Begin an inference on ``inputs``, which then becomes the other set; at most two at a time.
+
+        With two under way no set is free: ``finish()`` comes before ``inputs`` is written again.
+        """
+
+    def finish(self) -> float:
+        """Wait for the inference that began first; ``outputs`` holds its results until its set is started again.
+
+        Returns how long the network ran, in ms; raises EngineError.
+        """
+
+
+NpuMode = Literal["auto", "disable", "enable", "big_little", "little_big"]
+
+
+@dataclass(frozen=True, slots=True)
+class NpuOptions:
+    """Choices for the NPU of a board; engines without one ignore them."""
+
+    mode: NpuMode = "auto"  # division into virtual NPUs; auto: as it is, undivided where nobody uses it
+    affinity: int = 0  # bit mask of the cores to use; 0: the runtime's choice
+    library_dir: Path | None = None  # folder of the vendor's libraries; None: they are searched
+    run_limit_s: float = 10.0  # an inference that takes longer counts as a hang
+    overlap: bool = True  # prepare the next frame while the network runs
+
+
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
     """What may be chosen when an engine is opened."""
 
     size: tuple[int, int]  # width, height of the network's input in px
     threads: int = 0  # 0: the engine's own choice
+    npu: NpuOptions = NpuOptions()
 
 
 def engine_class(name: str) -> Any:
@@ -75,10 +118,31 @@ def open_engine(card: ModelCard, name: str, options: EngineOptions) -> Engine:
     reasons: list[str] = []
     for candidate in AUTO_ORDER:
         try:
+            _check_node(candidate)
             return _open(card, candidate, options)
         except EngineError as error:
+            logger.info(f"{candidate} passed over: {error}")
             reasons.append(str(error))
     raise EngineError("no engine can run this model: " + "; ".join(reasons))
+
+
+def _check_node(name: str) -> None:
+    node = AUTO_NODES.get(name)
+    if node is not None and not Path(node).exists():
+        raise EngineError(f"no {node}")
+
+
+def engine_name(engine: Engine) -> str:
+    """The name under which ENGINES has ``engine``; its class's name for one from elsewhere."""
+    kind = type(engine)
+    names = {target: name for name, target in ENGINES.items()}
+    return names.get(f"{kind.__module__}:{kind.__name__}", kind.__name__)
+
+
+def engine_facts(engine: Engine) -> Mapping[str, str]:
+    """What an engine tells of itself beyond the protocol, in its attribute ``facts``: "engine ver" -> "2.3.0a"."""
+    facts: Mapping[str, str] = getattr(engine, "facts", {})
+    return facts
 
 
 def _open(card: ModelCard, name: str, options: EngineOptions) -> Engine:
@@ -97,14 +161,4 @@ def check_size(card: ModelCard, size: tuple[int, int]) -> None:
 
 def allocate(specs: tuple[TensorSpec, ...], size: tuple[int, int]) -> dict[str, Array]:
     """Zeroed arrays for ``specs``; open dimensions are (height, width) of ``size``."""
-    width, height = size
-    return {
-        spec.name: np.zeros(
-            tuple(
-                known if known is not None else open_size
-                for known, open_size in zip(spec.shape, (1, 1, height, width), strict=True)
-            ),
-            dtype=spec.dtype,
-        )
-        for spec in specs
-    }
+    return {spec.name: np.zeros(spec.shape_at(size), spec.storage) for spec in specs}

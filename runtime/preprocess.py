@@ -13,6 +13,7 @@ import numpy.typing as npt
 from roma_device.calibration.rectify import Rectification
 
 from .card import ModelError, Normalization
+from .grey_tensor import write_grey
 from .input_plan import InputPlan
 from .types import Image, StereoFrame
 
@@ -55,21 +56,28 @@ class Preprocessor:
         self._buffers = [np.zeros((height, width), np.uint8) for _ in range(2)]
 
     def __call__(self, frame: StereoFrame, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Fill ``inputs["left"]`` and ``inputs["right"]``, each (1, 1, H, W) float32."""
+        """Fill ``inputs["left"]`` and ``inputs["right"]``.
+
+        Each is (1, 1, H, W) float32, or uint8 as grey_tensor.py has it where the network normalizes by itself.
+        """
         for name, image, maps, buffer in zip(
             ("left", "right"), (frame.left.image, frame.right.image), self._maps, self._buffers, strict=True
         ):
             self._fill(inputs[name], grey(image), maps, buffer)
 
     def _fill(self, target: npt.NDArray[Any], image: Image, maps: FixedMaps | None, buffer: Image) -> None:
-        if target.dtype != np.float32 or target.shape[:2] != (1, 1):
+        takes_grey = target.dtype == np.uint8 and self._normalization != "preprocess"
+        if not takes_grey and (target.dtype != np.float32 or target.shape[:2] != (1, 1)):
             raise ModelError(f"cannot fill an input of shape {target.shape} and type {target.dtype}")
         width, height = self._plan.content
         content = buffer[:height, :width]
         _resample(image, maps, content)
         buffer[:height, width:] = content[:, -1:]
         buffer[height:] = buffer[height - 1]
-        cv2.LUT(buffer, value_table(content, self._normalization), dst=target[0, 0])
+        if takes_grey:
+            write_grey(target, buffer)
+        else:
+            cv2.LUT(buffer, value_table(content, self._normalization), dst=target[0, 0])
 
 
 def _resample(image: Image, maps: FixedMaps | None, target: Image) -> None:

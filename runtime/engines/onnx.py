@@ -19,6 +19,7 @@ class OnnxEngine:
             raise EngineError(f"model {card.name} has no ONNX file, which ONNX Runtime needs")
         self.inputs = allocate(card.inputs, options.size)
         self.outputs = allocate(card.outputs, options.size)
+        self.facts = {"engine ver": str(runtime.__version__)}
         self._name = card.name
         self._session: Any = _session(runtime, card, options.threads)
         self._binding = self._bind()

@@ -23,6 +23,7 @@ class OpenCVEngine:
         self.outputs = allocate(card.outputs, options.size)
         if options.threads:
             cv2.setNumThreads(options.threads)
+        self.facts = {"engine ver": cv2.__version__}
         self._names = [spec.name for spec in card.outputs]
         self._net = _load(card)
         self._name = card.name

@@ -1,0 +1,144 @@
+"""Axera's NPU on the board itself, through the vendor's ``libax_sys`` and ``libax_engine``.
+
+Proven against the headers and a stand-in for the libraries; not tried on a board.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+from collections import deque
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+
+from loguru import logger
+
+from roma_device.runtime.card import ModelCard
+from roma_device.runtime.engine import Array, EngineError, EngineOptions
+
+from . import ax_abi as abi
+from .ax_buffers import BufferSet, set_bytes
+from .ax_library import AxLibraries, load_libraries
+from .ax_memory import cmm_state, require_cmm
+from .ax_model import AxModel, axmodel_of, load_model
+from .ax_runtime import start_runtime
+from .npu_thread import NpuThread
+
+BUFFER_SETS = 2
+STUCK_PATIENCE_S = 1.0
+"""How long ``close`` waits for a run that is over its limit already."""
+
+
+class AxEngine:
+    """Runs a bundle's axmodel; see OverlappingEngine. Not thread-safe, though all runs have a thread of their own.
+
+    ``inputs`` and ``outputs`` are the NPU's own memory: they end with ``close``, and so does any view of them.
+    """
+
+    def __init__(self, card: ModelCard, options: EngineOptions) -> None:
+        axmodel_of(card)  # before anything is touched
+        self.inputs: Mapping[str, Array] = {}
+        self.outputs: Mapping[str, Array] = {}
+        self._started: deque[BufferSet] = deque()  # runs under way, oldest first
+        with ExitStack() as stack:
+            self._libraries = load_libraries(options.npu.library_dir)
+            self._mode = start_runtime(self._libraries, options.npu.mode, stack)
+            self._model = load_model(self._libraries, card, options, self._mode, stack)
+            require_cmm(self._libraries.sys, BUFFER_SETS * set_bytes(self._model), "inputs and outputs")
+            self._sets = [BufferSet(self._libraries.sys, self._model, stack) for _ in range(BUFFER_SETS)]
+            self._thread = NpuThread("npu", options.npu.run_limit_s)
+            self._resources = stack.pop_all()
+        self._patience_s = BUFFER_SETS * options.npu.run_limit_s
+        self._closed = False
+        atexit.register(self.close)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Warm up: the first run of a model takes many times longer than all others."""
+        try:
+            for each in self._sets:
+                self._submit(each)
+                self._take()
+            self.facts = _facts(self._libraries, self._model, self._mode)
+        except BaseException:
+            self.close()
+            raise
+        self.inputs, self.outputs = self._sets[0].inputs, self._sets[0].outputs
+        logger.info("ax: {}", ", ".join(f"{key} {value}" for key, value in self.facts.items()))
+
+    def run(self) -> None:
+        if self._started:
+            raise EngineError("an inference is under way: finish it before the next one is run by itself")
+        self._submit(self._sets[0])
+        self._take()
+
+    def start(self) -> None:
+        self._submit(self._sets[0])
+        self._sets.reverse()
+        self.inputs = self._sets[0].inputs
+
+    def finish(self) -> float:
+        return self._take()
+
+    def _submit(self, buffers: BufferSet) -> None:
+        if self._closed or self._thread.stuck:
+            raise EngineError("the engine is closed" if self._closed else "the NPU hangs: open the engine anew")
+        if buffers in self._started:
+            raise EngineError("both sets of buffers are in use: finish an inference before the next one is started")
+        buffers.flush_inputs()
+        self._started.append(buffers)
+        self._thread.submit(lambda: self._run(buffers))
+
+    def _run(self, buffers: BufferSet) -> None:
+        """In the NPU's thread; ctypes gives other threads their turn while the call lasts."""
+        handle, context = self._model.handle, self._model.context
+        self._libraries.engine.check("AX_ENGINE_RunSyncV2", handle, context, ctypes.byref(buffers.io))
+
+    def _take(self) -> float:
+        if not self._started:
+            raise EngineError("no inference is under way")
+        try:
+            duration_ms = self._thread.wait()
+        finally:
+            buffers = self._started.popleft()
+        buffers.invalidate_outputs()
+        self.outputs = buffers.outputs
+        return duration_ms
+
+    def close(self) -> None:
+        """Free everything in reverse order; where a run hangs, its memory is left to the end of the process."""
+        if self._closed:
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        self.inputs, self.outputs = {}, {}
+        if not self._thread.close(STUCK_PATIENCE_S if self._thread.stuck else self._patience_s):
+            logger.error("the NPU still runs a model: its CMM stays taken until this process has ended, or even longer")
+            return
+        for buffers in self._started:  # whatever became of them: their results are given up
+            with suppress(EngineError):
+                buffers.invalidate_outputs()
+        self._started.clear()
+        self._resources.close()
+
+
+def _facts(libraries: AxLibraries, model: AxModel, mode: str) -> dict[str, str]:
+    """What the vendor's benchmark prints, in its words; a line whose call is missing or fails is left out."""
+    affinity, cmm, state = ctypes.c_uint32(), abi.CmmInfo(), cmm_state(libraries.sys)
+    facts = {"chip": libraries.chip, "type": model.kind, "vnpu": mode}
+    if _answers(libraries, "AX_ENGINE_GetAffinity", model, affinity):
+        facts["affinity"] = f"0b{affinity.value:03b}"
+    if libraries.engine.has("AX_ENGINE_GetModelToolsVersion"):
+        text: bytes | None = libraries.engine.value("AX_ENGINE_GetModelToolsVersion", model.handle)
+        facts["pulsar2 ver"] = (text or b"unknown").decode(errors="replace")
+    facts["engine ver"] = libraries.version
+    if _answers(libraries, "AX_ENGINE_GetCMMUsage", model, cmm):
+        facts["cmm size"] = f"{cmm.nCMMSize} Bytes"
+    if state is not None:
+        facts["cmm"] = str(state)
+    return facts
+
+
+def _answers(libraries: AxLibraries, function: str, model: AxModel, out: ctypes.c_uint32 | abi.CmmInfo) -> bool:
+    engine = libraries.engine
+    return engine.has(function) and not engine.value(function, model.handle, ctypes.byref(out))

@@ -1,0 +1,56 @@
+"""One thread that makes all blocking calls to an NPU, so that whoever waits can give up."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from roma_device.runtime.engine import EngineError
+
+Call = Callable[[], None]
+
+
+class NpuThread:
+    """Calls one after the other in the order of ``submit``; each is answered by one ``wait``.
+
+    A daemon: a call that never returns does not keep the process from ending.
+    """
+
+    def __init__(self, name: str, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self._answers: queue.SimpleQueue[tuple[float, Exception | None]] = queue.SimpleQueue()
+        self.stuck = False  # a call took longer than the limit: nothing more can be asked for
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def submit(self, call: Call) -> None:
+        self._calls.put(call)
+
+    def wait(self) -> float:
+        """Duration in ms of the oldest call not waited for; raises what it raised, EngineError beyond the limit."""
+        try:
+            duration_ms, error = self._answers.get(timeout=self._limit_s)
+        except queue.Empty:
+            self.stuck = True
+            raise EngineError(f"the NPU did not answer within {self._limit_s:g} s (npu.run_limit_s)") from None
+        if error is not None:
+            raise error
+        return duration_ms
+
+    def close(self, patience_s: float) -> bool:
+        """End the thread after the calls under way; False if they take longer than ``patience_s``."""
+        self._calls.put(None)
+        self._thread.join(patience_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            start_ns, failure = time.perf_counter_ns(), None
+            try:
+                call()
+            except Exception as error:
+                failure = error
+            self._answers.put(((time.perf_counter_ns() - start_ns) / 1e6, failure))
