@@ -1,0 +1,58 @@
+/* What the stand-ins for libax_sys.so and libax_engine.so share; all state lies in libax_sys.so. */
+#ifndef STANDIN_AX_H
+#define STANDIN_AX_H
+
+#include "ax_types.h"
+#include "ledger.h"
+#include "model.h"
+
+enum { ALIGN = 128, GUARD = 64 };
+
+struct ax_state {
+    int sys_users, engine_users;
+    int mode;       /* of the NPU; -1 while nobody initialized it */
+    int coherent;   /* 1: the CPU sees what the NPU sees, without flush and invalidate */
+    size_t pool;    /* bytes of CMM */
+    uint64_t next_phy;
+    int hangs;      /* each release of hanging runs counts it up */
+    pthread_cond_t released;
+};
+
+extern EXPORT struct ax_state ax_state;
+
+/* CMM: what the CPU writes reaches the NPU by a flush, what the NPU writes reaches the CPU by an invalidate. */
+struct block {
+    uint64_t phy;
+    size_t size;
+    unsigned char *cpu, *device; /* the same address where memory is not cached */
+    int cached, flushed;
+    int unread;      /* the NPU wrote, and nobody invalidated since */
+    int busy;        /* runs under way that use it */
+    uint64_t writer; /* handle whose run wrote last */
+};
+
+/* A loaded model. */
+struct loaded {
+    struct model *model;
+    int running, has_thread;
+    pthread_t thread; /* that of the first run */
+    uint32_t affinity;
+    IO_INFO info;
+    IOMETA metas[2][MAX_TENSORS];
+};
+
+struct block *block_at(uint64_t phy, size_t size);
+size_t cmm_free(void);
+void check_guard(const struct block *block, const char *call);
+standin_runner current_runner(void);
+
+/* Leave the call with the status that a fault asks for. */
+#define CALL(name)                                                                     \
+    __attribute__((cleanup(unlock_ledger), unused)) int locked = lock_ledger();        \
+    int32_t asked_for = enter(name);                                                   \
+    if (asked_for < 0) return asked_for
+
+static inline int lock_ledger(void) { return pthread_mutex_lock(&ledger.lock); }
+static inline void unlock_ledger(int *unused) { (void)unused, pthread_mutex_unlock(&ledger.lock); }
+
+#endif

@@ -1,0 +1,64 @@
+"""Compiles the stand-in libraries with the system's C compiler: ``python -m tests.standin.build FOLDER``.
+
+``CC`` chooses another compiler, such as one for arm64. Where ``ROMA_STANDIN_DIR`` is set, tests take the libraries
+from that folder instead of compiling them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PREBUILT_VARIABLE = "ROMA_STANDIN_DIR"
+SOURCES = {
+    "libaxcl_rt.so": ("ledger.c", "axcl_rt.c", "axcl_engine.c"),
+    "libax_sys.so": ("ledger.c", "ax_sys.c", "ax_cache.c"),
+    "libax_engine.so": ("ax_engine.c", "ax_info.c", "ax_run.c"),
+}
+NEEDED = {"libax_engine.so": "libax_sys.so"}
+"""Library -> the one beside it that it uses, which comes first."""
+
+VARIANTS = {"ax620e": "-DAX620E", "old_sdk": "-DOLD_SDK", "broken_sdk": "-DBROKEN_SDK"}
+"""Subfolder with another libax_engine.so -> what it is compiled with: another chip, fewer functions."""
+
+FLAGS = ("-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-pthread")
+
+
+def compiler() -> str | None:
+    """Path of the C compiler, None where there is none."""
+    return shutil.which(os.environ.get("CC", "cc"))
+
+
+def build(library: str, folder: Path, *flags: str) -> Path:
+    """The library ``library`` in ``folder``, compiled with ``flags`` besides; raises CalledProcessError."""
+    target = folder / library
+    found = compiler()
+    assert found is not None, "there is no C compiler"
+    sources = [str(HERE / name) for name in SOURCES[library]]
+    links = [f"-Wl,-soname,{library}", "-Wl,-rpath,$ORIGIN"]
+    if library in NEEDED:
+        links.append(str(folder / NEEDED[library]))
+    subprocess.run([found, *FLAGS, *flags, *sources, *links, "-lm", "-o", str(target)], check=True)
+    return target
+
+
+def build_variant(name: str, folder: Path) -> Path:
+    """The subfolder ``name`` of ``folder``, whose libax_sys.so is the same file, so that all state is in one place."""
+    inner = folder / name
+    inner.mkdir(exist_ok=True)
+    (inner / "libax_sys.so").symlink_to(Path("..", "libax_sys.so"))
+    build("libax_engine.so", inner, VARIANTS[name])
+    return inner
+
+
+if __name__ == "__main__":
+    output = Path(sys.argv[1])
+    output.mkdir(parents=True, exist_ok=True)
+    for name in SOURCES:
+        build(name, output)
+    for name in VARIANTS:
+        build_variant(name, output)

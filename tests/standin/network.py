@@ -1,0 +1,68 @@
+"""The real network inside a stand-in: its model file, and the callback that runs it."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from roma_device.runtime.card import CARD_NAME, ModelCard, ModelFile
+from roma_device.runtime.engine import Array, Engine, EngineOptions, allocate, open_engine
+
+from .control import Runner
+
+HOST_ENGINE = "opencv"
+
+
+def standin_card(card: ModelCard, size: tuple[int, int], path: Path) -> ModelCard:
+    """``card`` with an axmodel for ``size`` (width, height), which is written to ``path``."""
+    lines = [
+        "ROMA-STANDIN 1",
+        *_lines("input", allocate(card.inputs, size)),
+        *_lines("output", allocate(card.outputs, size)),
+    ]
+    data = "\n".join([*lines, "", ""]).encode() + card.files["onnx"].read()
+    path.write_bytes(data)
+    file = ModelFile(path, hashlib.sha256(data).hexdigest())
+    return dataclasses.replace(card, files={**card.files, "axmodel": file})
+
+
+def _lines(side: str, tensors: dict[str, Array]) -> Iterable[str]:
+    for name, array in tensors.items():
+        yield f"{side} {name} {array.dtype} {' '.join(map(str, array.shape))}"
+
+
+class NetworkRunner:
+    """Runs the network for a stand-in, on a host engine; ``callback`` is what the library is given."""
+
+    def __init__(self, card: ModelCard, size: tuple[int, int]) -> None:
+        self.engine: Engine = open_engine(card, HOST_ENGINE, EngineOptions(size, threads=1))
+        self.callback = Runner(self._run)
+
+    def _run(self, _onnx: int, _bytes: int, inputs: Any, outputs: Any) -> int:
+        for array, address in zip(self.engine.inputs.values(), inputs, strict=False):
+            ctypes.memmove(array.ctypes.data, address, array.nbytes)
+        self.engine.run()
+        for array, address in zip(self.engine.outputs.values(), outputs, strict=False):
+            ctypes.memmove(address, np.ascontiguousarray(array).ctypes.data, array.nbytes)
+        return 0
+
+
+def standin_bundle(card: ModelCard, size: tuple[int, int], folder: Path) -> Path:
+    """A model bundle for ``size`` in the new folder ``folder``: the ONNX file of ``card`` and its stand-in axmodel."""
+    folder.mkdir()
+    with_axmodel = standin_card(card, size, folder / "stereo.axmodel")
+    (folder / "stereo.onnx").write_bytes(card.files["onnx"].read())
+    fields = yaml.safe_load((card.files["onnx"].path.parent / CARD_NAME).read_text())
+    for kind, file in with_axmodel.files.items():
+        fields["files"][kind] = {"file": f"stereo.{kind}", "sha256": file.sha256}
+    for tensor in (*fields["inputs"], *fields["outputs"]):
+        tensor["shape"] = [1, 1, size[1], size[0]]
+    (folder / CARD_NAME).write_text(yaml.safe_dump(fields))
+    return folder
