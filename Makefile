@@ -12,10 +12,10 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 # Our matrices are small: threads that wait for each other cost more than they give, above all on a busy machine.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: run test test-oldest check bench train typing clean help
+.PHONY: run test test-oldest test-arm64 check bench train typing clean help
 
 help:            ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
 
 run: $(VENV)/ready-run          ## the main job: depth from the simulated rig with the bundled model, into out/
 	$(BIN)/roma-device run --camera 'simulated:room?frames=40' --output out --save preview,depth,results
@@ -25,6 +25,9 @@ test: $(VENV)/ready-test check  ## linters, types and tests
 
 test-oldest: $(OLDEST)/ready     ## tests on the oldest supported versions: OpenCV 4.10, Python 3.10 where there is one
 	$(OLDEST)/bin/python -m pytest -m "not slow"
+
+test-arm64: $(VENV)/ready-test   ## engine tests and a frame as arm64 programs, by qemu-user: needs root on Debian or Ubuntu
+	tests/arm64/run.sh
 
 check: $(VENV)/ready-test typing  ## ruff and mypy
 	$(BIN)/ruff check .
