@@ -24,6 +24,8 @@ MEASURED = ("bad2", "bad3", "epe", "d1", "bad2_80")
 """Figures of an evaluation that a card repeats: shares of pixels, EPE in px."""
 INPUTS = ("left", "right")
 OUTPUTS = ("disparity", "certainty")
+OUTPUT_STRIDE = 2
+"""Input px per value of the outputs."""
 NPU_OPERATORS = frozenset(
     [
         "Abs",
@@ -115,7 +117,7 @@ def write_bundle(network: RowStereo, facts: dict[str, Any], folder: Path, name: 
         "task": "stereo",
         "files": {"onnx": {"file": file, "sha256": hashlib.sha256(data).hexdigest()}},
         "inputs": list(map(_tensor, INPUTS)),
-        "outputs": list(map(_tensor, OUTPUTS)),
+        "outputs": [_tensor(name) | {"stride": OUTPUT_STRIDE} for name in OUTPUTS],
         "normalization": "preprocess",
         "convention": "x_right = x_left - disparity, input pixels, pixel centres at integers",
         "size_multiple": 32,

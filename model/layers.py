@@ -32,14 +32,9 @@ class Residual(nn.Module):
         return functional.relu(x + self.body(x))
 
 
-def enlarge(x: Tensor, times: int) -> Tensor:
-    """Bilinear upsampling (pixel centres at half-integers)."""
-    return functional.interpolate(x, scale_factor=times, mode="bilinear", align_corners=False)
-
-
 def double(x: Tensor) -> Tensor:
-    """Bilinear upsampling by two."""
-    return enlarge(x, 2)
+    """Bilinear upsampling by two (pixel centres at half-integers)."""
+    return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def unit(x: Tensor) -> Tensor:

@@ -17,10 +17,23 @@ import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .layers import Residual, around, around_peak, channel_sum, conv, double, enlarge, interleave, row_correlation, unit
+from .layers import (
+    Residual,
+    around,
+    around_peak,
+    channel_sum,
+    conv,
+    double,
+    interleave,
+    row_correlation,
+    unit,
+)
 
 PEAK_REACH = 2
 """Candidates on each side of the best one that the expected disparity takes into account."""
+
+SMOOTH_PX = 0.5
+"""How far the last enlargement may move a disparity away from its nearest neighbour's."""
 
 VARIANTS = Path(__file__).parent / "variants"
 
@@ -51,13 +64,28 @@ class StereoConfig:
 
 @dataclass(slots=True)
 class StereoOutput:
-    """What training needs; the exported graph returns ``disparity_px`` and ``certainty`` only."""
+    """What training needs; the exported graph returns ``half_px`` and the certainty at 1/2 only."""
 
-    disparity_px: Tensor  # (B, 1, H, W)
-    certainty_logit: Tensor  # (B, 1, H, W)
+    half_px: Tensor  # (B, 1, H/2, W/2) disparity in px of the input
+    trust_logit: Tensor  # (B, 1, H/4, W/4) of the certainty
     coarse_px: Tensor  # (B, 1, H/4, W/4) before upsampling
     logits: Tensor  # (B, D/4, H/4, W/4) over candidate disparities
     similarities: tuple[Tensor, ...]  # (B, D/s, H/s, W/s) raw correlation at 1/4, 1/8, 1/16
+
+    @property
+    def disparity_px(self) -> Tensor:
+        """(B, 1, H, W): bilinear on surfaces, but no pixel is more than ``SMOOTH_PX`` from its nearest neighbour.
+
+        So the last enlargement copies one of two surfaces where a bilinear one would invent a third between
+        them. The device enlarges by the same idea (``roma_device.runtime.decode.resize_disparity``).
+        """
+        nearest = functional.interpolate(self.half_px, scale_factor=2, mode="nearest")
+        return nearest + (double(self.half_px) - nearest).clamp(-SMOOTH_PX, SMOOTH_PX)
+
+    @property
+    def certainty_logit(self) -> Tensor:
+        """(B, 1, H, W)."""
+        return double(double(self.trust_logit))
 
 
 class Features(nn.Module):
@@ -66,8 +94,8 @@ class Features(nn.Module):
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()
         half, quarter, eighth, sixteenth, thirtysecond = widths
-        self.to_quarter = nn.Sequential(conv(1, half, 3, 2), conv(half, quarter, 3, 2), Residual(quarter))
-        self.to_eighth = nn.Sequential(conv(quarter, eighth, 3, 2), Residual(eighth))
+        self.to_quarter = nn.Sequential(conv(1, half, 3, 2), conv(half, quarter, 3, 2), conv(quarter, quarter))
+        self.to_eighth = nn.Sequential(conv(quarter, eighth, 3, 2), conv(eighth, eighth))
         self.to_sixteenth = nn.Sequential(conv(eighth, sixteenth, 3, 2), conv(sixteenth, sixteenth))
         self.to_thirtysecond = nn.Sequential(conv(sixteenth, thirtysecond, 3, 2), conv(thirtysecond, thirtysecond))
         self.up_sixteenth = conv(thirtysecond, sixteenth, 1)
@@ -90,7 +118,7 @@ class Hourglass(nn.Module):
         super().__init__()
         quarter, eighth, sixteenth, thirtysecond = config.hourglass_widths
         features, candidates = config.feature_widths[1:4], _candidates(config)
-        self.in_quarter = nn.Sequential(conv(candidates[0] + features[0], quarter, 1), conv(quarter, quarter))
+        self.in_quarter = conv(candidates[0] + features[0], quarter, 1)
         self.in_eighth = conv(candidates[1] + features[1] + eighth, eighth, 1)
         self.in_sixteenth = conv(candidates[2] + features[2] + sixteenth, sixteenth, 1)
         self.down_eighth, self.down_sixteenth = conv(quarter, eighth, 3, 2), conv(eighth, sixteenth, 3, 2)
@@ -114,7 +142,9 @@ class Hourglass(nn.Module):
 
 
 class RowStereo(nn.Module):
-    """Normalized grey pair (B, 1, H, W) twice -> disparity in input px and certainty, full resolution.
+    """Normalized grey pair (B, 1, H, W) twice -> disparity in input px and certainty, both at half resolution.
+
+    What is left to full resolution is an enlargement, which OpenCV does in the tenth of an engine's time.
 
     H and W are multiples of 32. Each image must come with mean 0 and variance 1.
     """
@@ -131,15 +161,15 @@ class RowStereo(nn.Module):
         self.hourglass = Hourglass(config)
         self.score = nn.Conv2d(quarter, candidates[0], 1)
         self.direct = nn.Parameter(torch.tensor(4.0))  # how much raw similarity counts besides the filtered one
-        self.guide = nn.Sequential(conv(quarter + config.feature_widths[1], 24), nn.Conv2d(24, 36, 1))
-        self.trust = nn.Sequential(conv(quarter + 1, 16), nn.Conv2d(16, 1, 1))
+        self.guide = nn.Sequential(conv(quarter + config.feature_widths[1], 32, 1), nn.Conv2d(32, 36, 1))
+        self.trust = nn.Sequential(conv(quarter + 1, 8), nn.Conv2d(8, 1, 1))
         steps = torch.arange(candidates[0], dtype=torch.float32) * 4
         self.steps_px: Tensor
         self.register_buffer("steps_px", steps.view(1, -1, 1, 1))
 
     def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         output = self.infer(left, right)
-        return output.disparity_px, torch.sigmoid(output.certainty_logit)
+        return output.half_px, torch.sigmoid(double(output.trust_logit))
 
     def infer(self, left: Tensor, right: Tensor) -> StereoOutput:
         left_features, right_features = self._pyramids(left, right)
@@ -156,11 +186,11 @@ class RowStereo(nn.Module):
             probabilities = functional.softmax(logits, 1)
             near_peak = probabilities * around_peak(probabilities.detach(), PEAK_REACH)
             coarse = functional.conv2d(near_peak, self.steps_px) / channel_sum(near_peak)
-            fine = self._upsample(coarse, guide.float())
+            half = self._upsample(coarse, guide.float())
         trust = self.trust(
             torch.cat([filtered, channel_sum(probabilities * probabilities).to(filtered.dtype)], 1).detach()
         )
-        return StereoOutput(fine, enlarge(trust, 4).float(), coarse, logits, similarities)
+        return StereoOutput(half, trust.float(), coarse, logits, similarities)
 
     def _pyramids(self, left: Tensor, right: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """One pass for both images while training; two at export, where the batch is one."""
@@ -172,10 +202,10 @@ class RowStereo(nn.Module):
 
     @staticmethod
     def _upsample(coarse: Tensor, guide: Tensor) -> Tensor:
-        """To 1/2 as a convex combination of the 3x3 neighbours (RAFT, ECCV 2020), then bilinear to full size."""
+        """To 1/2 as a convex combination of the 3x3 neighbours (RAFT, ECCV 2020)."""
         neighbours = around(coarse)
         quarters = [channel_sum(functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) * neighbours) for k in range(4)]
-        return double(interleave(torch.cat(quarters, 1)))
+        return interleave(torch.cat(quarters, 1))
 
 
 def _candidates(config: StereoConfig) -> tuple[int, int, int]:

@@ -35,7 +35,7 @@ def shared_conditions(batch: int, generator: torch.Generator) -> Tensor:
     dark = uniform((batch,), 0, 1, generator) < 0.12
     exposure = torch.where(dark, exposure * uniform((batch,), 0.1, 0.5, generator), exposure)
     gamma = torch.exp(uniform((batch,), -0.5, 0.5, generator))
-    blur = uniform((batch,), 0.3, 0.9, generator)
+    blur = torch.exp(uniform((batch,), -1.2, 0.3, generator))
     noise = torch.exp(uniform((batch,), -6.5, -3.6, generator))
     return torch.stack([exposure, gamma, blur, noise], 1)
 

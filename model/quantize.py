@@ -20,6 +20,7 @@ import torch
 import yaml
 from onnxruntime import quantization
 
+from .atlas import Atlas
 from .stream import batches
 from .synthetic import PairRenderer, SceneSampler
 from .textures import build_atlas
@@ -34,7 +35,7 @@ class GeneratedPairs(quantization.CalibrationDataReader):  # type: ignore[misc]
     """Normalized synthetic pairs, one at a time."""
 
     def __init__(self, textures: Path | None, count: int) -> None:
-        atlas = build_atlas(textures, 60)
+        atlas = Atlas(build_atlas(textures, 60))
         sampler = SceneSampler(SIZE, 1, len(atlas), seed=CALIBRATION_SEED)
         pairs = batches(sampler, PairRenderer(atlas, SIZE), 0, count, workers=0)
         self._inputs: Iterator[dict[str, np.ndarray[Any, Any]]] = (

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .atlas import Atlas
 from .scenes import UNBOUNDED_PX, Surfaces
 
 
@@ -32,7 +33,7 @@ class Misalignment:
     rotation_rad: Tensor
 
 
-def render(surfaces: Surfaces, atlas: Tensor, size: tuple[int, int], misalignment: Misalignment) -> tuple[View, View]:
+def render(surfaces: Surfaces, atlas: Atlas, size: tuple[int, int], misalignment: Misalignment) -> tuple[View, View]:
     """Both views of B scenes at ``size`` (width, height)."""
     width, height = size
     device = surfaces.plane.device
@@ -55,7 +56,7 @@ def occlusion(left: View, right: View, tolerance_px: float = 1.0) -> Tensor:
     return (column < -0.5) | (seen > left.disparity_px + slack)
 
 
-def _view(surfaces: Surfaces, atlas: Tensor, x: Tensor, y: Tensor, is_right: bool) -> View:
+def _view(surfaces: Surfaces, atlas: Atlas, x: Tensor, y: Tensor, is_right: bool) -> View:
     batch, count = surfaces.dome_px.shape
     shape = (batch, *torch.broadcast_shapes(x.shape, y.shape)[1:])
     x, y = x.expand(shape), y.expand(shape)
@@ -145,7 +146,7 @@ def _mask(s: Surfaces, x: Tensor, y: Tensor) -> Tensor:
     return inside
 
 
-def _shade(surfaces: Surfaces, atlas: Tensor, index: Tensor, x: Tensor, y: Tensor, d: Tensor) -> Tensor:
+def _shade(surfaces: Surfaces, atlas: Atlas, index: Tensor, x: Tensor, y: Tensor, d: Tensor) -> Tensor:
     """Look up the texture of the surface that each pixel shows, in perspective."""
     batch = torch.arange(index.shape[0], device=index.device)[:, None, None]
     focal_px = 1.1 * index.shape[-1]
@@ -153,7 +154,7 @@ def _shade(surfaces: Surfaces, atlas: Tensor, index: Tensor, x: Tensor, y: Tenso
     scale = 1 / d.clamp(min=0.5)
     u = (flat[..., 0] * x + flat[..., 1] * y + flat[..., 2]) * scale + flat[..., 6]
     v = (flat[..., 3] * x + flat[..., 4] * y + flat[..., 5]) * scale + flat[..., 7]
-    value = _bilinear(atlas, flat[..., 8].long(), u, v)
+    value = atlas.look_up(flat[..., 8].long(), u, v)
     shading = 1 + flat[..., 11] * x + flat[..., 12] * y
     return ((flat[..., 9] + flat[..., 10] * (value - 0.5)) * shading).clamp(0, 1)
 
@@ -179,22 +180,3 @@ def _shading_table(s: Surfaces, focal_px: float) -> Tensor:
     focal = torch.tensor([1.0, 1.0, focal_px], device=normal.device)
     u_axis, v_axis = scale * focal * (cos * first + sin * second), scale * focal * (cos * second - sin * first)
     return torch.cat([u_axis, v_axis, s.offset, s.texture[..., None], s.tone], -1)
-
-
-def _bilinear(atlas: Tensor, texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Textures repeat in mirrored tiles."""
-    side = atlas.shape[-1]
-    u, v = _mirror(u, side), _mirror(v, side)
-    u0, v0 = u.floor().clamp(0, side - 2), v.floor().clamp(0, side - 2)
-    fu, fv = u - u0, v - v0
-    base = (texture * side + v0.long()) * side + u0.long()
-    flat = atlas.reshape(-1)
-    top = torch.lerp(flat[base], flat[base + 1], fu)
-    bottom = torch.lerp(flat[base + side], flat[base + side + 1], fu)
-    return torch.lerp(top, bottom, fv)
-
-
-def _mirror(coordinate: Tensor, side: int) -> Tensor:
-    period = 2 * (side - 1)
-    folded = torch.remainder(coordinate, period)
-    return torch.minimum(folded, period - folded)

@@ -48,11 +48,14 @@ def sample_surfaces(
     rng: np.random.Generator, size: tuple[int, int], max_disparity: float, textures: int
 ) -> list[Description]:
     """One scene as a list of surfaces, background first; ``size`` is (width, height)."""
-    layout = rng.choice(["clutter", "room", "street"], p=[0.4, 0.3, 0.3])
+    layout = rng.choice(["clutter", "room", "street", "thicket"], p=[0.3, 0.25, 0.25, 0.2])
     near = float(np.exp(rng.uniform(np.log(8), np.log(max_disparity))))
     background, objects = _LAYOUTS[layout](rng, size, near)
-    surfaces = [_dressed(rng, surface, textures) for surface in background]
-    return surfaces + [_dressed(rng, surface, textures) for surface in objects]
+    walls = [_dressed(rng, surface, textures) for surface in background]
+    things = [_dressed(rng, surface, textures) for surface in objects]
+    if rng.random() < ALIKE[layout]:
+        _make_alike(rng, things)
+    return walls + things
 
 
 def _unbounded(plane: list[float], bump: list[float] | None = None) -> Description:
@@ -98,7 +101,39 @@ def _street(rng: np.random.Generator, size: tuple[int, int], near: float) -> Lay
     return planes, [_standing(rng, size, horizon, ground, near) for _ in range(rng.integers(3, 12))]
 
 
-_LAYOUTS = {"clutter": _clutter, "room": _room, "street": _street}
+def _thicket(rng: np.random.Generator, size: tuple[int, int], near: float) -> Layout:
+    """Leaves, twigs or fences: many slender things at all depths before one another."""
+    [back], _ = _clutter(rng, size, near)
+    far = max(float(back["plane"][0]), 0.1 * near)  # type: ignore[index]
+    lean = rng.uniform(0, np.pi)
+    return [back], [_slender(rng, size, min(far, near), near, lean) for _ in range(rng.integers(15, 36))]
+
+
+def _slender(rng: np.random.Generator, size: tuple[int, int], far: float, near: float, lean: float) -> Description:
+    """An elongated thing whose long axis is near the angle ``lean``."""
+    surface = _object(rng, size, far, near)
+    long = size[1] * np.exp(rng.uniform(np.log(0.08), np.log(0.5)))
+    radius = np.array([long, max(long * rng.uniform(0.06, 0.35), 1.0)])
+    centre, plane = np.asarray(surface["centre"], dtype=float), np.asarray(surface["plane"], dtype=float)
+    middle = plane[0] + plane[1:] @ centre
+    slope = rng.uniform(-1, 1, 2) * min(0.3, 0.25 * middle / long)
+    angle = lean + rng.normal(0, 0.5)
+    return {**surface, "plane": [middle - slope @ centre, *slope], "radius": radius, "dome_px": 0.0, "angle": angle}
+
+
+_LAYOUTS = {"clutter": _clutter, "room": _room, "street": _street, "thicket": _thicket}
+ALIKE = {"clutter": 0.2, "room": 0.2, "street": 0.2, "thicket": 0.7}
+"""How often the things of a scene share a few looks, so that their outlines stand out little from one another."""
+
+
+def _make_alike(rng: np.random.Generator, things: list[Description]) -> None:
+    """Give all ``things`` the texture and nearly the tone of one to three among them."""
+    models = [things[i] for i in rng.integers(len(things), size=rng.integers(1, 4))]
+    for thing in things:
+        model = models[rng.integers(len(models))]
+        mean, contrast, *gradient = model["tone"]
+        thing["texture"], thing["density"] = model["texture"], model["density"]
+        thing["tone"] = [float(np.clip(mean + rng.normal(0, 0.06), 0.1, 0.9)), contrast, *gradient]
 
 
 def _bump(rng: np.random.Generator, limit_px: float, extent: float) -> list[float]:

@@ -50,7 +50,7 @@ def batches(sampler: SceneSampler, renderer: PairRenderer, first: int, last: int
     """
     scenes = _Scenes(sampler, first, last)
     ahead = AHEAD if workers else None
-    if renderer.atlas.is_cuda:
+    if renderer.atlas.device.type == "cuda":
         loader = DataLoader(scenes, batch_size=None, num_workers=workers, prefetch_factor=ahead)
         return (renderer(batch) for batch in loader)
     return iter(DataLoader(_Pairs(scenes, renderer), batch_size=None, num_workers=workers, prefetch_factor=ahead))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .atlas import Atlas
 from .photometric import photograph, shared_conditions, uniform
 from .render import Misalignment, View, occlusion, render
 from .scenes import Surfaces, pack, sample_surfaces
@@ -54,7 +55,7 @@ class SceneSampler:
 class PairRenderer:
     """Draws scenes on the device of the atlas and photographs them."""
 
-    atlas: Tensor
+    atlas: Atlas
     size: tuple[int, int]  # width, height in px
     max_shift_px: float = 1.0  # vertical misalignment of the right camera
 

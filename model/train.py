@@ -8,6 +8,7 @@ that was saved before its cooldown.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import time
 from pathlib import Path
@@ -17,8 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .atlas import Atlas
 from .losses import stereo_loss
 from .network import RowStereo, StereoConfig
+from .optimizer import optimizers
 from .stream import batches
 from .synthetic import PairBatch, PairRenderer, SceneSampler
 
@@ -45,28 +48,39 @@ class Trainer:
         self.config = StereoConfig.load(arguments.variant)
         self.network = RowStereo(self.config).to(self.device)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), arguments.rate, weight_decay=arguments.decay)
+        self.optimizers = optimizers(self.network, arguments.rate, arguments.muon_rate, arguments.decay)
+        self.full_rates = [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers]
         self.average = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
 
-    def rate(self) -> float:
+    def pace(self) -> float:
+        """Share of the full learning rates: rises, stays, and falls at the end."""
         a = self.arguments
         warm, left = (self.step + 1) / a.warmup, (a.steps - self.step) / max(a.cooldown, 1)
-        return float(a.rate * min(1.0, warm, max(left, 0.0)))
+        return float(min(1.0, warm, max(left, 0.0)))
 
     def train_step(self, batch: PairBatch) -> dict[str, float]:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
+        for optimizer, rate in zip(self.optimizers, self.full_rates, strict=True):
+            optimizer.param_groups[0]["lr"] = rate * self.pace()
         left, right = normalize(batch.left), normalize(batch.right)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.arguments.bf16):
             output = self.network.infer(left, right)
         loss, parts = stereo_loss(output, batch, self.config.max_disparity_px)
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.average.update_parameters(self.network)
         self.step += 1
         return parts | _figures(output.disparity_px.detach(), batch)
+
+    def score(self, index: Path) -> dict[str, Any]:
+        """What the averaged weights reach on the real pairs of ``index``."""
+        from .validate import validate
+
+        network = copy.deepcopy(self.average.module).cpu()
+        assert isinstance(network, RowStereo)
+        return validate(network, index)
 
     def save(self, path: Path) -> None:
         state = {
@@ -74,7 +88,7 @@ class Trainer:
             "variant": self.arguments.variant,
             "network": self.network.state_dict(),
             "average": self.average.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
         temporary = path.with_suffix(".tmp")
         torch.save(state, temporary)
@@ -86,8 +100,8 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.average.module.load_state_dict(state.get("average", state["network"]))
         self.average.n_averaged.fill_(int(state["step"]))
-        if "optimizer" in state:
-            self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(self.optimizers, state.get("optimizers", ()), strict=False):
+            optimizer.load_state_dict(kept)
         self.step = int(state["step"])
 
 
@@ -125,7 +139,7 @@ def run(arguments: argparse.Namespace) -> None:
     checkpoint = folder / CHECKPOINT if (folder / CHECKPOINT).exists() else arguments.start
     if checkpoint is not None:
         trainer.resume(checkpoint)
-    atlas = open_atlas(arguments).to(trainer.device)
+    atlas = Atlas(open_atlas(arguments).to(trainer.device))
     sampler = SceneSampler(tuple(arguments.size), arguments.batch, len(atlas), seed=arguments.seed)
     renderer = PairRenderer(atlas, sampler.size)
     sums: dict[str, float] = {}
@@ -136,9 +150,13 @@ def run(arguments: argparse.Namespace) -> None:
         if trainer.step % arguments.log_every == 0:
             means = {name: round(value / arguments.log_every, 4) for name, value in sums.items()}
             seconds, started, sums = time.monotonic() - started, time.monotonic(), {}
-            _log(folder, {"step": trainer.step, **means, "seconds": round(seconds, 1), "rate": trainer.rate()})
+            _log(
+                folder, {"step": trainer.step, **means, "seconds": round(seconds, 1), "pace": round(trainer.pace(), 4)}
+            )
         if trainer.step % arguments.save_every == 0 or trainer.step == arguments.steps:
             trainer.save(folder / CHECKPOINT)
+        if arguments.validate and (trainer.step % arguments.validate_every == 0 or trainer.step == arguments.steps):
+            _log(folder, {"step": trainer.step, "real": trainer.score(arguments.validate)})
 
 
 def _log(folder: Path, record: dict[str, Any]) -> None:
@@ -160,13 +178,16 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--steps", type=int, default=10000, help="train until this step")
     add("--cooldown", type=int, default=2000, help="steps over which the rate falls to zero at the end")
     add("--warmup", type=int, default=300, help="steps over which the rate rises")
-    add("--rate", type=float, default=2e-3, help="learning rate")
+    add("--rate", type=float, default=2e-3, help="learning rate of AdamW")
+    add("--muon-rate", type=float, default=0.01, help="learning rate of Muon for convolutions; 0: AdamW for all")
     add("--decay", type=float, default=1e-2, help="weight decay")
     add("--batch", type=int, default=8, help="pairs per step")
     add("--size", type=int, nargs=2, default=(384, 192), metavar=("W", "H"), help="px, multiples of 32")
     add("--bf16", action="store_true", help="compute convolutions in bfloat16")
     add("--workers", type=int, default=1, help="processes that make pairs (CPU) or scenes (GPU)")
     add("--threads", type=int, default=1, help="threads of the training process")
+    add("--validate", type=Path, help="index of real pairs to score now and then (needs roma-device installed)")
+    add("--validate-every", type=int, default=1000, help="steps")
     add("--seed", type=int, default=0, help="of weights and pairs")
     add("--log-every", type=int, default=50, help="steps")
     add("--save-every", type=int, default=250, help="steps")

@@ -26,6 +26,8 @@ DTYPES: dict[str, npt.DTypeLike] = {
 }
 """Type in a card -> numpy's type of the engine's array; bfloat16 is its bits, see ``bfloat16.py``."""
 
+STRIDES = ("1", "2", "4", "8")
+
 Normalization = Literal["in_graph", "preprocess", "none"]
 Task = Literal["stereo", "two_view"]
 Layout = Literal["NCHW", "NHWC", "NV12"]
@@ -45,6 +47,7 @@ class TensorSpec:
     shape: tuple[int | None, ...]  # in the order of ``layout``
     dtype: str = "float32"
     layout: Layout = "NCHW"  # NV12: (1, H * 3 / 2, W, 1), the grey rows above those of colour
+    stride: int = 1  # input px per value, along both axes; for outputs
 
     @property
     def size(self) -> tuple[int, int] | None:
@@ -61,7 +64,7 @@ class TensorSpec:
 
     def shape_at(self, size: tuple[int, int]) -> tuple[int, ...]:
         """The shape for an input of ``size`` (width, height): open dimensions get their value."""
-        width, height = size
+        width, height = size[0] // self.stride, size[1] // self.stride
         open_sizes = {
             "NCHW": (1,) * (len(self.shape) - 2) + (height, width),
             "NHWC": (1, height, width, 1),
@@ -166,6 +169,7 @@ def _tensor(section: Section) -> TensorSpec:
     shape = tuple(None if size < 0 else int(size) for size in section.numbers("shape"))
     dtype = section.choice("dtype", tuple(DTYPES))
     layout = cast(Layout, section.choice("layout", get_args(Layout))) if "layout" in section.untaken() else "NCHW"
-    spec = TensorSpec(section.text("name"), shape, dtype, layout)
+    stride = int(section.choice("stride", STRIDES)) if "stride" in section.untaken() else 1
+    spec = TensorSpec(section.text("name"), shape, dtype, layout, stride)
     section.finish()
     return spec

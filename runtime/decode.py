@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
@@ -30,31 +30,47 @@ def as_numbers(
 
 
 def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: tuple[int, int]) -> Matches:
-    """``outputs["disparity"]`` and ``["certainty"]``, each (1, 1, H, W) at network size -> Matches at
-    ``size`` (width, height).
+    """``outputs["disparity"]`` and ``["certainty"]``, each (1, 1, H, W) at network size or at the same fraction
+    of it -> Matches at ``size`` (width, height).
 
-    Disparities scale with the width. A value that is not finite becomes disparity 0 with certainty 0.
+    Disparities are in px of the network's input and scale with the width. A value that is not finite becomes
+    disparity 0 with certainty 0.
     """
-    width, height = plan.content
-    disparity = np.array(outputs["disparity"][0, 0, :height, :width], np.float32)
-    certainty = np.array(outputs["certainty"][0, 0, :height, :width], np.float32)
+    disparity = np.array(outputs["disparity"][0, 0], np.float32)
+    certainty = np.array(outputs["certainty"][0, 0], np.float32)
     broken = ~(np.isfinite(disparity) & np.isfinite(certainty))
     if broken.any():
         disparity[broken], certainty[broken] = 0, 0
+    disparity, certainty = (
+        _content(x, plan, enlarge) for x, enlarge in ((disparity, _by_surface), (certainty, _linear))
+    )
     if size != plan.content:
-        disparity = resize_disparity(disparity, size)
-        certainty = np.asarray(cv2.resize(certainty, size, interpolation=cv2.INTER_LINEAR), np.float32)
+        disparity, certainty = resize_disparity(disparity, size), _linear(certainty, size)
     np.maximum(disparity, 0, out=disparity)
     return Matches(np.clip(certainty, 0, 1, out=certainty), disparity)
 
 
-def resize_disparity(disparity_px: FloatImage, size: tuple[int, int]) -> FloatImage:
-    """Resize to ``size`` (width, height) and scale the values with the width.
+def _content(
+    values: FloatImage, plan: InputPlan, enlarge: Callable[[FloatImage, tuple[int, int]], FloatImage]
+) -> FloatImage:
+    """The part of an output that shows the image, at network resolution."""
+    width, height = plan.content
+    if values.shape[::-1] != plan.network:
+        values = enlarge(values, plan.network)
+    return values[:height, :width]
 
-    Smooth within a surface; at depth edges the nearest value is taken, so that no surface appears
-    in the empty space between near and far.
-    """
-    smooth = cv2.resize(disparity_px, size, interpolation=cv2.INTER_LINEAR)
-    nearest = cv2.resize(disparity_px, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    mixed = np.where(np.abs(smooth - nearest) > EDGE_PX, nearest, smooth)
-    return np.asarray(mixed * np.float32(size[0] / disparity_px.shape[1]), np.float32)
+
+def _linear(values: FloatImage, size: tuple[int, int]) -> FloatImage:
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _by_surface(values: FloatImage, size: tuple[int, int]) -> FloatImage:
+    """Smooth within a surface; at depth edges the nearest value is taken, so that no surface appears in the
+    empty space between near and far."""
+    smooth, nearest = _linear(values, size), cv2.resize(values, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return np.asarray(np.where(np.abs(smooth - nearest) > EDGE_PX, nearest, smooth), np.float32)
+
+
+def resize_disparity(disparity_px: FloatImage, size: tuple[int, int]) -> FloatImage:
+    """Resize to ``size`` (width, height), surface by surface, and scale the values with the width."""
+    return np.asarray(_by_surface(disparity_px, size) * np.float32(size[0] / disparity_px.shape[1]), np.float32)

@@ -7,6 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 
+from model.atlas import Atlas  # noqa: E402
 from model.render import Misalignment, occlusion, render  # noqa: E402
 from model.scenes import pack, sample_surfaces  # noqa: E402
 from model.stream import batches  # noqa: E402
@@ -18,7 +19,7 @@ SIZE = (192, 96)
 
 @pytest.fixture(scope="module")
 def atlas():
-    return build_atlas(None, len(PATTERNS))
+    return Atlas(build_atlas(None, len(PATTERNS)))
 
 
 def pairs(atlas, batch: int, seed: int, index: int = 0) -> PairBatch:
@@ -43,6 +44,14 @@ def test_right_image_warped_by_the_disparity_is_the_left_one(seed: int, atlas) -
     error = (warped - left.image).abs()[~occlusion(left, right)]
     assert error.median() < 0.01
     assert (error < 0.1).float().mean() > 0.93
+
+
+def test_far_textures_are_averaged_not_aliased() -> None:
+    fine_checks = (torch.arange(64)[:, None] + torch.arange(64)) % 2
+    y, x = torch.meshgrid(torch.arange(16.0), torch.arange(16.0), indexing="ij")
+    far = Atlas(fine_checks[None].float()).look_up(torch.zeros(1, 16, 16, dtype=torch.long), 3 * x[None], 3 * y[None])
+    near = Atlas(fine_checks[None].float()).look_up(torch.zeros(1, 16, 16, dtype=torch.long), x[None], y[None])
+    assert torch.allclose(far, torch.tensor(0.5)) and near.std() > 0.4
 
 
 def test_occluded_pixels_show_something_else_on_the_right(atlas) -> None:

@@ -32,21 +32,22 @@ def test_interrupted_training_goes_on_as_if_nothing_happened(tmp_path: Path) -> 
 
 
 def test_training_learns_a_pair(tmp_path: Path) -> None:
+    from model.atlas import Atlas
     from model.synthetic import PairRenderer, SceneSampler
     from model.textures import build_atlas
 
     trainer = Trainer(parse(words(tmp_path, 1000, "--warmup", "1")))
-    batch = PairRenderer(build_atlas(None, 6), (192, 64))(SceneSampler((192, 64), 2, 6, 40.0)(0))
+    batch = PairRenderer(Atlas(build_atlas(None, 6)), (192, 64))(SceneSampler((192, 64), 2, 6, 40.0)(0))
     errors = [trainer.train_step(batch)["epe_seen"] for _ in range(30)]
     assert min(errors[-5:]) < 0.5 * errors[0]
 
 
 def test_rate_rises_stays_and_falls(tmp_path: Path) -> None:
-    trainer = Trainer(parse(words(tmp_path, 100, "--warmup", "10", "--cooldown", "20", "--rate", "1.0")))
+    trainer = Trainer(parse(words(tmp_path, 100, "--warmup", "10", "--cooldown", "20")))
     rates = []
     for step in (0, 9, 50, 80, 90, 100):
         trainer.step = step
-        rates.append(round(trainer.rate(), 3))
+        rates.append(round(trainer.pace(), 3))
     assert rates == [0.1, 1.0, 1.0, 1.0, 0.5, 0.0]
 
 

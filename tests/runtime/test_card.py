@@ -56,6 +56,7 @@ def test_missing_file_is_named(bundle: Path) -> None:
         ({"files": None}, "files is missing"),
         ({"task": "segmentation"}, "task is 'segmentation': it must be one of stereo, two_view"),
         ({"normalization": "batch"}, "normalization is 'batch'"),
+        ({"outputs": [{"name": "disparity", "shape": [1], "dtype": "float32", "stride": 3}]}, "stride is '3'"),
         ({"colour": "red"}, "colour is not a key of this format"),
         ({"inputs": 3}, "inputs must be a list"),
         ({"default_size": ["wide", 1]}, r"default_size must be a number"),

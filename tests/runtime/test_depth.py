@@ -86,6 +86,15 @@ def test_decode_crops_scales_and_enlarges() -> None:
     assert np.allclose(matches.disparity_px, 10) and np.allclose(matches.certainty, 0.5)
 
 
+def test_outputs_at_half_resolution_are_in_px_of_the_input() -> None:
+    slope = np.tile(np.arange(16, dtype=np.float32), (16, 1))  # 1 px per value, half a px per px of the input
+    slope[:, 12:] += 40
+    matches = decode_stereo(outputs(slope, field(0.5, (16, 16))), InputPlan((30, 20), (32, 32)), (30, 20))
+    assert matches.disparity_px is not None and matches.disparity_px.shape == (20, 30)
+    assert np.allclose(matches.disparity_px[10, 2:20], (np.arange(2, 20) - 0.5) / 2)
+    assert not ((matches.disparity_px > 13) & (matches.disparity_px < 50)).any(), "nothing between near and far"
+
+
 def test_decode_marks_broken_numbers_as_worthless() -> None:
     disparity, certainty = field(5, (32, 32)), field(0.9, (32, 32))
     disparity[3, 4], certainty[5, 6], disparity[7, 8] = np.nan, np.inf, -2
