@@ -10,6 +10,7 @@ from .facades import facade, road, van_tail
 from .prints import PALETTE, checks, chessboard, chessboard_size_m, crate, gores, poster
 from .scene import Light, Quad, Scene, Sphere, Surface, box, quad, turned
 from .scene_room import room
+from .scenes_hard import bare, repeats
 from .textures import Painter, bricks, clouds, marble, patches, planks, plaster, weave
 from .trajectory import Trajectory
 
@@ -127,4 +128,6 @@ SCENES: dict[str, Callable[[np.random.Generator], Scene]] = {
     "street": street,
     "boxes": boxes,
     "board": board,
+    "bare": bare,
+    "repeats": repeats,
 }
