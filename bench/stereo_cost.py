@@ -1,0 +1,89 @@
+"""What the stereo model costs beside SGBM: ``python bench/stereo_cost.py [--model M] [--rounds N]``.
+
+Process CPU time of one pair at 640x320 with one thread, for every installed host engine and for what "auto"
+takes, all in turn in each round, so that other load on the machine meets all of them alike. SGBM is OpenCV's
+three-way mode with 128 disparities. Prints a Markdown table with the ratios to SGBM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+
+import cv2
+import numpy as np
+
+from roma_device.app.cameras import open_camera
+from roma_device.app.model_store import find_model
+from roma_device.calibration.rectify import Rectification
+from roma_device.runtime.card import ModelCard
+from roma_device.runtime.engine import EngineError, EngineOptions, engine_name, open_engine
+from roma_device.runtime.input_plan import InputPlan
+from roma_device.runtime.preprocess import Preprocessor
+
+SIZE = (640, 320)
+HOST_ENGINES = ("openvino", "onnx", "opencv")
+Run = Callable[[], object]
+
+
+def sgbm(disparities: int = 128) -> Run:
+    """One match of the simulated room by SGBM with the settings of the evaluation."""
+    frame = _frame()
+    left, right = (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in frame)
+    matcher = cv2.StereoSGBM.create(0, disparities, 5, 200, 800, 1, 63, 10, 100, 2, cv2.STEREO_SGBM_MODE_SGBM_3WAY)
+    return lambda: matcher.compute(left, right)
+
+
+def _frame() -> tuple[np.ndarray, np.ndarray]:
+    with open_camera(f"simulated:room?size={SIZE[0]}x{SIZE[1]}") as camera:
+        frame = next(iter(camera.frames()))
+    return frame.left.image, frame.right.image
+
+
+def networks(card: ModelCard) -> dict[str, Run]:
+    """The network in every engine that is installed, and what "auto" takes, by name."""
+    found: dict[str, Run] = {}
+    for name in (*HOST_ENGINES, "auto"):
+        try:
+            engine = open_engine(card, name, EngineOptions(SIZE, 1))
+        except EngineError as error:
+            print(f"{name}: left out, {error}")
+            continue
+        _fill(engine.inputs, card)
+        found[name if name != "auto" else f"auto ({engine_name(engine)})"] = engine.run
+    return found
+
+
+def _fill(inputs: object, card: ModelCard) -> None:
+    with open_camera(f"simulated:room?size={SIZE[0]}x{SIZE[1]}") as camera:
+        assert camera.calibration is not None
+        rectification = Rectification.from_calibration(camera.calibration)
+        Preprocessor(rectification, InputPlan(SIZE, SIZE), card.normalization)(next(iter(camera.frames())), inputs)
+
+
+def cpu_ms(run: Run) -> float:
+    started = time.process_time()
+    run()
+    return (time.process_time() - started) * 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="stereo")
+    parser.add_argument("--rounds", type=int, default=25)
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    runs = {"SGBM": sgbm()} | networks(find_model(arguments.model))
+    for run in runs.values():
+        run()
+    rounds = [{name: cpu_ms(run) for name, run in runs.items()} for _ in range(arguments.rounds)]
+    medians = {name: median(one[name] for one in rounds) for name in runs}
+    print("\n| | CPU ms | of SGBM's |\n|---|---|---|")
+    for name, value in medians.items():
+        print(f"| {name} | {value:.1f} | {value / medians['SGBM']:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
