@@ -17,6 +17,10 @@ import onnx
 import torch
 import yaml
 
+from roma_device.runtime.card import ModelError
+
+from .checkpoint import load_weights, read_checkpoint
+from .command import run_tool
 from .network import RowStereo, StereoConfig
 
 OPSET = 17
@@ -70,9 +74,9 @@ NPU_OPERATORS = frozenset(
 
 def load_network(checkpoint: Path) -> tuple[RowStereo, dict[str, Any]]:
     """The averaged weights of ``checkpoint``, ready for inference, and what else it says."""
-    state = torch.load(checkpoint, map_location="cpu")
+    state = read_checkpoint(checkpoint)
     network = RowStereo(StereoConfig.load(state["variant"]))
-    network.load_state_dict(state["average"])
+    load_weights(network, state.get("average", state["network"]), checkpoint)
     return network.eval(), {"step": int(state["step"]), "variant": state["variant"]}
 
 
@@ -103,7 +107,7 @@ def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.Mo
 def _check_operators(model: onnx.ModelProto) -> None:
     foreign = {node.op_type for node in model.graph.node} - NPU_OPERATORS
     if foreign:
-        raise ValueError(f"operators outside the NPU lists: {', '.join(sorted(foreign))}")
+        raise ModelError(f"operators outside the NPU lists: {', '.join(sorted(foreign))}")
 
 
 def write_bundle(network: RowStereo, facts: dict[str, Any], folder: Path, name: str) -> None:
@@ -151,4 +155,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -17,6 +17,8 @@ import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
+from roma_device.runtime.card import ModelError
+
 from .layers import (
     Residual,
     around,
@@ -52,13 +54,15 @@ class StereoConfig:
         path = VARIANTS / f"{variant}.yaml"
         if not path.is_file():
             known = ", ".join(sorted(p.stem for p in VARIANTS.glob("*.yaml")))
-            raise ValueError(f"unknown variant {variant!r}; known: {known}")
+            raise ModelError(f"unknown variant {variant!r}; known: {known}")
         raw: Mapping[str, Any] = yaml.safe_load(path.read_text())
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "kind"
         }
         if unknown := set(values) - set(cls.__slots__):
-            raise ValueError(f"{path}: unknown key {sorted(unknown)[0]!r}")
+            raise ModelError(f"{path}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(cls.__slots__)}")
+        if missing := [name for name in cls.__slots__ if name not in values]:
+            raise ModelError(f"{path}: {missing[0]} is missing")
         return cls(**values)
 
 

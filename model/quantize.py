@@ -21,6 +21,7 @@ import yaml
 from onnxruntime import quantization
 
 from .atlas import Atlas
+from .command import run_tool
 from .stream import batches
 from .synthetic import PairRenderer, SceneSampler
 from .textures import build_atlas
@@ -104,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import torch
 
+from .checkpoint import read_checkpoint
+from .command import run_tool
+
 
 def slim(source: Path, target: Path) -> None:
     """The weights alone: average and optimizer state recover within some hundred steps."""
-    state = torch.load(source, map_location="cpu")
+    state = read_checkpoint(source)
     kept = {name: state[name] for name in ("step", "variant", "network")}
     temporary = target.with_suffix(".tmp")
     torch.save(kept, temporary)
@@ -26,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -19,6 +19,8 @@ import torch
 from torch import Tensor
 
 from .atlas import Atlas
+from .checkpoint import load_weights, read_checkpoint
+from .command import run_tool
 from .losses import stereo_loss
 from .network import RowStereo, StereoConfig
 from .optimizer import optimizers
@@ -96,9 +98,9 @@ class Trainer:
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint; a slim one has neither average nor optimizer, which then start anew."""
-        state = torch.load(path, map_location=self.device)
-        self.network.load_state_dict(state["network"])
-        self.average.module.load_state_dict(state.get("average", state["network"]))
+        state = read_checkpoint(path, self.device)
+        load_weights(self.network, state["network"], path)
+        load_weights(self.average.module, state.get("average", state["network"]), path)
         self.average.n_averaged.fill_(int(state["step"]))
         for optimizer, kept in zip(self.optimizers, state.get("optimizers", ()), strict=False):
             optimizer.load_state_dict(kept)
@@ -195,4 +197,4 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    run(parse())
+    run_tool(lambda: run(parse()))

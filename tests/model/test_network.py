@@ -12,7 +12,7 @@ from model.export import NPU_OPERATORS, to_onnx, write_bundle  # noqa: E402
 from model.layers import interleave, row_correlation  # noqa: E402
 from model.network import VARIANTS, RowStereo, StereoConfig  # noqa: E402
 from model.train import VARIANCE_FLOOR, normalize  # noqa: E402
-from roma_device.runtime.card import load_card  # noqa: E402
+from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402
 from roma_device.runtime.preprocess import VARIANCE_FLOOR as DEVICE_FLOOR  # noqa: E402
 from roma_device.runtime.preprocess import value_table  # noqa: E402
@@ -93,5 +93,17 @@ def test_every_variant_file_is_a_network() -> None:
 
 
 def test_unknown_variant_names_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown variant 'x'; known: stereo"):
+    with pytest.raises(ModelError, match="unknown variant 'x'; known: .*stereo"):
         StereoConfig.load("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("kind: row_stereo\nwidth: 3\n", "unknown key 'width'"), ("kind: row_stereo\n", "is missing")]
+)
+def test_a_wrong_variant_file_is_refused(
+    text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd.yaml").write_text(text)
+    monkeypatch.setattr("model.network.VARIANTS", tmp_path)
+    with pytest.raises(ModelError, match=rf"odd\.yaml: .*{message}"):
+        StereoConfig.load("odd")

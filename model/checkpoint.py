@@ -1,0 +1,41 @@
+"""Checkpoints: read and put into a network, or refused in one sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from roma_device.runtime.card import ModelError
+
+
+def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What ``model.train`` or ``model.slim`` saved; raises ModelError where the file is not that."""
+    try:
+        state = torch.load(path, map_location=device)
+    except OSError as error:
+        message = f"{path}: cannot read the checkpoint ({error.strerror or error})"
+        raise ModelError(message, exit_code=os.EX_NOINPUT) from None
+    except Exception:  # on bytes of any other kind torch's reader fails in whatever way they lead to
+        raise ModelError(f"{path}: not a checkpoint, or only a part of one; copy it again") from None
+    if not (isinstance(state, dict) and {"step", "variant", "network"} <= state.keys()):
+        raise ModelError(f"{path}: not a checkpoint of model.train: it lacks step, variant or network")
+    return state
+
+
+def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Put ``weights``, read from ``path``, into ``network``; raises ModelError naming the first that does not fit."""
+    wanted = network.state_dict()
+    for name, tensor in wanted.items():
+        if name not in weights:
+            raise ModelError(f"{path}: {name} is missing: these are the weights of another network")
+        if weights[name].shape != tensor.shape:
+            found, needed = tuple(weights[name].shape), tuple(tensor.shape)
+            raise ModelError(f"{path}: {name} has shape {found}, the network needs {needed}: another variant?")
+    if unknown := sorted(weights.keys() - wanted.keys()):
+        raise ModelError(f"{path}: {unknown[0]} is not in the network: these are the weights of another one")
+    network.load_state_dict(weights)

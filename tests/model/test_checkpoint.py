@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
+
+from model.checkpoint import load_weights, read_checkpoint  # noqa: E402
+from model.command import run_tool  # noqa: E402
+from roma_device.runtime.card import ModelError  # noqa: E402
+
+
+def saved(path: Path, **more: object) -> Path:
+    torch.save({"step": 1, "variant": "stereo", "network": torch.nn.Linear(2, 3).state_dict()} | more, path)
+    return path
+
+
+def test_part_of_a_file_is_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "cut.pt")
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(ModelError, match=r"cut\.pt: not a checkpoint, or only a part"):
+        read_checkpoint(path)
+
+
+def test_a_missing_file_is_no_input(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="No such file") as caught:
+        read_checkpoint(tmp_path / "none.pt")
+    assert caught.value.exit_code == os.EX_NOINPUT
+
+
+def test_something_else_in_torchs_format_is_refused(tmp_path: Path) -> None:
+    torch.save({"epoch": 3}, tmp_path / "other.pt")
+    with pytest.raises(ModelError, match="lacks step, variant or network"):
+        read_checkpoint(tmp_path / "other.pt")
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (torch.nn.Linear(2, 4), r"weight has shape \(3, 2\), the network needs \(4, 2\)"),
+        (torch.nn.BatchNorm1d(3), "running_mean is missing|weight has shape"),
+        (torch.nn.Linear(2, 3, bias=False), "bias is not in the network"),
+    ],
+)
+def test_weights_of_another_network_are_named(network: torch.nn.Module, message: str, tmp_path: Path) -> None:
+    state = read_checkpoint(saved(tmp_path / "linear.pt"))
+    with pytest.raises(ModelError, match=message):
+        load_weights(network, state["network"], tmp_path / "linear.pt")
+
+
+def test_tools_end_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    def main() -> None:
+        raise ModelError("the file is odd")
+
+    with pytest.raises(SystemExit) as caught:
+        run_tool(main)
+    assert caught.value.code == os.EX_DATAERR
+    assert capsys.readouterr().err.endswith(": the file is odd\n")
