@@ -93,7 +93,7 @@ def test_every_variant_file_is_a_network() -> None:
 
 
 def test_unknown_variant_names_the_known_ones() -> None:
-    with pytest.raises(ModelError, match="unknown variant 'x'; known: .*stereo"):
+    with pytest.raises(ModelError, match=r"unknown variant 'x'; known: .*stereo"):
         StereoConfig.load("x")
 
 
