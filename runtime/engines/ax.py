@@ -10,6 +10,7 @@ import ctypes
 from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from types import MappingProxyType
 
 from loguru import logger
 
@@ -37,8 +38,8 @@ class AxEngine:
 
     def __init__(self, card: ModelCard, options: EngineOptions) -> None:
         axmodel_of(card)  # before anything is touched
-        self.inputs: Mapping[str, Array] = {}
-        self.outputs: Mapping[str, Array] = {}
+        self.inputs: Mapping[str, Array] = MappingProxyType({})
+        self.outputs: Mapping[str, Array] = MappingProxyType({})
         self._started: deque[BufferSet] = deque()  # runs under way, oldest first
         with ExitStack() as stack:
             self._libraries = load_libraries(options.npu.library_dir)
@@ -99,8 +100,10 @@ class AxEngine:
             raise EngineError("no inference is under way")
         try:
             duration_ms = self._thread.wait()
-        finally:
-            buffers = self._started.popleft()
+        except Exception:
+            self._started.popleft()
+            raise
+        buffers = self._started.popleft()
         buffers.invalidate_outputs()
         self.outputs = buffers.outputs
         return duration_ms
@@ -111,7 +114,7 @@ class AxEngine:
             return
         self._closed = True
         atexit.unregister(self.close)
-        self.inputs, self.outputs = {}, {}
+        self.inputs, self.outputs = MappingProxyType({}), MappingProxyType({})
         if not self._thread.close(STUCK_PATIENCE_S if self._thread.stuck else self._patience_s):
             logger.error("the NPU still runs a model: its CMM stays taken until this process has ended, or even longer")
             return
@@ -128,6 +131,7 @@ def _facts(libraries: AxLibraries, model: AxModel, mode: str) -> dict[str, str]:
     facts = {"chip": libraries.chip, "type": model.kind, "vnpu": mode}
     if _answers(libraries, "AX_ENGINE_GetAffinity", model, affinity):
         facts["affinity"] = f"0b{affinity.value:03b}"
+    facts["batch"] = "{ auto: 1 }"
     if libraries.engine.has("AX_ENGINE_GetModelToolsVersion"):
         text: bytes | None = libraries.engine.value("AX_ENGINE_GetModelToolsVersion", model.handle)
         facts["pulsar2 ver"] = (text or b"unknown").decode(errors="replace")

@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PREBUILT_VARIABLE = "ROMA_STANDIN_DIR"
 SOURCES = {
-    "libaxcl_rt.so": ("ledger.c", "axcl_rt.c", "axcl_engine.c"),
+    "libaxcl_rt.so": ("ledger.c", "axcl_rt.c", "axcl_memory.c", "axcl_stream.c", "axcl_engine.c", "axcl_io.c"),
     "libax_sys.so": ("ledger.c", "ax_sys.c", "ax_cache.c"),
     "libax_engine.so": ("ax_engine.c", "ax_info.c", "ax_run.c"),
 }
@@ -23,7 +23,7 @@ NEEDED = {"libax_engine.so": "libax_sys.so"}
 """Library -> the one beside it that it uses, which comes first."""
 
 VARIANTS = {"ax620e": "-DAX620E", "old_sdk": "-DOLD_SDK", "broken_sdk": "-DBROKEN_SDK"}
-"""Subfolder with another libax_engine.so -> what it is compiled with: another chip, fewer functions."""
+"""Subfolder with other libax_sys.so and libax_engine.so -> how they are compiled: another chip, fewer functions."""
 
 FLAGS = ("-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-pthread")
 
@@ -33,13 +33,13 @@ def compiler() -> str | None:
     return shutil.which(os.environ.get("CC", "cc"))
 
 
-def build(library: str, folder: Path, *flags: str) -> Path:
+def build(library: str, folder: Path, *flags: str, soname: str = "") -> Path:
     """The library ``library`` in ``folder``, compiled with ``flags`` besides; raises CalledProcessError."""
     target = folder / library
     found = compiler()
     assert found is not None, "there is no C compiler"
     sources = [str(HERE / name) for name in SOURCES[library]]
-    links = [f"-Wl,-soname,{library}", "-Wl,-rpath,$ORIGIN"]
+    links = [f"-Wl,-soname,{soname or library}", "-Wl,-rpath,$ORIGIN"]
     if library in NEEDED:
         links.append(str(folder / NEEDED[library]))
     subprocess.run([found, *FLAGS, *flags, *sources, *links, "-lm", "-o", str(target)], check=True)
@@ -47,18 +47,26 @@ def build(library: str, folder: Path, *flags: str) -> Path:
 
 
 def build_variant(name: str, folder: Path) -> Path:
-    """The subfolder ``name`` of ``folder``, whose libax_sys.so is the same file, so that all state is in one place."""
-    inner = folder / name
+    """The subfolder ``name`` of ``folder`` with its own two libraries.
+
+    Inside, libax_sys.so goes by another name: where one of that name is loaded already, the loader would take that.
+    """
+    inner, soname = folder / name, f"libax_sys-{name}.so"
     inner.mkdir(exist_ok=True)
-    (inner / "libax_sys.so").symlink_to(Path("..", "libax_sys.so"))
+    build("libax_sys.so", inner, VARIANTS[name], soname=soname)
+    (inner / soname).symlink_to("libax_sys.so")
     build("libax_engine.so", inner, VARIANTS[name])
     return inner
 
 
-if __name__ == "__main__":
-    output = Path(sys.argv[1])
-    output.mkdir(parents=True, exist_ok=True)
+def build_all(folder: Path) -> None:
+    """All libraries and variants in ``folder``, which is made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
     for name in SOURCES:
-        build(name, output)
+        build(name, folder)
     for name in VARIANTS:
-        build_variant(name, output)
+        build_variant(name, folder)
+
+
+if __name__ == "__main__":
+    build_all(Path(sys.argv[1]))

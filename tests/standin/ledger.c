@@ -24,7 +24,7 @@ EXPORT void standin_fault(const char *call, int nth, int32_t status, int sticky)
     snprintf(fault->call, sizeof fault->call, "%s", call);
 }
 
-EXPORT void standin_reset_records(void) { ledger.calls[0] = 0; }
+EXPORT void standin_reset_records(void) { ledger.calls[0] = 0, ledger.calls_used = 0; }
 
 EXPORT void standin_clear_faults(void) { ledger.fault_count = 0; }
 

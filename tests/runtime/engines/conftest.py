@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.engines import axcl_device
+from roma_device.runtime.engines import ax_runtime, axcl_device
 from roma_device.runtime.engines.shared_state import SharedState
-from tests.standin.build import PREBUILT_VARIABLE, build, compiler
-from tests.standin.control import Standin
+from tests.standin.build import PREBUILT_VARIABLE, build_all, compiler
+from tests.standin.control import STRICT, AxStandin, Standin
 from tests.standin.network import NetworkRunner, standin_card
 
 SIZE = (96, 64)
@@ -26,7 +26,7 @@ def standin_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if compiler() is None:
         pytest.skip("the stand-in libraries need a C compiler")
     folder = tmp_path_factory.mktemp("standin")
-    build("libaxcl_rt.so", folder)
+    build_all(folder)
     return folder
 
 
@@ -48,6 +48,24 @@ def axcl(standin_folder: Path, runner: NetworkRunner, monkeypatch: pytest.Monkey
     monkeypatch.setattr(axcl_device, "_SHARED", SharedState())  # an engine that a test lost shall not matter
     standin = Standin(standin_folder / "libaxcl_rt.so")
     standin.reset()
+    standin.set_runner(runner.callback)
+    yield standin
+    standin.reset()
+
+
+@pytest.fixture
+def ax(standin_folder: Path, runner: NetworkRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[AxStandin]:
+    """The stand-ins for libax_sys.so and libax_engine.so of AX650."""
+    yield from as_board(standin_folder, runner, monkeypatch)
+
+
+def as_board(folder: Path, runner: NetworkRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[AxStandin]:
+    """The stand-ins in ``folder`` as the board's libraries; every flush and invalidate that is left out shows."""
+    monkeypatch.setenv("ROMA_AX_LIB_DIR", str(folder))
+    monkeypatch.setattr(ax_runtime, "_SHARED", SharedState())
+    standin = AxStandin(folder)
+    standin.reset()
+    standin.set_cache(STRICT)
     standin.set_runner(runner.callback)
     yield standin
     standin.reset()

@@ -16,7 +16,6 @@ import yaml
 from roma_device.app.cli import main
 from roma_device.app.pfm import read_pfm
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.engines import axcl as axcl_engine
 from tests.standin.control import HANG, NAN, Runner, Standin
 from tests.standin.network import NetworkRunner, standin_bundle
 
@@ -104,13 +103,15 @@ def test_faults_are_one_sentence(
     bundle: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
     fault: str,
     status: int,
     message: str,
 ) -> None:
-    monkeypatch.setattr(axcl_engine, "RUN_TIMEOUT_MS", 20)
+    (tmp_path / "quick.yaml").write_text("npu: {run_limit_s: 0.02}")
     axcl.fault(fault, status)
-    code, out, err = call(capsys, monkeypatch, "run", *CAMERA, "--model", bundle, "--engine", "axcl")
+    words = ("--config", str(tmp_path / "quick.yaml"), "--model", bundle, "--engine", "axcl")
+    code, out, err = call(capsys, monkeypatch, "run", *CAMERA, *words)
     assert (code, out) == (os.EX_UNAVAILABLE, "")
     assert message in err and err.count("\n") == 1 and "Traceback" not in err
     assert_clean(axcl)
