@@ -6,7 +6,8 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,10 +28,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 def main() -> None:
     """Entry point: every expected failure is one sentence on stderr and a sysexits code."""
-    # Not the end at once that is the default: what an NPU's driver gave us must go back to it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_SIGTERM))
     try:
-        code = cli.main(standalone_mode=False)
+        with _exit_on_sigterm():
+            code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else os.EX_OK)
     except click.ClickException as error:
         error.show()
@@ -47,6 +47,16 @@ def main() -> None:
         logger.opt(exception=error).debug("unexpected failure")
         click.echo(f"roma-device: internal error, please report it (-vv shows where): {error!r}", err=True)
         sys.exit(os.EX_SOFTWARE)
+
+
+@contextmanager
+def _exit_on_sigterm() -> Iterator[None]:
+    """Not the end at once that is the default: what the driver of an NPU gave us must go back to it."""
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

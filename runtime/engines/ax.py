@@ -41,6 +41,7 @@ class AxEngine:
         self.inputs: Mapping[str, Array] = MappingProxyType({})
         self.outputs: Mapping[str, Array] = MappingProxyType({})
         self._started: deque[BufferSet] = deque()  # runs under way, oldest first
+        self._unread: set[BufferSet] = set()  # whose last results were given up
         with ExitStack() as stack:
             self._libraries = load_libraries(options.npu.library_dir)
             self._mode = start_runtime(self._libraries, options.npu.mode, stack)
@@ -100,11 +101,12 @@ class AxEngine:
             raise EngineError("no inference is under way")
         try:
             duration_ms = self._thread.wait()
+            self._started[0].invalidate_outputs()
         except Exception:
-            self._started.popleft()
+            self._unread.add(self._started.popleft())
             raise
         buffers = self._started.popleft()
-        buffers.invalidate_outputs()
+        self._unread.discard(buffers)
         self.outputs = buffers.outputs
         return duration_ms
 
@@ -118,7 +120,7 @@ class AxEngine:
         if not self._thread.close(STUCK_PATIENCE_S if self._thread.stuck else self._patience_s):
             logger.error("the NPU still runs a model: its CMM stays taken until this process has ended, or even longer")
             return
-        for buffers in self._started:  # whatever became of them: their results are given up
+        for buffers in {*self._started, *self._unread}:
             with suppress(EngineError):
                 buffers.invalidate_outputs()
         self._started.clear()

@@ -47,6 +47,7 @@ EXPORT int32_t AX_ENGINE_GetHandleModelType(void *handle, int32_t *type) {
     return 0;
 }
 
+#ifndef M57H
 EXPORT int32_t AX_ENGINE_SetAffinity(void *handle, uint32_t set) {
     CALL_OF_MODEL("AX_ENGINE_SetAffinity", handle);
     if (!set || set > 7) return NPU_ILLEGAL;
@@ -59,6 +60,7 @@ EXPORT int32_t AX_ENGINE_GetAffinity(void *handle, uint32_t *set) {
     *set = loaded->affinity;
     return 0;
 }
+#endif
 
 /* Exported by the genuine libraries, but in no public header: here to be found, not to be used. */
 #define UNSUPPORTED(name) \

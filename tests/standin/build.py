@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -22,7 +23,7 @@ SOURCES = {
 NEEDED = {"libax_engine.so": "libax_sys.so"}
 """Library -> the one beside it that it uses, which comes first."""
 
-VARIANTS = {"ax620e": "-DAX620E", "old_sdk": "-DOLD_SDK", "broken_sdk": "-DBROKEN_SDK"}
+VARIANTS = {"ax620e": "-DAX620E", "m57h": "-DM57H", "old_sdk": "-DOLD_SDK", "broken_sdk": "-DBROKEN_SDK"}
 """Subfolder with other libax_sys.so and libax_engine.so -> how they are compiled: another chip, fewer functions."""
 
 FLAGS = ("-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-pthread")
@@ -62,10 +63,12 @@ def build_variant(name: str, folder: Path) -> Path:
 def build_all(folder: Path) -> None:
     """All libraries and variants in ``folder``, which is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in SOURCES:
-        build(name, folder)
-    for name in VARIANTS:
-        build_variant(name, folder)
+    build("libax_sys.so", folder)
+    with ThreadPoolExecutor() as pool:
+        jobs = [pool.submit(build, name, folder) for name in SOURCES if name != "libax_sys.so"]
+        jobs += [pool.submit(build_variant, name, folder) for name in VARIANTS]
+        for job in jobs:
+            job.result()
 
 
 if __name__ == "__main__":
