@@ -30,6 +30,9 @@ EXPORT int32_t AX_ENGINE_GetGroupIOInfo(void *handle, uint32_t index, IO_INFO **
     return 0;
 }
 
+#endif
+
+#ifndef BARE
 EXPORT int32_t AX_ENGINE_GetCMMUsage(void *handle, CMM_INFO *out) {
     CALL_OF_MODEL("AX_ENGINE_GetCMMUsage", out);
     (void)loaded, out->nCMMSize = (uint32_t)object->size;
@@ -47,7 +50,7 @@ EXPORT int32_t AX_ENGINE_GetHandleModelType(void *handle, int32_t *type) {
     return 0;
 }
 
-#ifndef M57H
+#if !defined(M57H) && !defined(BARE)
 EXPORT int32_t AX_ENGINE_SetAffinity(void *handle, uint32_t set) {
     CALL_OF_MODEL("AX_ENGINE_SetAffinity", handle);
     if (!set || set > 7) return NPU_ILLEGAL;

@@ -23,7 +23,13 @@ SOURCES = {
 NEEDED = {"libax_engine.so": "libax_sys.so"}
 """Library -> the one beside it that it uses, which comes first."""
 
-VARIANTS = {"ax620e": "-DAX620E", "m57h": "-DM57H", "old_sdk": "-DOLD_SDK", "broken_sdk": "-DBROKEN_SDK"}
+VARIANTS = {
+    "ax620e": ("-DAX620E",),
+    "m57h": ("-DM57H",),
+    "old_sdk": ("-DOLD_SDK",),  # without groups of shapes
+    "bare_sdk": ("-DOLD_SDK", "-DBARE"),  # without all that our engine can do without
+    "broken_sdk": ("-DBROKEN_SDK",),
+}
 """Subfolder with other libax_sys.so and libax_engine.so -> how they are compiled: another chip, fewer functions."""
 
 FLAGS = ("-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-pthread")
@@ -54,9 +60,9 @@ def build_variant(name: str, folder: Path) -> Path:
     """
     inner, soname = folder / name, f"libax_sys-{name}.so"
     inner.mkdir(exist_ok=True)
-    build("libax_sys.so", inner, VARIANTS[name], soname=soname)
+    build("libax_sys.so", inner, *VARIANTS[name], soname=soname)
     (inner / soname).symlink_to("libax_sys.so")
-    build("libax_engine.so", inner, VARIANTS[name])
+    build("libax_engine.so", inner, *VARIANTS[name])
     return inner
 
 

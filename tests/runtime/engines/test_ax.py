@@ -143,7 +143,12 @@ def test_models_for_more_cores_than_the_mode_gives(
 
 @pytest.mark.parametrize(
     ("variant", "chip", "kind"),
-    [("ax620e", "AX620E", "Half Core"), ("old_sdk", "AX650", "1 Core"), ("m57h", "M57H", "1 Core")],
+    [
+        ("ax620e", "AX620E", "Half Core"),
+        ("old_sdk", "AX650", "1 Core"),
+        ("m57h", "M57H", "1 Core"),
+        ("bare_sdk", "M57H", "1 Core"),
+    ],
 )
 def test_other_chips_and_older_libraries(
     standin_folder: Path,
@@ -157,8 +162,8 @@ def test_other_chips_and_older_libraries(
     for board in as_board(standin_folder / variant, runner, monkeypatch):
         engine = opened(small_card)
         assert (engine.facts["chip"], engine.facts["type"]) == (chip, kind)
-        assert ("affinity" in engine.facts) == (variant != "m57h")
-        assert ("cmm size" in engine.facts) == (variant != "old_sdk")
+        assert ("affinity" in engine.facts) == (variant not in ("m57h", "bare_sdk"))
+        assert ("cmm size" in engine.facts) == (variant != "bare_sdk")
         fill(engine)
         engine.run()
         assert np.array_equal(engine.outputs["disparity"], expected(runner)["disparity"])
