@@ -31,7 +31,9 @@ class BenchReport:
     @property
     def overhead_ratio(self) -> float:
         """Median time of all stages but the engine over the engine's."""
-        return self._own_ms / self._engine_ms
+        stages = self.table.stages
+        own = sum(latency.median_ms for name, latency in stages.items() if name not in (ENGINE_STAGE, TOTAL))
+        return own / stages[ENGINE_STAGE].median_ms
 
     @property
     def fps(self) -> float:
@@ -39,17 +41,15 @@ class BenchReport:
 
     @property
     def overlap_ratio(self) -> float | None:
-        """The rate over what the slower of network and program would allow alone; None without overlap."""
-        return None if self.overlapped_fps is None else self.overlapped_fps * max(self._own_ms, self._engine_ms) / 1000
+        """The rate over what the slower of network and program would allow alone; None without overlap.
 
-    @property
-    def _engine_ms(self) -> float:
-        return self.table.stages[ENGINE_STAGE].median_ms
-
-    @property
-    def _own_ms(self) -> float:
+        By mean times, as a rate is a mean.
+        """
+        if self.overlapped_fps is None:
+            return None
         stages = self.table.stages
-        return sum(latency.median_ms for name, latency in stages.items() if name not in (ENGINE_STAGE, TOTAL))
+        engine_ms = stages[ENGINE_STAGE].avg_ms
+        return self.overlapped_fps * max(engine_ms, stages[TOTAL].avg_ms - engine_ms) / 1000
 
     def as_text(self) -> str:
         return (

@@ -13,6 +13,11 @@ void standin_reset_state(void) {
     pthread_cond_broadcast(&ax_state.released);
 }
 
+__attribute__((constructor)) static void read_environment(void) {
+    const char *cache = getenv("ROMA_STANDIN_CACHE");
+    if (cache) ax_state.cache = atoi(cache);
+}
+
 /* Size of CMM from now on. */
 EXPORT void standin_set_pool(size_t bytes) { ax_state.pool = bytes; }
 

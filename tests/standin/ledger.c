@@ -1,4 +1,9 @@
-/* What tests call; the same in every stand-in library. */
+/* What tests call; the same in every stand-in library.
+ *
+ * A program that knows nothing of it is steered by its environment: ROMA_STANDIN_SLOW_MS, the time of each run;
+ * ROMA_STANDIN_FAULT=CALL:NTH:STATUS, with STATUS in hexadecimal; ROMA_STANDIN_CACHE, a number of ax.h;
+ * ROMA_STANDIN_REPORT, a file to which violations and what is left are added when the program ends.
+ */
 #define _GNU_SOURCE
 #include "ledger.h"
 #include "model.h"
@@ -51,4 +56,25 @@ EXPORT size_t standin_bytes(void) {
     size_t bytes = 0;
     for (int i = 0; i < MAX_OBJECTS; i++) bytes += ledger.objects[i].kind ? ledger.objects[i].size : 0;
     return bytes;
+}
+
+__attribute__((constructor)) static void read_environment(void) {
+    const char *slow = getenv("ROMA_STANDIN_SLOW_MS"), *fault = getenv("ROMA_STANDIN_FAULT");
+    char call[64];
+    int nth;
+    unsigned status;
+    if (slow) ledger.slow_ms = atoi(slow);
+    if (fault && sscanf(fault, "%63[^:]:%d:%x", call, &nth, &status) == 3) standin_fault(call, nth, (int32_t)status, 0);
+}
+
+__attribute__((destructor)) static void write_report(void) {
+    const char *path = getenv("ROMA_STANDIN_REPORT");
+    FILE *file = path ? fopen(path, "a") : NULL;
+    if (!file) return;
+    fputs(ledger.violations, file);
+    for (int i = 0; i < MAX_OBJECTS; i++) {
+        struct object *object = &ledger.objects[i];
+        if (object->kind && strcmp(object->kind, "model")) fprintf(file, "left: %s of %zu bytes\n", object->kind, object->size);
+    }
+    fclose(file);
 }

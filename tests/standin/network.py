@@ -69,7 +69,11 @@ def standin_bundle(card: ModelCard, size: tuple[int, int], folder: Path, *, netw
     fields = yaml.safe_load((card.files["onnx"].path.parent / CARD_NAME).read_text())
     for kind, file in with_axmodel.files.items():
         fields["files"][kind] = {"file": f"stereo.{kind}", "sha256": file.sha256}
-    for tensor in (*fields["inputs"], *fields["outputs"]):
-        tensor["shape"] = [1, 1, size[1], size[0]]
+    for side, specs in (("inputs", card.inputs), ("outputs", card.outputs)):
+        fields[side] = [
+            {"name": spec.name, "shape": [*spec.shape_at(size)], "dtype": spec.dtype, "layout": spec.layout}
+            for spec in specs
+        ]
+    fields["normalization"] = card.normalization
     (folder / CARD_NAME).write_text(yaml.safe_dump(fields))
     return folder
