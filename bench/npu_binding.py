@@ -3,8 +3,8 @@
     python -m bench.npu_binding [RUN_MS]
 
 Compares ``start()`` and ``finish()``, of which ``run()`` consists, with the bare call of the library, at 640x320 with
-two inputs and two outputs. A run takes RUN_MS (0) and copies its inputs to its outputs. CPU and NPU see the same memory, so
-that flush and invalidate cost their calls alone: what the cache itself takes is the board's to tell.
+two inputs and two outputs. A run takes RUN_MS (0) and copies its inputs to its outputs. Both sides see the same memory,
+so that flush and invalidate cost their calls alone: what the cache itself takes is the board's to tell.
 """
 
 from __future__ import annotations

@@ -30,9 +30,9 @@ VARIANTS = {
     "bare_sdk": ("-DOLD_SDK", "-DBARE"),  # without all that our engine can do without
     "broken_sdk": ("-DBROKEN_SDK",),
 }
-"""Subfolder with other libax_sys.so and libax_engine.so -> how they are compiled: another chip, fewer functions."""
+"""Subfolder with another libax_engine.so -> how it is compiled: for another chip, with fewer functions."""
 
-FLAGS = ("-shared", "-fPIC", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-pthread")
+FLAGS = ("-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-pthread")
 
 
 def compiler() -> str | None:
@@ -54,14 +54,18 @@ def build(library: str, folder: Path, *flags: str, soname: str = "") -> Path:
 
 
 def build_variant(name: str, folder: Path) -> Path:
-    """The subfolder ``name`` of ``folder`` with its own two libraries.
+    """The subfolder ``name`` of ``folder`` with the two libraries of a board.
 
-    Inside, libax_sys.so goes by another name: where one of that name is loaded already, the loader would take that.
+    A libax_sys.so of its own, which ax620e alone needs, goes by another name inside: where one of that name is loaded
+    already, the loader would take that.
     """
-    inner, soname = folder / name, f"libax_sys-{name}.so"
+    inner = folder / name
     inner.mkdir(exist_ok=True)
-    build("libax_sys.so", inner, *VARIANTS[name], soname=soname)
-    (inner / soname).symlink_to("libax_sys.so")
+    if name == "ax620e":
+        build("libax_sys.so", inner, *VARIANTS[name], soname="libax_sys-ax620e.so")
+        (inner / "libax_sys-ax620e.so").symlink_to("libax_sys.so")
+    else:
+        (inner / "libax_sys.so").symlink_to(Path("..", "libax_sys.so"))
     build("libax_engine.so", inner, *VARIANTS[name])
     return inner
 
