@@ -100,7 +100,8 @@ build_standins
 
 say "$(guest -c 'import platform, sys; print("on", platform.machine(), "Python", sys.version.split()[0])')"
 say "one frame of the app, OpenCV engine"
-guest -m roma_device.app.cli run --camera 'simulated:room?frames=1&size=160x96' --engine opencv
+echo 'input_width: 160' >"$root/src/small.yaml"
+guest -m roma_device.app.cli run --config small.yaml --camera 'simulated:room?frames=1&size=160x96' --engine opencv
 say "tests: ${TESTS[*]}"
 guest -m pytest -p no:cacheprovider --durations=5 "${TESTS[@]}"
 say "done"

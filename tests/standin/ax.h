@@ -55,12 +55,17 @@ void check_guard(const struct block *block, const char *call);
 void mark_unread(struct block *block, size_t from, size_t to);
 int is_unread(const struct block *block, size_t from, size_t to);
 standin_runner current_runner(void);
+int32_t standin_hang(void);
 
-/* Leave the call with the status that a fault asks for. */
-#define CALL(name)                                                                     \
+/* Leave the call with the status that a fault asks for; any but those that run a network may hang at once. */
+#define CALL_RUN(name)                                                                 \
     __attribute__((cleanup(unlock_ledger), unused)) int locked = lock_ledger();        \
     int32_t asked_for = enter(name);                                                   \
     if (asked_for < 0) return asked_for
+
+#define CALL(name)                                                                     \
+    CALL_RUN(name);                                                                    \
+    if (asked_for == FAULT_HANG) return standin_hang()
 
 static inline int lock_ledger(void) { return pthread_mutex_lock(&ledger.lock); }
 static inline void unlock_ledger(int *unused) { (void)unused, pthread_mutex_unlock(&ledger.lock); }

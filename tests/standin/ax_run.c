@@ -96,12 +96,6 @@ static int32_t execute(struct run *run) {
     return 0;
 }
 
-static int32_t hang(void) {
-    int before = ax_state.hangs;
-    while (ax_state.hangs == before) pthread_cond_wait(&ax_state.released, &ledger.lock);
-    return NPU_TIMED_OUT;
-}
-
 static void mark(struct run *run, int busy, int written) {
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < run->model->counts[side]; i++) run->blocks[side][i]->busy += busy;
@@ -125,7 +119,7 @@ static int32_t run_locked(struct loaded *loaded, uint64_t handle, const IO *io, 
     if (status) return status;
     loaded->running++;
     mark(&run, 1, 0);
-    if (fault == FAULT_HANG) status = hang();
+    if (fault == FAULT_HANG) status = standin_hang();
     else {
         pthread_mutex_unlock(&ledger.lock);
         status = execute(&run);
@@ -152,20 +146,20 @@ static int32_t run(const char *call, void *handle, void *context, int needs_cont
 }
 
 EXPORT int32_t AX_ENGINE_RunSync(void *handle, IO *io) {
-    CALL("AX_ENGINE_RunSync");
+    CALL_RUN("AX_ENGINE_RunSync");
     return run("AX_ENGINE_RunSync", handle, NULL, 0, io, asked_for);
 }
 
 #ifndef BROKEN_SDK
 EXPORT int32_t AX_ENGINE_RunSyncV2(void *handle, void *context, IO *io) {
-    CALL("AX_ENGINE_RunSyncV2");
+    CALL_RUN("AX_ENGINE_RunSyncV2");
     return run("AX_ENGINE_RunSyncV2", handle, context, 1, io, asked_for);
 }
 #endif
 
 #ifndef OLD_SDK
 EXPORT int32_t AX_ENGINE_RunGroupIOSync(void *handle, void *context, uint32_t index, IO *io) {
-    CALL("AX_ENGINE_RunGroupIOSync");
+    CALL_RUN("AX_ENGINE_RunGroupIOSync");
     struct object *object = find_object("handle", (uint64_t)handle);
     if (object && index >= (uint32_t)((struct loaded *)object->data)->model->groups) return NPU_ILLEGAL;
     return run("AX_ENGINE_RunGroupIOSync", handle, context, 1, io, asked_for);

@@ -35,6 +35,13 @@ EXPORT void standin_release(void) {
     pthread_mutex_unlock(&ledger.lock);
 }
 
+/* With the lock held, which is given back meanwhile. */
+EXPORT int32_t standin_hang(void) {
+    int before = ax_state.hangs;
+    while (ax_state.hangs == before) pthread_cond_wait(&ax_state.released, &ledger.lock);
+    return NPU_TIMED_OUT;
+}
+
 EXPORT standin_runner current_runner(void) { return runner; }
 
 static size_t used_bytes(void) {

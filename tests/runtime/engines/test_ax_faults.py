@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import AUTO_NODES, EngineError, EngineOptions, NpuOptions, open_engine
+from roma_device.runtime.engines import ax as ax_engine
 from roma_device.runtime.engines.ax import AxEngine
 from tests.standin.control import HANG, NAN, SHORT, AxStandin
 from tests.standin.network import NetworkRunner
@@ -96,6 +98,23 @@ def test_a_hang_ends_at_the_limit(ax: AxStandin, small_card: ModelCard) -> None:
         engine.run()
     engine.close()
     assert engine.inputs == {} and ax.violations == [] and ax.alive("block") == 8
+
+
+@pytest.mark.parametrize("call", ["AX_SYS_Init", "AX_ENGINE_CreateHandleV2", "AX_SYS_MemAllocCached"])
+def test_a_hang_while_opening_ends_too(
+    ax: AxStandin, empty_card: ModelCard, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(ax_engine, "OPEN_LIMIT_S", 0.1)
+    monkeypatch.setattr(ax_engine, "STUCK_PATIENCE_S", 0.1)
+    ax.fault(call, HANG)
+    with pytest.raises(EngineError, match=r"the NPU did not answer within 0.1 s"):
+        opened(empty_card)
+    assert ax.violations == []
+    ax.release_hanging()
+    for thread in threading.enumerate():
+        if thread.name == "npu":
+            thread.join()
+    ax.assert_clean()
 
 
 def test_a_run_that_is_late_but_ends_is_waited_for_when_closing(ax: AxStandin, small_card: ModelCard) -> None:
