@@ -72,10 +72,10 @@ class AxEngine:
             self._resources = stack.pop_all()
 
     def _warm_up(self) -> None:
-        """The first run of a model takes many times longer than all others."""
+        """The first run of a model takes many times longer than all others, and is given the time."""
         for each in self._sets:
             self._submit(each)
-            self._take()
+            self._take(OPEN_LIMIT_S)
 
     def run(self) -> None:
         if self._started:
@@ -105,11 +105,11 @@ class AxEngine:
         handle, context = self._model.handle, self._model.context
         self._libraries.engine.check("AX_ENGINE_RunSyncV2", handle, context, ctypes.byref(buffers.io))
 
-    def _take(self) -> float:
+    def _take(self, limit_s: float | None = None) -> float:
         if not self._started:
             raise EngineError("no inference is under way")
         try:
-            duration_ms = self._thread.wait()
+            duration_ms = self._thread.wait(limit_s)
             self._started[0].invalidate_outputs()
         except Exception:
             self._unread.add(self._started.popleft())

@@ -7,19 +7,25 @@
 #define _GNU_SOURCE
 #include "ledger.h"
 #include "model.h"
+#include <unistd.h>
 
 struct ledger ledger = {.lock = PTHREAD_MUTEX_INITIALIZER};
 standin_runner runner;
 
-/* Each library's own state. */
+/* Each library's own state; what hangs comes back. */
 void standin_reset_state(void);
 
 EXPORT void standin_reset(void) {
+    pthread_mutex_lock(&ledger.lock);
+    standin_reset_state();
+    pthread_mutex_unlock(&ledger.lock);
+    while (ledger.running) usleep(1000); /* whose buffers must not go away */
+    pthread_mutex_lock(&ledger.lock);
     for (int i = 0; i < MAX_OBJECTS; i++)
         if (ledger.objects[i].kind) drop_object(&ledger.objects[i]);
     ledger.fault_count = ledger.slow_ms = 0;
     ledger.violations[0] = ledger.calls[0] = 0, ledger.calls_used = 0;
-    standin_reset_state();
+    pthread_mutex_unlock(&ledger.lock);
 }
 
 EXPORT void standin_fault(const char *call, int nth, int32_t status, int sticky) {

@@ -47,6 +47,7 @@ struct ledger {
     char calls[64 * 1024];     /* names of all calls, one line each */
     size_t calls_used;
     int slow_ms;
+    int running; /* networks under way */
 };
 
 extern EXPORT struct ledger ledger; /* where a runtime has two libraries, they share one */

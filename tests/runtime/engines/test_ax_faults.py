@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -220,13 +219,3 @@ def test_auto_tells_why_it_leaves_a_board_alone(
     open_engine(stereo_card, "auto", OPTIONS).close()
     assert "ax passed over: model stereo has no axmodel file" in capsys.readouterr().err
     set_up_log(2)
-
-
-def test_the_limit_holds_for_each_run_anew(ax: AxStandin, empty_card: ModelCard) -> None:
-    engine = opened(empty_card, run_limit_s=0.5)
-    ax.slow(20)
-    begin = time.monotonic()
-    while time.monotonic() - begin < 0.7:
-        engine.run()
-    engine.close()
-    ax.assert_clean()
