@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +20,7 @@ from roma_device.calibration.errors import RomaError
 from .log import set_up_log
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-EXIT_SIGINT = 130
+EXIT_SIGINT, EXIT_SIGTERM = 130, 143
 
 # Before numpy is loaded: its matrices here are small, and threads that wait for each other only cost.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -27,7 +29,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 def main() -> None:
     """Entry point: every expected failure is one sentence on stderr and a sysexits code."""
     try:
-        code = cli.main(standalone_mode=False)
+        with _exit_on_sigterm():
+            code = cli.main(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else os.EX_OK)
     except click.ClickException as error:
         error.show()
@@ -46,6 +49,16 @@ def main() -> None:
         sys.exit(os.EX_SOFTWARE)
 
 
+@contextmanager
+def _exit_on_sigterm() -> Iterator[None]:
+    """Not the end at once that is the default: what the driver of an NPU gave us must go back to it."""
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("roma-device"), prog_name="roma-device")
 @click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
@@ -59,7 +72,7 @@ def model_options(command: Command) -> Command:
     """Options that choose and run the network."""
     for option in (
         click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice."),
-        click.option("--engine", help="auto, axcl, opencv, onnx or openvino.  [default: auto]"),
+        click.option("--engine", help="auto, axcl, ax, openvino, onnx or opencv.  [default: auto]"),
         click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"),
     ):
         command = option(command)
@@ -132,6 +145,7 @@ def bench(config: Path | None, as_json: bool, repeat: int, warmup: int, **option
 @click.option("--vectors", type=click.Path(path_type=Path), help="Stored vectors: list.txt, input/, output/.")
 @click.option("--make-vectors", type=click.Path(path_type=Path), help="Write such a folder and end.")
 @click.option("--count", type=click.IntRange(1), default=4, show_default=True, help="Vectors to make.")
+@click.option("--reference", help="Bundle whose ONNX file gives the reference outputs.  [default: BUNDLE]")
 @click.option(
     "--min-cosine",
     type=click.FloatRange(-1, 1),

@@ -18,7 +18,7 @@ from roma_device.runtime.decode import as_numbers, decode_stereo
 from roma_device.runtime.depth import DepthLimits, make_depth, valid_matches
 from roma_device.runtime.engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, open_engine
 from roma_device.runtime.input_plan import InputPlan, plan_input
-from roma_device.runtime.preprocess import Preprocessor
+from roma_device.runtime.preprocess import Preprocessor, check_inputs
 from roma_device.runtime.types import Image, Result, StageTimes, StereoFrame
 
 
@@ -56,6 +56,7 @@ class StereoPipeline:
 
     def __init__(self, card: ModelCard, rectification: Rectification, options: PipelineOptions) -> None:
         self.card, self.rig = card, rectification.rig
+        check_inputs(card)
         self.plan: InputPlan = plan_input(card, self.rig.size, options.input_width)
         self.engine: Engine = open_engine(
             card, options.engine, EngineOptions(self.plan.network, options.threads, options.npu)

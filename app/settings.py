@@ -87,6 +87,7 @@ class NpuSettings(_Section):
     """How the NPU is used, where there is one; NpuOptions says what the keys mean."""
 
     mode: NpuMode = "auto"
+    device: int = Field(default=0, ge=0)
     affinity: int = Field(default=0, ge=0, le=0b111)
     library_dir: AnyPath | None = None
     run_limit_s: Positive = 10.0

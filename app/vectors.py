@@ -16,6 +16,7 @@ import numpy as np
 
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.engine import Array
+from roma_device.runtime.feed import feed
 
 LIST, INPUT, OUTPUT = "list.txt", "input", "output"
 
@@ -54,8 +55,7 @@ class VectorFolder:
 
     def read_inputs(self, name: str, tensors: Mapping[str, Array]) -> None:
         """Fill ``tensors`` from ``input/NAME``; raises VectorError for what does not fit them byte for byte."""
-        for tensor, array in _read(self.root / INPUT / name, tensors):
-            tensors[tensor][...] = array
+        feed(tensors, dict(_read(self.root / INPUT / name, tensors)))
 
     def read_outputs(self, name: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """New arrays from ``output/NAME``, shaped like ``tensors``; raises VectorError as read_inputs."""

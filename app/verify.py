@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from roma_device.runtime.card import ModelCard
+from roma_device.runtime.decode import as_numbers
 from roma_device.runtime.engine import Array, EngineOptions, engine_name, open_engine
 
 from .tensor_error import DisparityEffect, TensorError
@@ -78,12 +79,13 @@ def verify(
         errors: dict[str, list[TensorError]] = {name: [] for name in engine.outputs}
         effects: list[DisparityEffect] = []
         for name in folder.names:
-            reference = folder.read_outputs(name, engine.outputs)
+            reference = as_numbers(folder.read_outputs(name, engine.outputs), card.outputs)
             folder.read_inputs(name, engine.inputs)
             engine.run()
-            for output, array in engine.outputs.items():
+            outputs = as_numbers(engine.outputs, card.outputs)
+            for output, array in outputs.items():
                 errors[output].append(TensorError.of(array, reference[output]))
-            effects += _effect_of(engine.outputs, reference, card)
+            effects += _effect_of(outputs, reference, card)
         header = _header(card, engine_name(engine), options.size, len(folder.names))
     finally:
         engine.close()

@@ -12,7 +12,7 @@ from roma_device.calibration.errors import RomaError
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions, check_size
 
-from .make_vectors import REFERENCE_ENGINE, make_vectors
+from .make_vectors import REFERENCE_ENGINE, VectorSource, make_vectors
 from .model_store import find_model
 from .vectors import VectorFolder
 from .verify import VerifyLimits, VerifyReport, verify
@@ -38,6 +38,7 @@ class VerifyChoice:
     vectors: Path | None = None  # None: made for this one run
     make_vectors: Path | None = None
     count: int = 4
+    reference: str | None = None  # bundle whose ONNX file gives the reference; None: the one to verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,9 @@ def verify_command(choice: VerifyChoice, limits: VerifyLimits) -> tuple[VectorsM
     card = find_model(choice.bundle)
     options = EngineOptions(_size(card, choice.size), threads=choice.threads)
     if choice.make_vectors is not None:
-        engine = choice.engine or REFERENCE_ENGINE
-        return VectorsMade(make_vectors(card, choice.make_vectors, options, choice.count, engine), engine), os.EX_OK
+        source = VectorSource(find_model(choice.reference or choice.bundle), choice.engine or REFERENCE_ENGINE)
+        folder = make_vectors(card, choice.make_vectors, options, choice.count, source)
+        return VectorsMade(folder, source.engine), os.EX_OK
     report = _verified(card, choice, options, limits)
     return report, FAILED if report.failures else os.EX_OK
 
@@ -71,8 +73,9 @@ def _verified(card: ModelCard, choice: VerifyChoice, options: EngineOptions, lim
     engine = choice.engine or "auto"
     if choice.vectors is not None:
         return verify(card, engine, options, VectorFolder.open(choice.vectors), limits)
+    source = VectorSource(find_model(choice.reference or choice.bundle))
     with tempfile.TemporaryDirectory(prefix="roma-vectors-") as folder:
-        return verify(card, engine, options, make_vectors(card, Path(folder), options, choice.count), limits)
+        return verify(card, engine, options, make_vectors(card, Path(folder), options, choice.count, source), limits)
 
 
 def _size(card: ModelCard, text: str | None) -> tuple[int, int]:

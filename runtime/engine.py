@@ -87,6 +87,7 @@ class NpuOptions:
     """Choices for the NPU of a board; engines without one ignore them."""
 
     mode: NpuMode = "auto"  # division into virtual NPUs; auto: as it is, undivided where nobody uses it
+    device: int = 0  # which PCIe card, counted from 0
     affinity: int = 0  # bit mask of the cores to use; 0: the runtime's choice
     library_dir: Path | None = None  # folder of the vendor's libraries; None: they are searched
     run_limit_s: float = 10.0  # an inference that takes longer counts as a hang
@@ -121,15 +122,19 @@ def open_engine(card: ModelCard, name: str, options: EngineOptions) -> Engine:
             _check_node(candidate)
             return _open(card, candidate, options)
         except EngineError as error:
-            logger.info(f"{candidate} passed over: {error}")
-            reasons.append(str(error))
+            # On a board that is not used, its owner wants to know; that a PC is no board, hardly.
+            logger.log("WARNING" if _has_node(candidate) else "INFO", "{} passed over: {}", candidate, error)
+            reasons.append(f"{candidate}: {error}")
     raise EngineError("no engine can run this model: " + "; ".join(reasons))
 
 
+def _has_node(name: str) -> bool:
+    return name in AUTO_NODES and Path(AUTO_NODES[name]).exists()
+
+
 def _check_node(name: str) -> None:
-    node = AUTO_NODES.get(name)
-    if node is not None and not Path(node).exists():
-        raise EngineError(f"no {node}")
+    if name in AUTO_NODES and not _has_node(name):
+        raise EngineError(f"there is no {AUTO_NODES[name]}")
 
 
 def engine_name(engine: Engine) -> str:

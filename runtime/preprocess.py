@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from roma_device.calibration.rectify import Rectification
 
-from .card import ModelError, Normalization
+from .bfloat16 import from_float32
+from .card import ModelCard, ModelError, Normalization
 from .grey_tensor import write_grey
 from .input_plan import InputPlan
 from .types import Image, StereoFrame
@@ -42,6 +43,17 @@ def value_table(image: Image, normalization: Normalization) -> npt.NDArray[np.fl
     return ((_TO_UNIT - mean) * scale).astype(np.float32)
 
 
+def check_inputs(card: ModelCard) -> None:
+    """Raise ModelError where images cannot be written as the inputs that ``card`` describes."""
+    known = ("float32", "bfloat16") if card.normalization == "preprocess" else ("float32", "bfloat16", "uint8")
+    for spec in card.inputs:
+        if spec.dtype not in known:
+            raise ModelError(
+                f"model {card.name}: {spec.name} is {spec.dtype}; with normalization: {card.normalization} images "
+                f"go into {', '.join(known)} only"
+            )
+
+
 class Preprocessor:
     """Rectifies, resizes and normalizes a pair in one resampling per image.
 
@@ -58,7 +70,8 @@ class Preprocessor:
     def __call__(self, frame: StereoFrame, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
         """Fill ``inputs["left"]`` and ``inputs["right"]``.
 
-        Each is (1, 1, H, W) float32, or uint8 as grey_tensor.py has it where the network normalizes by itself.
+        Each is (1, 1, H, W) float32 or bfloat16 (its bits as uint16), or uint8 as grey_tensor.py has it where the
+        network normalizes by itself.
         """
         for name, image, maps, buffer in zip(
             ("left", "right"), (frame.left.image, frame.right.image), self._maps, self._buffers, strict=True
@@ -67,7 +80,8 @@ class Preprocessor:
 
     def _fill(self, target: npt.NDArray[Any], image: Image, maps: FixedMaps | None, buffer: Image) -> None:
         takes_grey = target.dtype == np.uint8 and self._normalization != "preprocess"
-        if not takes_grey and (target.dtype != np.float32 or target.shape[:2] != (1, 1)):
+        takes_numbers = target.dtype in (np.float32, np.uint16) and target.shape[:2] == (1, 1)
+        if not takes_grey and not takes_numbers:
             raise ModelError(f"cannot fill an input of shape {target.shape} and type {target.dtype}")
         width, height = self._plan.content
         content = buffer[:height, :width]
@@ -77,7 +91,12 @@ class Preprocessor:
         if takes_grey:
             write_grey(target, buffer)
         else:
-            cv2.LUT(buffer, value_table(content, self._normalization), dst=target[0, 0])
+            cv2.LUT(buffer, _table_for(target, value_table(content, self._normalization)), dst=target[0, 0])
+
+
+def _table_for(target: npt.NDArray[Any], table: npt.NDArray[np.float32]) -> npt.NDArray[Any]:
+    """uint16 stands for the bits of bfloat16; see check_inputs."""
+    return table if target.dtype == np.float32 else from_float32(table)
 
 
 def _resample(image: Image, maps: FixedMaps | None, target: Image) -> None:

@@ -10,6 +10,7 @@ import ctypes
 from collections import deque
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from types import MappingProxyType
 
 from loguru import logger
 
@@ -25,6 +26,9 @@ from .ax_runtime import start_runtime
 from .npu_thread import NpuThread
 
 BUFFER_SETS = 2
+OPEN_LIMIT_S = 120.0
+"""Loading a model from a slow card may take its time; what takes longer hangs."""
+
 STUCK_PATIENCE_S = 1.0
 """How long ``close`` waits for a run that is over its limit already."""
 
@@ -37,34 +41,41 @@ class AxEngine:
 
     def __init__(self, card: ModelCard, options: EngineOptions) -> None:
         axmodel_of(card)  # before anything is touched
-        self.inputs: Mapping[str, Array] = {}
-        self.outputs: Mapping[str, Array] = {}
+        self.inputs: Mapping[str, Array] = MappingProxyType({})
+        self.outputs: Mapping[str, Array] = MappingProxyType({})
+        self.facts: Mapping[str, str] = {}
         self._started: deque[BufferSet] = deque()  # runs under way, oldest first
-        with ExitStack() as stack:
-            self._libraries = load_libraries(options.npu.library_dir)
-            self._mode = start_runtime(self._libraries, options.npu.mode, stack)
-            self._model = load_model(self._libraries, card, options, self._mode, stack)
-            require_cmm(self._libraries.sys, BUFFER_SETS * set_bytes(self._model), "inputs and outputs")
-            self._sets = [BufferSet(self._libraries.sys, self._model, stack) for _ in range(BUFFER_SETS)]
-            self._thread = NpuThread("npu", options.npu.run_limit_s)
-            self._resources = stack.pop_all()
+        self._unread: set[BufferSet] = set()  # whose last results were given up
+        self._libraries = load_libraries(options.npu.library_dir)
+        self._resources, self._closed = ExitStack(), False
         self._patience_s = BUFFER_SETS * options.npu.run_limit_s
-        self._closed = False
+        self._thread = NpuThread("npu", options.npu.run_limit_s)
         atexit.register(self.close)
-        self._begin()
-
-    def _begin(self) -> None:
-        """Warm up: the first run of a model takes many times longer than all others."""
         try:
-            for each in self._sets:
-                self._submit(each)
-                self._take()
-            self.facts = _facts(self._libraries, self._model, self._mode)
+            self._thread.submit(lambda: self._open(card, options))
+            self._thread.wait(OPEN_LIMIT_S)
+            self._warm_up()
         except BaseException:
             self.close()
             raise
         self.inputs, self.outputs = self._sets[0].inputs, self._sets[0].outputs
         logger.info("ax: {}", ", ".join(f"{key} {value}" for key, value in self.facts.items()))
+
+    def _open(self, card: ModelCard, options: EngineOptions) -> None:
+        """In the NPU's thread too: whatever call hangs, whoever opens the engine can give up and say so."""
+        with ExitStack() as stack:
+            mode = start_runtime(self._libraries, options.npu.mode, stack)
+            self._model = load_model(self._libraries, card, options, mode, stack)
+            require_cmm(self._libraries.sys, BUFFER_SETS * set_bytes(self._model), "inputs and outputs")
+            self._sets = [BufferSet(self._libraries.sys, self._model, stack) for _ in range(BUFFER_SETS)]
+            self.facts = _facts(self._libraries, self._model, mode)
+            self._resources = stack.pop_all()
+
+    def _warm_up(self) -> None:
+        """The first run of a model takes many times longer than all others, and is given the time."""
+        for each in self._sets:
+            self._submit(each)
+            self._take(OPEN_LIMIT_S)
 
     def run(self) -> None:
         if self._started:
@@ -94,14 +105,17 @@ class AxEngine:
         handle, context = self._model.handle, self._model.context
         self._libraries.engine.check("AX_ENGINE_RunSyncV2", handle, context, ctypes.byref(buffers.io))
 
-    def _take(self) -> float:
+    def _take(self, limit_s: float | None = None) -> float:
         if not self._started:
             raise EngineError("no inference is under way")
         try:
-            duration_ms = self._thread.wait()
-        finally:
-            buffers = self._started.popleft()
-        buffers.invalidate_outputs()
+            duration_ms = self._thread.wait(limit_s)
+            self._started[0].invalidate_outputs()
+        except Exception:
+            self._unread.add(self._started.popleft())
+            raise
+        buffers = self._started.popleft()
+        self._unread.discard(buffers)
         self.outputs = buffers.outputs
         return duration_ms
 
@@ -111,11 +125,13 @@ class AxEngine:
             return
         self._closed = True
         atexit.unregister(self.close)
-        self.inputs, self.outputs = {}, {}
+        self.inputs, self.outputs = MappingProxyType({}), MappingProxyType({})
         if not self._thread.close(STUCK_PATIENCE_S if self._thread.stuck else self._patience_s):
-            logger.error("the NPU still runs a model: its CMM stays taken until this process has ended, or even longer")
+            logger.error(
+                "a call to the NPU has not come back: its CMM stays taken until this process has ended, if not longer"
+            )
             return
-        for buffers in self._started:  # whatever became of them: their results are given up
+        for buffers in {*self._started, *self._unread}:
             with suppress(EngineError):
                 buffers.invalidate_outputs()
         self._started.clear()
@@ -128,6 +144,7 @@ def _facts(libraries: AxLibraries, model: AxModel, mode: str) -> dict[str, str]:
     facts = {"chip": libraries.chip, "type": model.kind, "vnpu": mode}
     if _answers(libraries, "AX_ENGINE_GetAffinity", model, affinity):
         facts["affinity"] = f"0b{affinity.value:03b}"
+    facts["batch"] = "{ auto: 1 }"
     if libraries.engine.has("AX_ENGINE_GetModelToolsVersion"):
         text: bytes | None = libraries.engine.value("AX_ENGINE_GetModelToolsVersion", model.handle)
         facts["pulsar2 ver"] = (text or b"unknown").decode(errors="replace")

@@ -6,14 +6,11 @@ as their headers (V1.45, V2.0) lay them out; the 32-bit layouts differ and are n
 
 from __future__ import annotations
 
-import ctypes
 from ctypes import POINTER, Structure, c_char, c_char_p, c_int32, c_uint8, c_uint32, c_uint64, c_void_p
 
 from .vendor import LibrarySpec, Prototype
 
 DEVICE_NODES = ("/dev/ax_sys", "/dev/ax_cmm")
-POINTER_BYTES = ctypes.sizeof(c_void_p)
-SUPPORTED_POINTER_BYTES = 8
 
 BUFFER_ALIGN = 128  # bytes, of all memory that the NPU reads and writes
 BATCH_AUTO = 0

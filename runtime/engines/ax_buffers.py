@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Sequence
 from contextlib import ExitStack
+from types import MappingProxyType
 
 from roma_device.runtime.engine import Array
 
@@ -27,8 +28,8 @@ class BufferSet:
             buffer.memory[...] = 0
         for buffer in self._outputs:
             buffer.memory.flags.writeable = False
-        self.inputs = _views(model.inputs, self._inputs)
-        self.outputs = _views(model.outputs, self._outputs)
+        self.inputs = MappingProxyType(_views(model.inputs, self._inputs))
+        self.outputs = MappingProxyType(_views(model.outputs, self._outputs))
         self._arrays = _io_buffers(self._inputs), _io_buffers(self._outputs)  # io points into them
         self.io = abi.Io(
             pInputs=self._arrays[0],

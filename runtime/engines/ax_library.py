@@ -54,11 +54,6 @@ def load_libraries(folder: Path | None) -> AxLibraries:
 
     Raises EngineError in one sentence for what is missing.
     """
-    if abi.POINTER_BYTES != abi.SUPPORTED_POINTER_BYTES:
-        raise EngineError(
-            f"the engine ax needs a 64-bit Python: this one has {8 * abi.POINTER_BYTES} bit, "
-            "for which the runtime's structures are laid out otherwise"
-        )
     return AxLibraries(_load(abi.SYS, folder), _load(abi.ENGINE, folder))
 
 

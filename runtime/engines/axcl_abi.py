@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from ctypes import POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 
-import numpy as np
-import numpy.typing as npt
-
 from .vendor import LibrarySpec, Prototype
 
 MAX_DEVICES, MAX_DIMS = 256, 32
 DEVICE_NODE = "/dev/axcl_host"
 
-VNPU_DISABLE = 0
 MALLOC_HUGE_FIRST = 0
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
 
@@ -53,20 +49,11 @@ class DeviceProperties(Structure):
     ]
 
 
-DTYPES: dict[int, npt.DTypeLike] = {
-    3: np.int8,
-    4: np.uint8,
-    5: np.int16,
-    6: np.uint16,
-    7: np.int32,
-    8: np.uint32,
-    9: np.int64,
-    10: np.uint64,
-    13: np.float16,
-    15: np.float32,
-    16: np.float64,
-}
-"""Number of a data type -> numpy's; 4-bit, FP4, FP8 and BF16 (14) have none."""
+DTYPES: dict[int, str] = {3: "int8", 4: "uint8", 5: "int16", 6: "uint16", 14: "bfloat16", 15: "float32"}
+"""Number of a data type -> name in a model's card; the other types of the headers do not occur in our models."""
+
+VNPU_KINDS = {"disable": 0, "enable": 1, "big_little": 2, "little_big": 3}
+"""Division of a card's NPU into virtual ones: name in the settings -> number."""
 
 MODEL_KINDS = {0: "1 Core", 1: "2 Core", 2: "3 Core"}
 
@@ -104,12 +91,14 @@ PROTOTYPES: dict[str, Prototype] = {
     "axclrtFreeHost": _status(c_void_p),
     "axclrtMemcpyAsync": _status(c_void_p, c_void_p, c_size_t, c_int32, c_void_p),
     "axclrtEngineInit": _status(c_int32),
+    "axclrtEngineGetVNpuKind": _status(POINTER(c_int32)),
     "axclrtEngineFinalize": _status(),
     "axclrtEngineLoadFromFile": _status(c_char_p, POINTER(c_uint64)),
     "axclrtEngineUnload": _status(c_uint64),
     "axclrtEngineGetModelCompilerVersion": (c_char_p, (c_uint64,)),
     "axclrtEngineGetUsageFromModelId": _status(c_uint64, POINTER(c_int64), POINTER(c_int64)),
     "axclrtEngineGetModelTypeFromModelId": _status(c_uint64, POINTER(c_int32)),
+    "axclrtEngineSetAffinity": _status(c_uint64, c_uint32),
     "axclrtEngineCreateContext": _status(c_uint64, POINTER(c_uint64)),
     "axclrtEngineGetIOInfo": _status(c_uint64, _POINTER),
     "axclrtEngineDestroyIOInfo": _status(c_void_p),
@@ -123,6 +112,9 @@ PROTOTYPES: dict[str, Prototype] = {
     **_sides("axclrtEngineGet{}DataType", _STATUS, *_BY_INDEX, POINTER(c_int32)),
     **_sides("axclrtEngineSet{}BufferByIndex", _STATUS, *_BY_INDEX, c_void_p, c_uint64),
 }
+
+OPTIONAL = frozenset({"axclrtEngineGetUsageFromModelId", "axclrtEngineSetAffinity"})
+"""Functions without which a model runs all the same."""
 
 _MODULES = {1: "device", 2: "context", 3: "stream", 4: "task", 5: "memory", 6: "configuration", 7: "engine"}
 _COMMON = {

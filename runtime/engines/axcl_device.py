@@ -7,7 +7,7 @@ import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from roma_device.runtime.engine import EngineError
+from roma_device.runtime.engine import EngineError, NpuMode
 
 from . import axcl_abi as abi
 from .shared_state import SharedState
@@ -20,8 +20,11 @@ _THREAD = threading.local()  # .context: what this thread's calls go to
 class AxclDevice:
     """A card in use, with a context and a stream of its own; all that it opens is closed by ``stack``."""
 
-    def __init__(self, library: VendorLibrary, index: int, stack: ExitStack) -> None:
-        """``index`` counts the cards from 0. Raises EngineError where there is no such card or a call fails."""
+    def __init__(self, library: VendorLibrary, index: int, mode: NpuMode, stack: ExitStack) -> None:
+        """``index`` counts the cards from 0; ``mode`` "auto" is that of another user of the card, else "disable".
+
+        Raises EngineError where there is no such card or a call fails.
+        """
         self.library = library
         start_runtime(library, stack)
         self.id = _id_of(library, index)
@@ -36,9 +39,24 @@ class AxclDevice:
         _SHARED.use(
             stack,
             ("npu", self.id),
-            lambda: library.check("axclrtEngineInit", abi.VNPU_DISABLE),
+            lambda: library.check("axclrtEngineInit", self._choose_kind(mode)),
             lambda: library.release("axclrtEngineFinalize"),
         )
+
+    @property
+    def mode(self) -> str:
+        """Division of the card's NPU into virtual ones, by its name in VNPU_KINDS."""
+        kind = self._kind_in_use()
+        return next((name for name, number in abi.VNPU_KINDS.items() if number == kind), "unknown")
+
+    def _kind_in_use(self) -> int | None:
+        """None where nobody has initialized the NPU, which AXCL reports as an error."""
+        kind = ctypes.c_int32()
+        return None if self.library.value("axclrtEngineGetVNpuKind", ctypes.byref(kind)) else kind.value
+
+    def _choose_kind(self, wanted: NpuMode) -> int:
+        found = self._kind_in_use() if wanted == "auto" else None
+        return abi.VNPU_KINDS.get(wanted, abi.VNPU_KINDS["disable"]) if found is None else found
 
     def bind(self) -> None:
         """Send this thread's calls to this card: AXCL wants a context in every thread that calls it."""

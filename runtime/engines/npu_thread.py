@@ -29,13 +29,14 @@ class NpuThread:
     def submit(self, call: Call) -> None:
         self._calls.put(call)
 
-    def wait(self) -> float:
+    def wait(self, limit_s: float | None = None) -> float:
         """Duration in ms of the oldest call not waited for; raises what it raised, EngineError beyond the limit."""
         try:
-            duration_ms, error = self._answers.get(timeout=self._limit_s)
+            duration_ms, error = self._answers.get(timeout=limit_s or self._limit_s)
         except queue.Empty:
             self.stuck = True
-            raise EngineError(f"the NPU did not answer within {self._limit_s:g} s (npu.run_limit_s)") from None
+            limit = f"{self._limit_s:g} s (npu.run_limit_s)" if limit_s is None else f"{limit_s:g} s"
+            raise EngineError(f"the NPU did not answer within {limit}") from None
         if error is not None:
             raise error
         return duration_ms

@@ -16,6 +16,9 @@ from roma_device.runtime.engine import EngineError
 FOLDER_VARIABLE = "ROMA_AX_LIB_DIR"
 """Environment variable with the folder of the libraries; it wins over all other places."""
 
+POINTER_BYTES = ctypes.sizeof(ctypes.c_void_p)
+SUPPORTED_POINTER_BYTES = 8
+
 Prototype = tuple[Any, tuple[Any, ...]]  # restype, argtypes
 
 
@@ -79,8 +82,13 @@ class VendorLibrary:
 def load_library(spec: LibrarySpec, folder: Path | None = None) -> VendorLibrary:
     """Search ``folder``, else FOLDER_VARIABLE, else the system's loader and then ``spec.folders``.
 
-    Raises EngineError with what is missing and where it was looked for.
+    Raises EngineError with what is missing and where it was looked for, and on a 32-bit system.
     """
+    if POINTER_BYTES != SUPPORTED_POINTER_BYTES:
+        raise EngineError(
+            f"{spec.name} needs a 64-bit Python: this one has {8 * POINTER_BYTES} bit, "
+            "for which its structures are laid out otherwise"
+        )
     wanted = folder or os.environ.get(FOLDER_VARIABLE)
     places = (
         [str(Path(wanted).resolve() / spec.name)]

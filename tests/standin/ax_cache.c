@@ -2,11 +2,36 @@
 #define _GNU_SOURCE
 #include "ax.h"
 
+/* Note that the NPU wrote [from, to) of `block`. */
+EXPORT void mark_unread(struct block *block, size_t from, size_t to) {
+    for (int i = 0; i < block->spans; i++)
+        if (block->unread[i][0] == from && block->unread[i][1] == to) return;
+    if (block->spans == MAX_SPANS) return;
+    block->unread[block->spans][0] = from, block->unread[block->spans++][1] = to;
+}
+
+/* Whether the NPU was the last to write something of [from, to). */
+EXPORT int is_unread(const struct block *block, size_t from, size_t to) {
+    for (int i = 0; i < block->spans; i++)
+        if (block->unread[i][0] < to && from < block->unread[i][1]) return 1;
+    return 0;
+}
+
+static void mark_read(struct block *block, size_t from, size_t to) {
+    int kept = 0;
+    for (int i = 0; i < block->spans; i++) {
+        size_t begin = block->unread[i][0], end = block->unread[i][1];
+        if (from <= begin && end <= to) continue;
+        block->unread[kept][0] = begin, block->unread[kept++][1] = end;
+    }
+    block->spans = kept;
+}
+
 /* The block in which [phy, phy + size) lies at `vir`, or NULL after a violation. */
 static struct block *range(const char *call, uint64_t phy, const void *vir, uint32_t size) {
     struct block *block = size ? block_at(phy, size) : NULL;
     if (!block) violate("%s of %u bytes that are not in one block", call, size);
-    if (!block || vir == block->cpu + (phy - block->phy)) return block;
+    if (!block || vir == block->cpu + (phy - block->phy) || vir == block->device + (phy - block->phy)) return block;
     violate("%s: the virtual address belongs to another physical one", call);
     return NULL;
 }
@@ -16,9 +41,10 @@ EXPORT int32_t AX_SYS_MflushCache(uint64_t phy, void *vir, uint32_t size) {
     struct block *block = range("AX_SYS_MflushCache", phy, vir, size);
     if (!block) return CMM_ILLEGAL;
     check_guard(block, "AX_SYS_MflushCache");
-    if (block->unread) violate("AX_SYS_MflushCache over results that nobody invalidated");
-    if (block->device != block->cpu) memcpy(block->device + (phy - block->phy), vir, size);
-    if (size == block->size) block->flushed = 1;
+    size_t from = phy - block->phy;
+    if (ax_state.cache == CACHE_STRICT && is_unread(block, from, from + size))
+        violate("AX_SYS_MflushCache over results that nobody invalidated");
+    if (block->device != block->cpu) memcpy(block->device + from, block->cpu + from, size);
     return 0;
 }
 
@@ -26,8 +52,9 @@ EXPORT int32_t AX_SYS_MinvalidateCache(uint64_t phy, void *vir, uint32_t size) {
     CALL("AX_SYS_MinvalidateCache");
     struct block *block = range("AX_SYS_MinvalidateCache", phy, vir, size);
     if (!block) return CMM_ILLEGAL;
-    if (block->device != block->cpu) memcpy(vir, block->device + (phy - block->phy), size);
-    if (size == block->size) block->unread = 0;
+    size_t from = phy - block->phy;
+    if (block->device != block->cpu) memcpy(block->cpu + from, block->device + from, size);
+    mark_read(block, from, from + size);
     return 0;
 }
 
@@ -102,6 +129,19 @@ EXPORT int32_t AX_SYS_MemQueryStatus(CMM_STATUS *out) {
     *out = (CMM_STATUS){.TotalSize = (uint32_t)(ax_state.pool >> 10), .RemainSize = (uint32_t)(cmm_free() >> 10)};
     for (int i = 0; i < MAX_OBJECTS; i++) out->BlockCnt += ledger.objects[i].kind && ledger.objects[i].size;
     describe(&out->Partition);
+    return 0;
+}
+
+/* Which partition a module's memory comes from: there is one only. */
+EXPORT int32_t AX_SYS_MemSetConfig(const void *module, const int8_t *partition) {
+    CALL("AX_SYS_MemSetConfig");
+    return module && partition ? 0 : CMM_NULL;
+}
+
+EXPORT int32_t AX_SYS_MemGetConfig(const void *module, int8_t *partition) {
+    CALL("AX_SYS_MemGetConfig");
+    if (!module || !partition) return CMM_NULL;
+    memcpy(partition, "anonymous", 10);
     return 0;
 }
 

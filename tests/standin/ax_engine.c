@@ -58,7 +58,7 @@ EXPORT int32_t AX_ENGINE_Deinit(void) {
     if (!ax_state.engine_users) violate("AX_ENGINE_Deinit without AX_ENGINE_Init");
     if (ax_state.engine_users && --ax_state.engine_users) return 0;
     if (has_child("handle", 0)) violate("AX_ENGINE_Deinit with models loaded");
-    ax_state.mode = -1;
+    ax_state.mode = ax_state.foreign;
     return 0;
 }
 
@@ -92,12 +92,11 @@ static void describe(struct loaded *loaded) {
     for (int side = 0; side < 2; side++)
         for (int i = 0; i < model->counts[side]; i++) {
             struct tensor *tensor = &model->tensors[side][i];
-            int channels_last = tensor->rank == 4 && tensor->dims[3] <= 4;
             loaded->metas[side][i] = (IOMETA){
                 .pName = tensor->name,
                 .pShape = tensor->dims,
                 .nShapeSize = (uint8_t)tensor->rank,
-                .eLayout = channels_last ? 1 : 2,
+                .eLayout = channels_last(tensor) ? 1 : 2,
                 .eDataType = dtype_number(tensor->dtype),
                 .pExtraMeta = &extra,
                 .nSize = (uint32_t)tensor->bytes,
@@ -148,9 +147,6 @@ EXPORT int32_t AX_ENGINE_CreateHandleV2(void **handle, const void *data, uint32_
 static void drop_children(uint64_t owner) {
     for (int i = 0; i < MAX_OBJECTS; i++) {
         struct object *object = &ledger.objects[i];
-        struct block *block = object->kind && !strcmp(object->kind, "block") ? object->data : NULL;
-        if (block && block->unread && block->writer == owner)
-            violate("AX_ENGINE_DestroyHandle: an output was never invalidated since the run");
         if (object->kind && object->owner == owner) drop_object(object);
     }
 }
@@ -159,7 +155,10 @@ EXPORT int32_t AX_ENGINE_DestroyHandle(void *handle) {
     CALL("AX_ENGINE_DestroyHandle");
     struct loaded *loaded = loaded_of("AX_ENGINE_DestroyHandle", handle);
     if (!loaded) return NPU_NO_SUCH;
-    if (loaded->running) violate("AX_ENGINE_DestroyHandle during a run");
+    if (loaded->running) {
+        violate("AX_ENGINE_DestroyHandle during a run");
+        return NPU_BUSY;
+    }
     drop_children((uint64_t)handle);
     drop_object(find_object("handle", (uint64_t)handle));
     return 0;

@@ -19,16 +19,20 @@ EXPORT int32_t AX_ENGINE_GetIOInfo(void *handle, IO_INFO **info) {
 #ifndef OLD_SDK
 EXPORT int32_t AX_ENGINE_GetGroupIOInfoCount(void *handle, uint32_t *count) {
     CALL_OF_MODEL("AX_ENGINE_GetGroupIOInfoCount", count);
-    (void)loaded, *count = 1;
+    *count = (uint32_t)loaded->model->groups;
     return 0;
 }
 
 EXPORT int32_t AX_ENGINE_GetGroupIOInfo(void *handle, uint32_t index, IO_INFO **info) {
     CALL_OF_MODEL("AX_ENGINE_GetGroupIOInfo", info);
+    if (index >= (uint32_t)loaded->model->groups) return NPU_ILLEGAL;
     *info = &loaded->info;
-    return index ? NPU_ILLEGAL : 0;
+    return 0;
 }
 
+#endif
+
+#ifndef BARE
 EXPORT int32_t AX_ENGINE_GetCMMUsage(void *handle, CMM_INFO *out) {
     CALL_OF_MODEL("AX_ENGINE_GetCMMUsage", out);
     (void)loaded, out->nCMMSize = (uint32_t)object->size;
@@ -46,6 +50,7 @@ EXPORT int32_t AX_ENGINE_GetHandleModelType(void *handle, int32_t *type) {
     return 0;
 }
 
+#if !defined(M57H) && !defined(BARE)
 EXPORT int32_t AX_ENGINE_SetAffinity(void *handle, uint32_t set) {
     CALL_OF_MODEL("AX_ENGINE_SetAffinity", handle);
     if (!set || set > 7) return NPU_ILLEGAL;
@@ -58,3 +63,18 @@ EXPORT int32_t AX_ENGINE_GetAffinity(void *handle, uint32_t *set) {
     *set = loaded->affinity;
     return 0;
 }
+#endif
+
+/* Exported by the genuine libraries, but in no public header: here to be found, not to be used. */
+#define UNSUPPORTED(name) \
+    EXPORT int32_t name(void) { return NPU_NOT_SUPPORTED; }
+
+UNSUPPORTED(AX_ENGINE_CloneHandle)
+UNSUPPORTED(AX_ENGINE_GetExtraData)
+UNSUPPORTED(AX_ENGINE_GetVNPUInfo)
+#ifdef AX620E
+UNSUPPORTED(AX_ENGINE_DestroyKernelHandle)
+UNSUPPORTED(AX_ENGINE_GetThrottle)
+UNSUPPORTED(AX_ENGINE_GetThrottleConfig)
+UNSUPPORTED(AX_ENGINE_SetThrottle)
+#endif

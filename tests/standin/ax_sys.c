@@ -5,21 +5,27 @@
 enum { DEFAULT_POOL = 256 << 20 };
 static const uint64_t FIRST_PHY = 0x140000000ull;
 
-EXPORT struct ax_state ax_state = {.mode = -1, .pool = DEFAULT_POOL, .released = PTHREAD_COND_INITIALIZER};
+EXPORT struct ax_state ax_state = {.mode = -1, .foreign = -1, .pool = DEFAULT_POOL, .released = PTHREAD_COND_INITIALIZER};
 
 void standin_reset_state(void) {
-    ax_state.sys_users = ax_state.engine_users = ax_state.coherent = 0;
-    ax_state.mode = -1, ax_state.pool = DEFAULT_POOL, ax_state.hangs++;
+    ax_state.sys_users = ax_state.engine_users = ax_state.cache = 0;
+    ax_state.mode = ax_state.foreign = -1, ax_state.pool = DEFAULT_POOL, ax_state.hangs++;
     pthread_cond_broadcast(&ax_state.released);
+}
+
+__attribute__((constructor)) static void read_environment(void) {
+    const char *cache = getenv("ROMA_STANDIN_CACHE");
+    if (cache) ax_state.cache = atoi(cache);
 }
 
 /* Size of CMM from now on. */
 EXPORT void standin_set_pool(size_t bytes) { ax_state.pool = bytes; }
 
-EXPORT void standin_set_coherent(int coherent) { ax_state.coherent = coherent; }
+/* One of CACHE_*, for blocks allocated from now on. */
+EXPORT void standin_set_cache(int cache) { ax_state.cache = cache; }
 
 /* As if another process had initialized the NPU with `mode`. */
-EXPORT void standin_set_mode(int mode) { ax_state.mode = mode; }
+EXPORT void standin_set_mode(int mode) { ax_state.mode = ax_state.foreign = mode; }
 
 /* Let runs that hang end. */
 EXPORT void standin_release(void) {
@@ -27,6 +33,13 @@ EXPORT void standin_release(void) {
     ax_state.hangs++;
     pthread_cond_broadcast(&ax_state.released);
     pthread_mutex_unlock(&ledger.lock);
+}
+
+/* With the lock held, which is given back meanwhile. */
+EXPORT int32_t standin_hang(void) {
+    int before = ax_state.hangs;
+    while (ax_state.hangs == before) pthread_cond_wait(&ax_state.released, &ledger.lock);
+    return NPU_TIMED_OUT;
 }
 
 EXPORT standin_runner current_runner(void) { return runner; }
@@ -82,7 +95,7 @@ static struct block *new_block(size_t size, size_t align, int cached) {
     struct block *block = memory;
     *block = (struct block){.size = size, .cached = cached};
     block->cpu = (unsigned char *)memory + head;
-    block->device = cached && !ax_state.coherent ? block->cpu + span : block->cpu;
+    block->device = cached && ax_state.cache != CACHE_COHERENT ? block->cpu + span : block->cpu;
     memset(block->cpu, 0xA5, 2 * span); /* whoever counts on zeros shall notice */
     memset(block->cpu + size, 0xC5, GUARD);
     uint64_t start = ax_state.next_phy ? ax_state.next_phy : FIRST_PHY;
@@ -130,8 +143,11 @@ EXPORT int32_t AX_SYS_MemFree(uint64_t phy, void *vir) {
         return CMM_FREE_FAIL;
     }
     check_guard(block, "AX_SYS_MemFree");
-    if (block->busy) violate("AX_SYS_MemFree during a run that uses the block");
-    if (block->unread) violate("AX_SYS_MemFree of an output that nobody invalidated since the run");
+    if (block->busy) {
+        violate("AX_SYS_MemFree during a run that uses the block");
+        return CMM_FREE_FAIL;
+    }
+    if (block->spans) violate("AX_SYS_MemFree of an output that nobody invalidated since the run");
     drop_object(object);
     return 0;
 }

@@ -16,6 +16,7 @@ enum {
     NPU_NULL = (int32_t)0x8006000B,
     NPU_BUSY = (int32_t)0x80060011,
     NPU_NOT_INIT = (int32_t)0x80060012,
+    NPU_NOT_SUPPORTED = (int32_t)0x80060014,
     NPU_NOT_PERMITTED = (int32_t)0x80060015,
     NPU_NO_SUCH = (int32_t)0x80060017,
     NPU_NO_MEMORY = (int32_t)0x80060018,

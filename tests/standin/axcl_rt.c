@@ -1,17 +1,10 @@
-/* Stand-in for libaxcl_rt.so: runtime, cards, contexts, memory and streams.
- *
- * The card's memory has addresses that no host program can read or write. Copies and executions wait in their
- * stream until it is synchronized, so that reading an output too early shows.
- */
+/* Stand-in for libaxcl_rt.so: the runtime, its cards and contexts. */
 #define _GNU_SOURCE
 #include "axcl.h"
-#include <unistd.h>
 
-enum { H2D = 1, D2H = 2, CARDS = 2, FIRST_CARD = 4 };
-static const uint64_t DEFAULT_CONTEXT = ~0ull, ARENA = 0x0DE0000000000000ull;
+static const uint64_t DEFAULT_CONTEXT = ~0ull - CARDS; /* of the first card; the next is the second's */
 
 static int initialized, users[CARDS], cards = CARDS;
-static uint64_t arena_used;
 static __thread uint64_t current;
 
 struct device_list { uint32_t num; int32_t devices[256]; };
@@ -29,15 +22,21 @@ static int card_of(int32_t id) {
 
 static int any_user(void) { return users[0] || users[1]; }
 
-int has_context(void) {
-    return initialized && (current == DEFAULT_CONTEXT ? any_user() : find_object("context", current) != NULL);
+int current_card(void) {
+    if (!initialized || !current) return -1;
+    if (current >= DEFAULT_CONTEXT) return users[current - DEFAULT_CONTEXT] ? (int)(current - DEFAULT_CONTEXT) : -1;
+    struct object *context = find_object("context", current);
+    return context ? (int)context->owner : -1;
 }
+
+uint64_t current_context(void) { return current; }
 
 EXPORT void standin_set_cards(int count) { cards = count < CARDS ? count : CARDS; }
 
 void standin_reset_state(void) {
     initialized = users[0] = users[1] = 0;
-    arena_used = current = 0, cards = CARDS;
+    current = 0, cards = CARDS;
+    reset_memory();
     reset_engine();
 }
 
@@ -58,14 +57,32 @@ EXPORT int32_t axclFinalize(void) {
     return 0;
 }
 
+EXPORT int32_t axclSetLogLevel(int32_t level) {
+    CALL("axclSetLogLevel");
+    (void)level;
+    return 0;
+}
+
 EXPORT int32_t axclrtGetVersion(int32_t *major, int32_t *minor, int32_t *patch) {
     CALL("axclrtGetVersion");
+    if (!major || !minor || !patch) return DEVICE_NULL;
     *major = 3, *minor = 10, *patch = 2;
+    return 0;
+}
+
+EXPORT const char *axclrtGetFullVersion(void) { return "V3.10.2-standin"; }
+EXPORT const char *axclrtGetSocName(void) { return "AX650N-standin"; }
+
+EXPORT int32_t axclrtGetDeviceCount(uint32_t *count) {
+    CALL("axclrtGetDeviceCount");
+    if (!count) return DEVICE_NULL;
+    *count = initialized ? (uint32_t)cards : 0;
     return 0;
 }
 
 EXPORT int32_t axclrtGetDeviceList(struct device_list *list) {
     CALL("axclrtGetDeviceList");
+    if (!list) return DEVICE_NULL;
     if (!initialized) violate("axclrtGetDeviceList before axclInit");
     list->num = (uint32_t)cards;
     for (int i = 0; i < cards; i++) list->devices[i] = FIRST_CARD + i;
@@ -76,7 +93,14 @@ EXPORT int32_t axclrtSetDevice(int32_t id) {
     CALL("axclrtSetDevice");
     if (!initialized) violate("axclrtSetDevice before axclInit");
     if (card_of(id) < 0) return NO_DEVICE;
-    users[card_of(id)]++, current = DEFAULT_CONTEXT;
+    users[card_of(id)]++, current = DEFAULT_CONTEXT + (uint64_t)card_of(id);
+    return 0;
+}
+
+EXPORT int32_t axclrtGetDevice(int32_t *id) {
+    CALL_IN_CONTEXT("axclrtGetDevice");
+    if (!id) return DEVICE_NULL;
+    *id = FIRST_CARD + current_card();
     return 0;
 }
 
@@ -94,7 +118,8 @@ EXPORT int32_t axclrtResetDevice(int32_t id) {
 
 EXPORT int32_t axclrtGetDeviceProperties(int32_t id, struct device_properties *out) {
     CALL("axclrtGetDeviceProperties");
-    if (card_of(id) < 0 || !users[card_of(id)]) return NO_DEVICE;
+    if (!out) return DEVICE_NULL;
+    if (card_of(id) < 0) return NO_DEVICE;
     *out = (struct device_properties){.version = "V3.10.2", .uid = 0x1234, .temperature = 47250};
     out->total_memory = 1 << 20, out->free_memory = 1 << 19, out->total_cmm = 7 << 20, out->free_cmm = 6 << 20;
     out->npu = 12;
@@ -103,8 +128,9 @@ EXPORT int32_t axclrtGetDeviceProperties(int32_t id, struct device_properties *o
 
 EXPORT int32_t axclrtCreateContext(void **context, int32_t id) {
     CALL("axclrtCreateContext");
-    if (card_of(id) < 0 || !users[card_of(id)]) return NO_DEVICE;
-    current = add_object("context", 0, 0, NULL)->handle;
+    if (!context || card_of(id) < 0) return context ? NO_DEVICE : DEVICE_NULL;
+    if (!initialized) violate("axclrtCreateContext before axclInit");
+    current = add_object("context", (uint64_t)card_of(id), 0, NULL)->handle;
     *context = (void *)current;
     return 0;
 }
@@ -123,132 +149,22 @@ EXPORT int32_t axclrtDestroyContext(void *context) {
 
 EXPORT int32_t axclrtSetCurrentContext(void *context) {
     CALL("axclrtSetCurrentContext");
-    if (!find_object("context", (uint64_t)context)) return NO_CONTEXT;
-    current = (uint64_t)context;
+    uint64_t handle = (uint64_t)context;
+    if (handle < DEFAULT_CONTEXT ? !find_object("context", handle) : handle - DEFAULT_CONTEXT >= CARDS) return NO_CONTEXT;
+    current = handle;
     return 0;
 }
 
-EXPORT int32_t axclrtCreateStream(void **stream) {
-    CALL_IN_CONTEXT("axclrtCreateStream");
-    *stream = (void *)add_object("stream", current, 0, calloc(1, sizeof(struct stream)))->handle;
+EXPORT int32_t axclrtGetCurrentContext(void **context) {
+    CALL_IN_CONTEXT("axclrtGetCurrentContext");
+    if (!context) return DEVICE_NULL;
+    *context = (void *)current;
     return 0;
 }
 
-EXPORT int32_t axclrtDestroyStream(void *handle) {
-    CALL_IN_CONTEXT("axclrtDestroyStream");
-    struct stream *stream = find_stream(handle);
-    if (!stream) {
-        violate("axclrtDestroyStream of no stream");
-        return ILLEGAL;
-    }
-    if (stream->count) violate("axclrtDestroyStream with work in it");
-    drop_object(find_object("stream", (uint64_t)handle));
-    return 0;
-}
-
-struct stream *find_stream(void *handle) {
-    struct object *object = find_object("stream", (uint64_t)handle);
-    return object ? object->data : NULL;
-}
-
-EXPORT int32_t axclrtSynchronizeStreamWithTimeout(void *handle, int32_t timeout_ms) {
-    CALL_IN_CONTEXT("axclrtSynchronizeStreamWithTimeout");
-    struct stream *stream = find_stream(handle);
-    if (!stream) {
-        violate("axclrtSynchronizeStreamWithTimeout of no stream");
-        return ILLEGAL;
-    }
-    int32_t status = 0;
-    for (int i = 0; i < stream->count && !status; i++) {
-        if (stream->tasks[i].fault == FAULT_HANG) {
-            usleep((useconds_t)timeout_ms * 1000);
-            status = STREAM_TIMEOUT;
-        } else {
-            status = run_task(&stream->tasks[i]);
-        }
-    }
-    stream->count = 0; /* a card that hangs is reset by its driver: nothing stays under way */
-    return status;
-}
-
-EXPORT int32_t axclrtMalloc(void **address, size_t size, int32_t policy) {
-    CALL_IN_CONTEXT("axclrtMalloc");
-    if (!size || policy < 0 || policy > 3) return ILLEGAL;
-    struct object *object = add_object("device memory", 0, size, calloc(1, size));
-    object->handle = ARENA + arena_used;
-    arena_used += (size + 8191) & ~4095ull; /* an unused page behind each */
-    *address = (void *)object->handle;
-    return 0;
-}
-
-void *device_memory(uint64_t address, size_t size) {
-    for (int i = 0; i < MAX_OBJECTS; i++) {
-        struct object *object = &ledger.objects[i];
-        if (!object->kind || strcmp(object->kind, "device memory") || address < object->handle) continue;
-        uint64_t offset = address - object->handle;
-        if (offset < object->size && size <= object->size - offset) return (char *)object->data + offset;
-    }
-    return NULL;
-}
-
-static int32_t release(const char *call, const char *kind, void *address) {
-    struct object *object = find_object(kind, (uint64_t)address);
-    if (!object) {
-        violate("%s of what is no %s, or freed before", call, kind);
-        return ILLEGAL;
-    }
-    for (int i = 0; i < MAX_OBJECTS; i++) { /* IO objects remember where their buffers lie */
-        struct object *io = &ledger.objects[i];
-        if (!io->kind || strcmp(io->kind, "IO") || strcmp(kind, "device memory")) continue;
-        uint64_t *buffers = io->data;
-        for (int k = 0; k < 2 * MAX_TENSORS; k++)
-            if (buffers[k] == object->handle) violate("%s before the IO that uses it", call);
-    }
-    drop_object(object);
-    return 0;
-}
-
-EXPORT int32_t axclrtFree(void *address) {
-    CALL_IN_CONTEXT("axclrtFree");
-    return release("axclrtFree", "device memory", address);
-}
-
-EXPORT int32_t axclrtMallocHost(void **address, size_t size) {
-    CALL_IN_CONTEXT("axclrtMallocHost");
-    void *data = NULL;
-    if (!size || posix_memalign(&data, 64, size)) return ILLEGAL;
-    memset(data, 0xA5, size); /* whoever counts on zeros shall notice */
-    add_object("host memory", 0, size, data)->handle = (uint64_t)data;
-    *address = data;
-    return 0;
-}
-
-EXPORT int32_t axclrtFreeHost(void *address) {
-    CALL_IN_CONTEXT("axclrtFreeHost");
-    return release("axclrtFreeHost", "host memory", address);
-}
-
-static int in_host_memory(const void *address, size_t size) {
-    for (int i = 0; i < MAX_OBJECTS; i++) {
-        struct object *object = &ledger.objects[i];
-        if (!object->kind || strcmp(object->kind, "host memory") || (uint64_t)address < object->handle) continue;
-        uint64_t offset = (uint64_t)address - object->handle;
-        if (offset < object->size && size <= object->size - offset) return 1;
-    }
-    return 0;
-}
-
-EXPORT int32_t axclrtMemcpyAsync(void *to, const void *from, size_t size, int32_t kind, void *handle) {
-    CALL_IN_CONTEXT("axclrtMemcpyAsync");
-    struct stream *stream = find_stream(handle);
-    if (!stream || stream->count == MAX_TASKS || (kind != H2D && kind != D2H)) return ILLEGAL;
-    void *card = device_memory((uint64_t)(kind == H2D ? to : from), size);
-    const void *host = kind == H2D ? from : to;
-    if (!card || !in_host_memory(host, size)) {
-        violate("axclrtMemcpyAsync: %zu bytes do not lie in memory of the direction", size);
-        return NOT_DEVICE_MEMORY;
-    }
-    struct task task = {.to = kind == H2D ? card : to, .from = kind == H2D ? from : card, .size = size};
-    stream->tasks[stream->count++] = task;
+EXPORT int32_t axclrtGetDefaultContext(void **context, int32_t id) {
+    CALL("axclrtGetDefaultContext");
+    if (!context || card_of(id) < 0) return context ? NO_DEVICE : DEVICE_NULL;
+    *context = (void *)(DEFAULT_CONTEXT + (uint64_t)card_of(id));
     return 0;
 }

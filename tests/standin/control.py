@@ -9,6 +9,9 @@ from pathlib import Path
 HANG, NAN, SHORT = 1, 2, 3
 """Status for ``fault`` of an execution that misbehaves instead of failing."""
 
+AS_ON_BOARDS, COHERENT, STRICT = 0, 1, 2
+"""For ``AxStandin.set_cache``; ax.h says what they mean."""
+
 Runner = ctypes.CFUNCTYPE(c_int, c_void_p, c_size_t, POINTER(c_void_p), POINTER(c_void_p))
 
 
@@ -22,6 +25,7 @@ class Standin:
         self.library.standin_calls.restype = c_char_p
         self.library.standin_bytes.restype = c_size_t
         self.library.standin_fault.argtypes = (c_char_p, c_int, c_int32, c_int)
+        self.library.standin_set_runner.argtypes = (c_void_p,)
 
     def reset(self) -> None:
         """Forget all objects, faults and records."""
@@ -29,7 +33,7 @@ class Standin:
 
     def set_runner(self, runner: ctypes._FuncPointer | None) -> None:
         """``runner`` must live as long as the library may call it; with None no network runs."""
-        self.library.standin_set_runner(runner)
+        self.library.standin_set_runner(runner and ctypes.cast(runner, c_void_p))
 
     def fault(self, call: str, status: int, nth: int = 1, *, sticky: bool = False) -> None:
         """The ``nth`` call of ``call`` ("*": of any) gives ``status``; with ``sticky`` all later ones too."""
@@ -45,6 +49,10 @@ class Standin:
     def slow(self, ms: int) -> None:
         """Let each execution take ``ms`` more."""
         self.library.standin_slow(ms)
+
+    def assert_clean(self) -> None:
+        """Nothing was done against the rules, and nothing is left."""
+        assert (self.violations, self.alive(), self.bytes_alive) == ([], 0, 0)
 
     @property
     def violations(self) -> list[str]:
@@ -66,3 +74,28 @@ class Standin:
     def bytes_alive(self) -> int:
         """Bytes of memory that nobody freed."""
         return int(self.library.standin_bytes())
+
+
+class AxStandin(Standin):
+    """The test's side of the two libraries on the board; all state lies in libax_sys.so."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "libax_sys.so")
+        self.folder = folder
+        self.library.standin_set_pool.argtypes = (c_size_t,)
+
+    def set_cmm(self, size: int) -> None:
+        """Bytes of CMM that there are, taken or not."""
+        self.library.standin_set_pool(size)
+
+    def set_cache(self, kind: int) -> None:
+        """How CPU and NPU see cached memory: AS_ON_BOARDS, COHERENT or STRICT."""
+        self.library.standin_set_cache(kind)
+
+    def set_mode(self, mode: int) -> None:
+        """As if another process had initialized the NPU."""
+        self.library.standin_set_mode(mode)
+
+    def release_hanging(self) -> None:
+        """Let calls that hang come back."""
+        self.library.standin_release()

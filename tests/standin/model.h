@@ -2,6 +2,7 @@
  *
  *     ROMA-STANDIN 1
  *     type 0
+ *     groups 1
  *     input left float32 1 1 160 320
  *     output disparity float32 1 1 160 320
  */
@@ -24,7 +25,9 @@ struct tensor {
 };
 
 struct model {
-    int type;      /* number of NPU cores - 1; the line may be left out */
+    int type;      /* number of NPU cores - 1; this line and the next may be left out */
+    int groups;    /* of shapes, all alike */
+    uint32_t affinity;
     int counts[2]; /* inputs, outputs */
     struct tensor tensors[2][MAX_TENSORS];
     size_t onnx_bytes;
@@ -34,6 +37,20 @@ struct model {
 /* Runs the network: 0 for success. Inputs and outputs in the order of the file. */
 typedef int (*standin_runner)(const void *onnx, size_t onnx_bytes, void *const *inputs, void *const *outputs);
 extern standin_runner runner;
+
+/* Layout of an image whose last dimension is that of its channels. */
+static inline int channels_last(const struct tensor *tensor) {
+    return tensor->rank == 4 && tensor->dims[3] <= 4 && tensor->dims[1] > 4;
+}
+
+/* For a model without a network: each output is a copy of an input. */
+static inline void copy_inputs(const struct model *model, void *const *inputs, void *const *outputs) {
+    for (int i = 0; i < model->counts[1]; i++) {
+        int from = i % model->counts[0];
+        size_t bytes = model->tensors[0][from].bytes, room = model->tensors[1][i].bytes;
+        memcpy(outputs[i], inputs[from], bytes < room ? bytes : room);
+    }
+}
 
 static inline size_t dtype_bytes(const char *dtype) {
     size_t digits = strcspn(dtype, "0123456789");
@@ -45,8 +62,8 @@ static inline int parse_line(struct model *model, char *line) {
     char *rest = NULL, *side = strtok_r(line, " ", &rest);
     int which = side && !strcmp(side, "output");
     char *name = strtok_r(NULL, " ", &rest), *dtype = strtok_r(NULL, " ", &rest), *number;
-    if (name && !strcmp(side, "type")) {
-        model->type = atoi(name);
+    if (name && (!strcmp(side, "type") || !strcmp(side, "groups"))) {
+        *(*side == 't' ? &model->type : &model->groups) = atoi(name);
         return 1;
     }
     if (!name || !dtype || (!which && strcmp(side, "input")) || model->counts[which] == MAX_TENSORS) return 0;
@@ -70,6 +87,7 @@ static inline struct model *parse_model(const void *data, size_t size) {
     struct model *model = calloc(1, sizeof *model + onnx_bytes);
     char *header = strndup(text + sizeof magic - 1, (size_t)(end - text) - (sizeof magic - 1)), *rest = NULL;
     int good = 1;
+    model->groups = 1;
     for (char *line = strtok_r(header, "\n", &rest); line && good; line = strtok_r(NULL, "\n", &rest))
         good = parse_line(model, line);
     free(header);

@@ -12,30 +12,37 @@ from typing import Any
 import numpy as np
 import yaml
 
-from roma_device.runtime.card import CARD_NAME, ModelCard, ModelFile
-from roma_device.runtime.engine import Array, Engine, EngineOptions, allocate, open_engine
+from roma_device.runtime.card import CARD_NAME, ModelCard, ModelFile, TensorSpec
+from roma_device.runtime.engine import Engine, EngineOptions, open_engine
 
 from .control import Runner
 
 HOST_ENGINE = "opencv"
 
 
-def standin_card(card: ModelCard, size: tuple[int, int], path: Path) -> ModelCard:
-    """``card`` with an axmodel for ``size`` (width, height), which is written to ``path``."""
+def standin_card(
+    card: ModelCard, size: tuple[int, int], path: Path, *, facts: tuple[str, ...] = (), network: bytes | None = None
+) -> ModelCard:
+    """``card`` with an axmodel for ``size`` (width, height), which is written to ``path``.
+
+    ``facts`` are further lines of its header; ``network`` b"" makes a model whose outputs are its inputs.
+    """
     lines = [
         "ROMA-STANDIN 1",
-        *_lines("input", allocate(card.inputs, size)),
-        *_lines("output", allocate(card.outputs, size)),
+        *facts,
+        *_lines("input", card.inputs, size),
+        *_lines("output", card.outputs, size),
     ]
-    data = "\n".join([*lines, "", ""]).encode() + card.files["onnx"].read()
+    onnx = card.files["onnx"].read() if network is None else network
+    data = "\n".join([*lines, "", ""]).encode() + onnx
     path.write_bytes(data)
     file = ModelFile(path, hashlib.sha256(data).hexdigest())
     return dataclasses.replace(card, files={**card.files, "axmodel": file})
 
 
-def _lines(side: str, tensors: dict[str, Array]) -> Iterable[str]:
-    for name, array in tensors.items():
-        yield f"{side} {name} {array.dtype} {' '.join(map(str, array.shape))}"
+def _lines(side: str, specs: tuple[TensorSpec, ...], size: tuple[int, int]) -> Iterable[str]:
+    for spec in specs:
+        yield f"{side} {spec.name} {spec.dtype} {' '.join(map(str, spec.shape_at(size)))}"
 
 
 class NetworkRunner:
@@ -54,15 +61,19 @@ class NetworkRunner:
         return 0
 
 
-def standin_bundle(card: ModelCard, size: tuple[int, int], folder: Path) -> Path:
+def standin_bundle(card: ModelCard, size: tuple[int, int], folder: Path, *, network: bytes | None = None) -> Path:
     """A model bundle for ``size`` in the new folder ``folder``: the ONNX file of ``card`` and its stand-in axmodel."""
     folder.mkdir()
-    with_axmodel = standin_card(card, size, folder / "stereo.axmodel")
+    with_axmodel = standin_card(card, size, folder / "stereo.axmodel", network=network)
     (folder / "stereo.onnx").write_bytes(card.files["onnx"].read())
     fields = yaml.safe_load((card.files["onnx"].path.parent / CARD_NAME).read_text())
     for kind, file in with_axmodel.files.items():
         fields["files"][kind] = {"file": f"stereo.{kind}", "sha256": file.sha256}
-    for tensor in (*fields["inputs"], *fields["outputs"]):
-        tensor["shape"] = [1, 1, size[1], size[0]]
+    for side, specs in (("inputs", card.inputs), ("outputs", card.outputs)):
+        fields[side] = [
+            {"name": spec.name, "shape": [*spec.shape_at(size)], "dtype": spec.dtype, "layout": spec.layout}
+            for spec in specs
+        ]
+    fields["normalization"] = card.normalization
     (folder / CARD_NAME).write_text(yaml.safe_dump(fields))
     return folder
