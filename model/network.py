@@ -148,7 +148,7 @@ class Hourglass(nn.Module):
 class RowStereo(nn.Module):
     """Normalized grey pair (B, 1, H, W) twice -> disparity in input px and certainty, both at half resolution.
 
-    What is left to full resolution is an enlargement, which OpenCV does in the tenth of an engine's time.
+    What is left to full resolution is an enlargement, which needs no network (``roma_device.runtime.decode``).
 
     H and W are multiples of 32. Each image must come with mean 0 and variance 1.
     """
