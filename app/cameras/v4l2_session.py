@@ -81,15 +81,15 @@ class V4l2Session:
 
     def _is_usable(self, side: int, raw: RawFrame) -> bool:
         """Counts and gives back what is not."""
-        rises = raw.timestamp_ns > self._newest_ns[side]
-        self._newest_ns[side] = max(raw.timestamp_ns, self._newest_ns[side])
+        now_ns = self._clock_ns()
         if raw.is_damaged:
             self._counts.drop("damaged")
-        elif not rises or raw.timestamp_ns > self._clock_ns():
+        elif not self._newest_ns[side] < raw.timestamp_ns <= now_ns:
             self._counts.drop("timestamp")
-        elif self._clock_ns() - raw.timestamp_ns > STALE_NS:
+        elif now_ns - raw.timestamp_ns > STALE_NS:
             self._counts.drop("stale")
         else:
+            self._newest_ns[side] = raw.timestamp_ns
             return True
         self._devices[side].give_back(raw)
         return False

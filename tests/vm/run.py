@@ -1,4 +1,4 @@
-"""Boots the virtual board and lets it go through the scenarios: ``python tests/vm/run.py``, as root. See docs/reliability.md.
+"""Boots the virtual board and lets it go through the scenarios, as root: ``make vm-test``, docs/reliability.md.
 
 The image is built anew unless ``--image`` names a folder with one. qemu emulates one arm64 processor: how long things
 take in there says little, what happens and in which order says much.

@@ -11,8 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, "/opt/vm")
 
-from board import configure, drop_in, health, load_cameras, say, sh, start, wait_for
-from board import PROGRAM
+from board import PROGRAM, configure, drop_in, health, load_cameras, say, sh, start, wait_for
 
 from roma_device.app.cameras import open_camera
 from roma_device.calibration.formats.own import load_calibration, save_calibration

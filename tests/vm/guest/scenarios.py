@@ -14,8 +14,33 @@ from typing import Any
 
 sys.path.insert(0, "/opt/vm")
 
-from board import *  # noqa: F403
-from board import CAMERA, PROGRAM, UNIT, Watch, clean_up, configure, dropped, health, pid, press, restarts, sh
+from board import (
+    CAMERA,
+    CONFIG,
+    PROGRAM,
+    UNIT,
+    Watch,
+    clean_up,
+    configure,
+    descriptors,
+    drop_in,
+    dropped,
+    health,
+    journal,
+    load_cameras,
+    lost_pairs,
+    pid,
+    press,
+    restarts,
+    rss_kb,
+    say,
+    sh,
+    shown,
+    start,
+    stop,
+    unbind,
+    wait_for,
+)
 
 from roma_device.app.cameras import open_camera
 
@@ -74,7 +99,8 @@ def steady() -> Measured:
     growth_kb = rss_kb(process) - memory
     assert growth_kb < 4096, growth_kb
     return {
-        "note": f"{seconds} s: {frames} frames, {pairs} pairs, RSS {growth_kb:+d} KB, {files} descriptors, dropped {drops or 'none'}",
+        "note": f"{seconds} s: {frames} frames, {pairs} pairs, RSS {growth_kb:+d} KB, {files} descriptors, "
+        f"dropped {drops or 'none'}",
         "frames_lost": sum(drops.values()),
     }
 
@@ -91,7 +117,12 @@ def drops_half_of_a_camera() -> Measured:
         after = health()
     assert after["frames"] > before["frames"] + 10 and after["reconnects"] == before["reconnects"]
     assert pid() == watch.pid
-    return {"detected_s": seen, "recovered_s": 0.0, "frames_lost": after["dropped"]["unpaired"] - lost, "note": "goes on"}
+    return {
+        "detected_s": seen,
+        "recovered_s": 0.0,
+        "frames_lost": after["dropped"]["unpaired"] - lost,
+        "note": "goes on",
+    }
 
 
 def damaged_buffer() -> Measured:
@@ -149,7 +180,12 @@ def unplugged_for_40_s() -> Measured:
         back = watch.recovered()
     text = journal(watch.begun)
     assert "does not exist" in text and "Traceback" not in text, text
-    return {"detected_s": seen, "recovered_s": back, "frames_lost": lost_pairs(back), "note": f"{restarts() - watch.restarts} restart"}
+    return {
+        "detected_s": seen,
+        "recovered_s": back,
+        "frames_lost": lost_pairs(back),
+        "note": f"{restarts() - watch.restarts} restart",
+    }
 
 
 def _restarted(fault: Callable[[], object], limit_s: float = 150) -> Measured:
@@ -235,7 +271,13 @@ def disk_full() -> Measured:
         with open_camera(f"recording:{folder}") as camera:
             pairs = sum(1 for _ in camera.frames())
     assert pairs == status["recording"]["pairs"], (pairs, status)
-    return {"detected_s": seen, "recovered_s": 0.0, "frames_lost": 0, "files_lost": 0, "note": f"{pairs} recorded pairs replayed"}
+    return {
+        "detected_s": seen,
+        "recovered_s": 0.0,
+        "frames_lost": 0,
+        "files_lost": 0,
+        "note": f"{pairs} recorded pairs replayed",
+    }
 
 
 def clock_steps() -> Measured:
@@ -255,9 +297,10 @@ def clock_steps() -> Measured:
 
 
 def npu_hangs() -> Measured:
-    """The stand-in for the NPU's libraries as the engine: a run that never ends ends the process, and a new one starts."""
+    """The stand-in for the NPU's libraries as the engine: a run that never ends, and a new process."""
     bundle = "/opt/vm/bundle"
-    program = "ExecStart=\nExecStart=/opt/roma-device/bin/python /opt/vm/npu_app.py -v run --config /etc/roma-device/config.yaml"
+    program = "ExecStart=\nExecStart=/opt/roma-device/bin/python /opt/vm/npu_app.py -v run"
+    program += f" --config {CONFIG}"
     with clean_up(lambda: drop_in("", "npu"), configure, start):
         drop_in(f"[Service]\nEnvironment=ROMA_AX_LIB_DIR=/opt/vm/standin\n{program}\n", "npu")
         configure(engine="ax", model=bundle, npu={"run_limit_s": 3.0})
@@ -348,7 +391,12 @@ def run(scenario: Callable[[], Measured]) -> None:
         result = {"passed": True, **scenario()}
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
-        say(sh(f"systemctl status {UNIT} --no-pager; journalctl -u {UNIT} -o short-monotonic --no-pager -n 40", check=False))
+        say(
+            sh(
+                f"systemctl status {UNIT} --no-pager; journalctl -u {UNIT} -o short-monotonic --no-pager -n 40",
+                check=False,
+            )
+        )
         result = {"passed": False, "note": f"{type(error).__name__}: {error}"[:300]}
     result = {"scenario": name, **result, "took_s": round(time.monotonic() - begun, 1)}
     say(json.dumps(result))
