@@ -57,6 +57,8 @@ class LiveCamera(Camera, Protocol):
 def open_camera(spec: str) -> Camera:
     """Make the camera that ``spec`` ("KIND" or "KIND:ARGUMENT") names; raises CameraError."""
     kind, _, argument = spec.partition(":")
+    if "\0" in spec:
+        raise CameraError(f"camera {spec!r} holds characters that no name has", exit_code=os.EX_USAGE)
     if kind not in CAMERAS:
         raise CameraError(f"unknown camera kind {kind!r}; known: {', '.join(CAMERAS)}", exit_code=os.EX_USAGE)
     module, _, name = CAMERAS[kind].partition(":")

@@ -115,7 +115,8 @@ install_app() {
     chmod +x "$home/bin/roma-device"
     # Compiling under emulation would take longer than all else: the same Python version here does it too.
     if command -v "python$version" >/dev/null; then
-        "python$version" -m compileall -q -s "$root" "$site" >/dev/null 2>&1 || true
+        "python$version" -m compileall -q -s "$root" "$site" "$root/usr/lib/python$version" \
+            -x 'lib2to3|idlelib|/test/' >/dev/null 2>&1 || true
     fi
 }
 

@@ -160,7 +160,8 @@ def main() -> int:
         image = arguments.image or Path(temporary, "image")
         share = arguments.share or Path(temporary, "share")
         share.mkdir(parents=True, exist_ok=True)
-        (share / "results.jsonl").write_text("")
+        for name in ("results.jsonl", "guest.log", "console.log"):
+            (share / name).write_text("")
         if arguments.image is None:
             subprocess.run([HERE / "build.sh", image], check=True)
         if arguments.only != ["power_cut"]:
