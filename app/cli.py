@@ -108,7 +108,7 @@ def _show(report: Any, as_json: bool) -> None:
 @camera_options
 @model_options
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for what --save names.")
-@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, results.")
+@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, results.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")
 @click.option("--max-fps", type=click.FloatRange(0, min_open=True), help="Process at most so many frames per second.")
