@@ -97,7 +97,9 @@ class V4l2Camera(Camera):
             except CameraError as error:
                 cause = error
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        raise cause
+        if cause.exit_code in PERMANENT:
+            raise cause
+        raise CameraError(f"{cause}; given up after {limit_s:g} s")  # not a missing file: it may come back
 
     def _open(self) -> V4l2Session:
         session = V4l2Session(self._spec, self.counts, self._kernel)

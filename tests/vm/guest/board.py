@@ -23,14 +23,14 @@ DROP_INS = Path(f"/etc/systemd/system/{UNIT}.d")
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 URL = "http://127.0.0.1:9470"
 CAMERA_FPS = 10
-CAMERA = f"v4l2:/dev/video0,/dev/video1?size=320x180&fps={CAMERA_FPS}&max_skew_ms=55&timeout_s=3&wait_s=60"
+CAMERA = f"v4l2:/dev/video0,/dev/video1?size=320x180&fps={CAMERA_FPS}&format=GREY&max_skew_ms=55&timeout_s=8&wait_s=60"
 SETTINGS = {
     "camera": CAMERA,
     "rectified": True,
     "engine": "opencv",
     "threads": 1,
     "input_width": 64,
-    "max_fps": 4,
+    "max_fps": 3,
     "monitor": {"listen": "127.0.0.1:9470", "status_file": "/run/roma-device/status.json"},
 }
 """Small pictures, as everything is emulated on one processor. JSON is YAML too."""
@@ -39,7 +39,7 @@ VIVID = "n_devs=2 num_inputs=1,1 input_types=0,0 num_outputs=0,0 node_types=0x1,
 
 
 def sh(command: str, check: bool = True) -> str:
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=180, check=False)
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=600, check=False)
     if check and done.returncode:
         raise AssertionError(f"{command}: exit code {done.returncode}: {done.stdout}{done.stderr}")
     return done.stdout.strip()
@@ -90,7 +90,7 @@ def stop() -> float:
 def health() -> dict[str, Any] | None:
     """What /healthz says, None where nobody answers."""
     try:
-        with urllib.request.urlopen(f"{URL}/healthz", timeout=3) as answer:
+        with urllib.request.urlopen(f"{URL}/healthz", timeout=10) as answer:
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return dict(json.load(error))
@@ -104,13 +104,13 @@ def journal(since_s: float) -> str:
     return sh(f"journalctl -u {UNIT} -o cat --no-pager --since=-{seconds}s")
 
 
-def wait_for(what: str, condition: Callable[[], Any], limit_s: float = 120.0) -> float:
+def wait_for(what: str, condition: Callable[[], Any], limit_s: float = 400.0) -> float:
     """Seconds until ``condition`` holds."""
     begun = time.monotonic()
     while not condition():
         if time.monotonic() - begun > limit_s:
             raise AssertionError(f"not within {limit_s:g} s: {what}")
-        time.sleep(0.1)
+        time.sleep(0.25)
     return time.monotonic() - begun
 
 
@@ -122,7 +122,7 @@ class Watch:
         self.pid, self.restarts = pid(), restarts()
         self.begun = time.monotonic()
 
-    def detected(self, sign: Callable[[dict[str, Any]], bool], limit_s: float = 90.0) -> float:
+    def detected(self, sign: Callable[[dict[str, Any]], bool], limit_s: float = 200.0) -> float:
         """Seconds until the service itself knows (``sign`` of its status), or is gone."""
 
         def known() -> bool:
@@ -132,7 +132,7 @@ class Watch:
         wait_for("detected", known, limit_s)
         return time.monotonic() - self.begun
 
-    def recovered(self, limit_s: float = 150.0) -> float:
+    def recovered(self, limit_s: float = 600.0) -> float:
         """Seconds until results come again: three more than when this is asked, of the same process."""
         at_first = health()
 
@@ -144,7 +144,7 @@ class Watch:
                 return False
             if at_first is None or status["frames"] < at_first["frames"]:
                 at_first = status
-            return status["frames"] >= at_first["frames"] + 3 and status["last_frame_age_s"] < 2
+            return status["frames"] >= at_first["frames"] + 3 and status["last_frame_age_s"] < 4
 
         wait_for("recovered", again, limit_s)
         return time.monotonic() - self.begun

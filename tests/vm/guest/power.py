@@ -25,7 +25,7 @@ def before() -> None:
     load_cameras()
     sh(f"{PROGRAM} service install")
     configure(record=str(STATE / "recordings"))
-    drop_in("[Service]\nTimeoutStartSec=180\n")
+    drop_in("[Service]\nTimeoutStartSec=500\n")
     start()
     wait_for("recording", lambda: health()["recording"]["pairs"] > 20)
     with open_camera("simulated:room?frames=1&size=96x64") as camera:
