@@ -26,6 +26,9 @@ USUAL_SIZE = (640, 400)
 STALE_NS = 1_000_000_000
 """A frame that is older when it is taken has lain in a buffer since before anybody looked."""
 
+EARLY_NS = 500_000_000
+"""Some drivers stamp a frame with the time at which it should end, which may not have come yet."""
+
 Pair = tuple[RawFrame, RawFrame]
 
 
@@ -84,7 +87,7 @@ class V4l2Session:
         now_ns = self._clock_ns()
         if raw.is_damaged:
             self._counts.drop("damaged")
-        elif not self._newest_ns[side] < raw.timestamp_ns <= now_ns:
+        elif not self._newest_ns[side] < raw.timestamp_ns <= now_ns + EARLY_NS:
             self._counts.drop("timestamp")
         elif now_ns - raw.timestamp_ns > STALE_NS:
             self._counts.drop("stale")

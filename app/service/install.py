@@ -125,7 +125,8 @@ def run_tool(*command: str, may_fail: bool = False) -> str:
     except subprocess.TimeoutExpired:
         raise ServiceError(f"{' '.join(command)} does not end") from None
     if done.returncode and not may_fail:
-        raise ServiceError(f"{' '.join(command)} failed: {(done.stderr or done.stdout).strip()}")
+        said = (done.stderr or done.stdout).strip().partition("\n")[0]
+        raise ServiceError(f"{' '.join(command[:2])} failed: {said}")
     return done.stdout
 
 

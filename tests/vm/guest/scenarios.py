@@ -388,6 +388,8 @@ def run(scenario: Callable[[], Measured]) -> None:
     name, begun = scenario.__name__, time.monotonic()
     say(f"--- {name}")
     try:
+        if scenario is not start_to_ready:
+            wait_for("a service that is well", lambda: (health() or {}).get("healthy"))
         result = {"passed": True, **scenario()}
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
