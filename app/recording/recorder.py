@@ -16,7 +16,7 @@ from typing import Any
 
 from loguru import logger
 
-from roma_device.calibration.files import write_atomic, write_exit_code
+from roma_device.calibration.files import flush_folder, write_atomic, write_exit_code
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.types import StereoFrame
@@ -134,7 +134,7 @@ class Recorder:
             self._file = FileIO(self.folder / f"{self._chunks:06d}{SUFFIX}", "x")
             self._file.write(MAGIC)
             self._chunks += 1
-            _sync_folder(self.folder)
+            flush_folder(self.folder)
         return self._file
 
     def _sync_if_due(self) -> None:
@@ -163,12 +163,3 @@ class Recorder:
                 self._queue.get_nowait()
             except queue.Empty:
                 return
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without this the new file's name may be lost in a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
-from roma_device.app.cli import main
-
-
-def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of ``roma-device WORDS``."""
-    argv, sys.argv = sys.argv, ["roma-device", *words]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        sys.argv = argv
-    out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out, err
+from .command_line import call
 
 
 def test_cameras_are_listed_as_text_and_json(capsys: pytest.CaptureFixture[str]) -> None:
