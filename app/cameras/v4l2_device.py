@@ -48,6 +48,7 @@ class V4l2Device:
     def __init__(self, path: str, kernel: Kernel | None = None) -> None:
         self.path, self._kernel = path, kernel or LinuxKernel()
         self._maps: list[mmap.mmap] = []
+        self._lent: dict[int, memoryview] = {}  # buffers that are not the driver's now
         try:
             self.descriptor = self._kernel.open(path)
         except OSError as error:
@@ -177,9 +178,10 @@ class V4l2Device:
         except OSError as error:
             raise explain(self.path, "get a frame of", error) from None
         stamp = buffer.timestamp
+        self._lent[buffer.index] = memoryview(self._maps[buffer.index])[: buffer.bytesused]
         return RawFrame(
             buffer.index,
-            memoryview(self._maps[buffer.index])[: buffer.bytesused],
+            self._lent[buffer.index],
             stamp.tv_sec * 1_000_000_000 + stamp.tv_usec * 1000,
             buffer.sequence,
             bool(buffer.flags & abi.BUF_FLAG_ERROR),
@@ -187,18 +189,23 @@ class V4l2Device:
 
     def give_back(self, frame: RawFrame) -> None:
         """Let the driver use the buffer again."""
-        frame.data.release()
+        self._lent.pop(frame.index).release()
         self._call("queue a buffer of", abi.QBUF, self._buffer(frame.index))
 
     def close(self) -> None:
-        """Stop and free everything; never fails, and may be called twice."""
+        """Stop and free everything; never fails, and may be called twice.
+
+        Frames that were not given back end too: a mapping that stays keeps the device busy, even for ourselves.
+        """
         if self.descriptor < 0:
             return
         with suppress(OSError):
             self._kernel.ioctl(self.descriptor, abi.STREAMOFF, c_int(abi.BUF_TYPE_VIDEO_CAPTURE))
+        for view in self._lent.values():
+            view.release()
+        self._lent.clear()
         for each in self._maps:
-            with suppress(BufferError):  # somebody still looks at a frame: its memory goes with them
-                each.close()
+            each.close()
         self._maps.clear()
         with suppress(OSError):
             self._kernel.close(self.descriptor)

@@ -28,7 +28,7 @@ TOOLS = {
 }
 """Program -> Debian packages that bring it."""
 
-RECORD_S = 20.0
+RECORD_S = 30.0
 """How long it records and saves before its power goes."""
 
 BOOT_LIMIT_S = 600.0

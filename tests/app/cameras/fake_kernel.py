@@ -69,14 +69,17 @@ class FakeKernel:
         if camera is None or not camera.is_there:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
         self._fail(camera, 0)
+        if camera.opened and camera.streaming:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
         self._next += 1
         self._open[self._next] = camera
         camera.opened += 1
         return self._next
 
     def close(self, descriptor: int) -> None:
+        """A mapping that is still there keeps the device as busy as an open descriptor does."""
         camera = self._open.pop(descriptor)
-        camera.opened -= 1
+        camera.opened -= all(buffer.closed for buffer in camera.buffers)
 
     def map(self, descriptor: int, length: int, offset: int) -> mmap.mmap:
         camera = self._open[descriptor]

@@ -191,6 +191,27 @@ def test_a_camera_that_vanishes_comes_back() -> None:
     assert rig.left.opened == rig.right.opened == 0
 
 
+def test_frames_that_wait_for_a_partner_do_not_keep_a_camera_busy() -> None:
+    rig = Rig()
+
+    def deliver() -> None:
+        rig.number += 1
+        if rig.number == 2:
+            rig.right.deliver(time.monotonic_ns(), rig.number)
+        elif rig.number == 3:
+            rig.left.deliver(time.monotonic_ns(), rig.number)
+            rig.left.failures = {abi.DQBUF: errno.EIO}
+        else:
+            rig.left.failures = {}
+            rig.number -= 1
+            Rig.deliver(rig)
+
+    rig.on_wait = deliver
+    with opened(rig, "?reconnect_s=1") as camera:
+        assert len(take(camera, 4)) == 4
+    assert camera.counts.reconnects == 1 and rig.left.opened == rig.right.opened == 0
+
+
 def test_a_camera_that_stays_away_ends_the_frames_with_its_reason() -> None:
     rig = Rig()
     with opened(rig, "?reconnect_s=0.5") as camera:

@@ -22,15 +22,15 @@ CONFIG = Path("/etc/roma-device/config.yaml")
 DROP_INS = Path(f"/etc/systemd/system/{UNIT}.d")
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 URL = "http://127.0.0.1:9470"
-CAMERA_FPS = 10
-CAMERA = f"v4l2:/dev/video0,/dev/video1?size=320x180&fps={CAMERA_FPS}&format=GREY&max_skew_ms=55&timeout_s=8&wait_s=60"
+CAMERA_FPS = 5
+CAMERA = f"v4l2:/dev/video0,/dev/video1?size=320x180&fps={CAMERA_FPS}&format=GREY&max_skew_ms=105&timeout_s=8&wait_s=60"
 SETTINGS = {
     "camera": CAMERA,
     "rectified": True,
     "engine": "opencv",
     "threads": 1,
     "input_width": 64,
-    "max_fps": 3,
+    "max_fps": 2,
     "monitor": {"listen": "127.0.0.1:9470", "status_file": "/run/roma-device/status.json"},
 }
 """Small pictures, as everything is emulated on one processor. JSON is YAML too."""
@@ -110,7 +110,7 @@ def wait_for(what: str, condition: Callable[[], Any], limit_s: float = 400.0) ->
     while not condition():
         if time.monotonic() - begun > limit_s:
             raise AssertionError(f"not within {limit_s:g} s: {what}")
-        time.sleep(0.25)
+        time.sleep(0.4)
     return time.monotonic() - begun
 
 
@@ -144,7 +144,7 @@ class Watch:
                 return False
             if at_first is None or status["frames"] < at_first["frames"]:
                 at_first = status
-            return status["frames"] >= at_first["frames"] + 3 and status["last_frame_age_s"] < 4
+            return status["frames"] >= at_first["frames"] + 2 and status["last_frame_age_s"] < 4
 
         wait_for("recovered", again, limit_s)
         return time.monotonic() - self.begun

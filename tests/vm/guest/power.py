@@ -49,7 +49,7 @@ def after() -> None:
     result = {
         "scenario": "power_cut",
         "passed": lost_s <= 1.0 and saved >= last["saved"],
-        "frames_lost": max(0, round(lost_s * 10)),
+        "frames_lost": max(0, round(lost_s * 5)),
         "files_lost": 0 if saved >= last["saved"] else 1,
         "note": f"{len(stamps)} pairs replayed, the last {lost_s:.2f} s before the cut; calibration {saved}, "
         f"{last['saved']} were reported as saved; stray files: {len(strays)}",
