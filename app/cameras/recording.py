@@ -7,29 +7,16 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from io import BufferedReader
 from itertools import count
 from pathlib import Path
 from types import TracebackType
 from urllib.parse import parse_qsl
 
-import numpy as np
-from loguru import logger
-
-from roma_device.app.recording.layout import (
-    CALIBRATION,
-    FORMAT,
-    HEADER,
-    MAGIC,
-    SESSION,
-    SUFFIX,
-    VERSION,
-    RecordHeader,
-    pair_checksum,
-)
+from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFIX, VERSION, RecordingError
+from roma_device.app.recording.reader import read_pairs
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.runtime.types import StereoFrame
 
 from . import Camera, CameraError
 
@@ -102,7 +89,9 @@ class RecordingCamera(Camera):
         for chunk in self._chunks:
             try:
                 with chunk.open("rb") as file:
-                    yield from _pairs(file, chunk, is_last=chunk == self._chunks[-1])
+                    yield from read_pairs(file, chunk, is_last=chunk == self._chunks[-1])
+            except RecordingError as error:
+                raise _damaged(str(error)) from error
             except OSError as error:
                 raise CameraError(f"cannot read {chunk}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
 
@@ -135,52 +124,6 @@ def _check_session(path: Path) -> None:
         raise _damaged(f"{path} does not describe a recording of this program")
     if session.get("version") != VERSION:
         raise _damaged(f"{path}: version is {session.get('version')}, but this program reads {VERSION}")
-
-
-def _pairs(file: BufferedReader, path: Path, is_last: bool) -> Iterator[StereoFrame]:
-    end = path.stat().st_size
-    if file.read(len(MAGIC)) != MAGIC:
-        if is_last and end < len(MAGIC):
-            return
-        raise _damaged(f"{path} is no file of a recording")
-    while (start := file.tell()) < end:
-        frame = _read_pair(file, end)
-        if frame is not None:
-            yield frame
-        elif is_last and _is_torn(file, start, end):
-            logger.warning(f"{path}: the last pair was not written to its end, as after a power cut")
-            return
-        else:
-            raise _damaged(f"{path} is damaged at byte {start}")
-
-
-def _is_torn(file: BufferedReader, start: int, end: int) -> bool:
-    """Whether no whole record can follow the one at ``start``: it is cut off, the last, or never reached the disk."""
-    file.seek(start)
-    data = file.read(HEADER.size)
-    header = RecordHeader.parse(data) if len(data) == HEADER.size else None
-    if header is not None:
-        return start + HEADER.size + 2 * header.image_bytes >= end
-    return not any(data) or len(data) < HEADER.size
-
-
-def _read_pair(file: BufferedReader, end: int) -> StereoFrame | None:
-    """None where there is no whole, undamaged record."""
-    data = file.read(HEADER.size)
-    header = RecordHeader.parse(data) if len(data) == HEADER.size else None
-    if header is None or file.tell() + 2 * header.image_bytes > end:
-        return None
-    left, right = (_read_image(file, header) for _ in range(2))
-    if pair_checksum(data, left, right) != header.checksum:
-        return None
-    stamps_ns, sequences = header.stamps_ns, header.sequences
-    return StereoFrame(Frame(left, stamps_ns[0], sequences[0]), Frame(right, stamps_ns[1], sequences[1]))
-
-
-def _read_image(file: BufferedReader, header: RecordHeader) -> Image:
-    image = np.empty(header.image_shape, np.uint8)
-    file.readinto(image.reshape(-1).data)
-    return image
 
 
 def _later(frame: StereoFrame, offset_ns: int) -> StereoFrame:

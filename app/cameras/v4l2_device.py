@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import mmap
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from ctypes import Structure, c_int
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 from . import CameraError
 from . import v4l2_abi as abi
+from .v4l2_errors import explain
 from .v4l2_kernel import Kernel, LinuxKernel
 
 Item = TypeVar("Item", bound=Structure)
@@ -230,31 +229,6 @@ class V4l2Device:
             except OSError:
                 return
             yield item
-
-
-def explain(path: str, action: str, error: OSError) -> CameraError:
-    """What the kernel's number means for a camera, and what helps."""
-    number = error.errno or 0
-    exit_code = {errno.EACCES: os.EX_NOPERM, errno.EPERM: os.EX_NOPERM, errno.ENOENT: os.EX_NOINPUT}.get(number)
-    what = {
-        errno.ENOENT: f"camera {path} does not exist: `roma-device cameras` lists those that do",
-        errno.EACCES: f"no permission to use {path}: add the user to the group of that file ({_group(path)})",
-        errno.EPERM: f"no permission to use {path}: the service's unit has to allow it (DeviceAllow=)",
-        errno.EBUSY: f"camera {path} is in use by another program: `fuser {path}` names it",
-        errno.ENODEV: f"camera {path} is gone: it was unplugged, or its driver gave up",
-        errno.ENXIO: f"camera {path} is gone: it was unplugged, or its driver gave up",
-        errno.ENOSPC: f"the USB bus has no bandwidth left for {path} (the disk is fine): take MJPG, a lower rate or "
-        "size, or plug the cameras into different controllers",
-        errno.ENOTTY: f"{path} is no camera: it does not answer as a V4L2 device",
-    }.get(number)
-    message = what or f"cannot {action} camera {path}: {error.strerror or error}"
-    return CameraError(message, exit_code=exit_code)
-
-
-def _group(path: str) -> str:
-    with suppress(OSError, KeyError):
-        return Path(path).group()
-    return "video"
 
 
 def _text(raw: bytes) -> str:
