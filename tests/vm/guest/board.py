@@ -9,18 +9,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from ctypes import Structure
 from pathlib import Path
 from typing import Any
 
-from roma_device.app.cameras import v4l2_abi as abi
-from roma_device.app.cameras.v4l2_device import V4l2Device
-
 UNIT = "roma-device.service"
 PROGRAM = "/opt/roma-device/bin/roma-device"
+SHARE = Path("/share")  # with the host
 CONFIG = Path("/etc/roma-device/config.yaml")
 DROP_INS = Path(f"/etc/systemd/system/{UNIT}.d")
-DRIVER = Path("/sys/bus/platform/drivers/vivid")
 URL = "http://127.0.0.1:9470"
 CAMERA_FPS = 5
 CAMERA = f"v4l2:/dev/video0,/dev/video1?size=320x180&fps={CAMERA_FPS}&format=GREY&max_skew_ms=105&timeout_s=8&wait_s=60"
@@ -35,7 +31,8 @@ SETTINGS = {
 }
 """Small pictures, as everything is emulated on one processor. JSON is YAML too."""
 
-VIVID = "n_devs=2 num_inputs=1,1 input_types=0,0 num_outputs=0,0 node_types=0x1,0x1 multiplanar=1,1"
+OPTIONS: dict[str, Any] = json.loads((SHARE / "options.json").read_text())
+Measured = dict[str, Any]  # what a scenario found, for the table
 
 
 def sh(command: str, check: bool = True) -> str:
@@ -158,42 +155,6 @@ def lost_pairs(seconds: float) -> int:
 def dropped(status: dict[str, Any]) -> dict[str, int]:
     """Without those that were overwritten because max_fps asked for fewer."""
     return {reason: count for reason, count in status["dropped"].items() if count and reason != "overwritten"}
-
-
-def load_cameras() -> None:
-    sh(f"modprobe vivid {VIVID}")
-    sh("udevadm settle")
-    wait_for("cameras", lambda: Path("/dev/video1").exists(), 20)
-
-
-def unbind(yes: bool) -> None:
-    """Take the cameras away, nodes and all, or give them back."""
-    place = DRIVER / ("unbind" if yes else "bind")
-    place.write_text("vivid.0")
-    if not yes:
-        sh("udevadm settle")
-
-
-def press(name: str, value: int = 1, path: str = "/dev/video0") -> None:
-    """Set one of vivid's controls, which inject errors, by its name."""
-    device = V4l2Device(path)
-    try:
-        device.set_control(control_number(device, name), value)
-    finally:
-        device.close()
-
-
-def control_number(device: V4l2Device, name: str) -> int:
-    number, kernel = 0, device._kernel
-    while True:
-        query: Structure = abi.QueryCtrl(id=number | abi.CTRL_FLAG_NEXT_CTRL)
-        try:
-            kernel.ioctl(device.descriptor, abi.QUERYCTRL, query)
-        except OSError:
-            raise AssertionError(f"vivid has no control {name!r}") from None
-        if query.name.decode() == name:
-            return int(query.id)
-        number = query.id
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, "/opt/vm")
 
-from board import PROGRAM, configure, drop_in, health, load_cameras, say, sh, start, wait_for
+from board import PROGRAM, configure, drop_in, health, say, sh, start, wait_for
+from vivid import load_cameras
 
 from roma_device.app.cameras import open_camera
 from roma_device.calibration.formats.own import load_calibration, save_calibration
