@@ -111,7 +111,7 @@ def _show(report: Any, as_json: bool) -> None:
 @click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, results.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")
-@click.option("--max-fps", type=click.FloatRange(0, min_open=True), help="Process at most so many frames per second.")
+@click.option("--max-fps", type=click.FloatRange(0.1), help="Process at most so many frames per second.")
 @click.option("--record", type=click.Path(path_type=Path), help="Folder to record the raw pairs into.")
 @click.option("--min-depth-m", type=float, help="Nearest depth that counts.")
 @click.option("--max-depth-m", type=float, help="Farthest depth that counts.")

@@ -137,7 +137,8 @@ class Settings(_Section):
     depth: DepthSettings = DepthSettings()
     output: OutputSettings = OutputSettings()
     record: AnyPath | None = None  # folder for recordings
-    max_fps: Positive | None = Field(default=None, json_schema_extra=RELOADABLE)
+    # Rarer than that, the watchdog would take it for a program that hangs.
+    max_fps: float | None = Field(default=None, ge=0.1, allow_inf_nan=False, json_schema_extra=RELOADABLE)
     monitor: MonitorSettings = MonitorSettings()
     frames: int | None = Field(default=None, gt=0)  # None: until the camera ends
 
