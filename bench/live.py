@@ -36,7 +36,7 @@ from roma_device.app.summary import Summary
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import ENGINES, EngineOptions, allocate
-from tests.app.cameras.fake_kernel import FakeCamera, FakeKernel
+from tests.app.cameras.fake_kernel import FakeCamera, FakeFrame, FakeKernel
 
 MIB = 1 << 20
 
@@ -71,9 +71,10 @@ class PacedKernel(FakeKernel):
         """As drivers do, drop what is due while all buffers are full."""
         time.sleep(max(0.0, self._due_s - time.monotonic()))
         self._number += 1
+        stamp_ns = time.monotonic_ns()
         for camera, data in zip(self.cameras.values(), next(self._pairs), strict=True):
             if camera.streaming and len(camera.frames) < 3:
-                camera.deliver(time.monotonic_ns() - 1, self._number, np.frombuffer(data, np.uint8))
+                camera.frames.append(FakeFrame(data, stamp_ns, self._number))
         self._due_s = max(self._due_s + self._period_s, time.monotonic() - self._period_s)
 
 

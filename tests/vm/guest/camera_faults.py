@@ -78,16 +78,17 @@ def disconnect() -> Measured:
 
 
 def unplugged_for_4_s() -> Measured:
-    """The driver lets both cameras go, nodes and all, and takes them again."""
-
-    def unplug() -> None:
-        unbind(True)
-        time.sleep(4)
-        assert not Path("/dev/video0").exists() and health() is not None and not health()["connected"]
-        unbind(False)
-
+    """The driver lets both cameras go, nodes and all, and takes them again; the same process goes on."""
+    watch = Watch()
     with clean_up(lambda: unbind(False)):
-        return _comes_back(unplug)
+        unbind(True)
+        seen = watch.detected(lambda now: not now["connected"])
+        time.sleep(max(0.0, 4 - (time.monotonic() - watch.begun)))
+        assert not Path("/dev/video0").exists()
+        unbind(False)
+        back = watch.recovered()
+    assert pid() == watch.pid and health()["reconnects"] == watch.before["reconnects"] + 1
+    return {"detected_s": seen, "recovered_s": back, "frames_lost": lost_pairs(back)}
 
 
 def unplugged_for_40_s() -> Measured:
