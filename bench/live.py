@@ -138,10 +138,10 @@ def soak(frames: int) -> None:
     print(f"median latency of the first and last twentieth: {warm[0][3]:.3f} and {warm[-1][3]:.3f} ms")
 
 
-def latency(frames: int, engine: str) -> None:
+def latency(frames: int, engine: str, fps: float) -> None:
     settings = Settings(engine=engine, threads=1)
     rest, total, age = [], [], []
-    with live_camera((640, 320), 4.0) as (camera, _):
+    with live_camera((640, 320), fps) as (camera, _):
         source = open_source(camera, threading.Event())
         figures = LiveFigures(source)
         pipelines = open_pipelines(settings, camera, needs_image=False)
@@ -206,13 +206,14 @@ def main() -> None:
     parser.add_argument("what", choices=["soak", "latency", "throughput"])
     parser.add_argument("--frames", type=int)
     parser.add_argument("--engine", default="auto")
+    parser.add_argument("--fps", type=float, default=4.0)
     parser.add_argument("--slow-ms", type=int, default=13)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     if arguments.what == "soak":
         soak(arguments.frames or 100_000)
     elif arguments.what == "latency":
-        latency(arguments.frames or 60, arguments.engine)
+        latency(arguments.frames or 60, arguments.engine, arguments.fps)
     else:
         throughput(arguments.frames or 400, arguments.slow_ms)
 
