@@ -12,7 +12,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 # Our matrices are small: threads that wait for each other cost more than they give, above all on a busy machine.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: run test test-oldest test-arm64 check bench train typing clean help
+.PHONY: run test test-oldest test-arm64 vm-test check bench train typing clean help
 
 help:            ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -28,6 +28,9 @@ test-oldest: $(OLDEST)/ready     ## tests on the oldest supported versions: Open
 
 test-arm64: $(VENV)/ready-test   ## engine tests and a frame as arm64 programs, by qemu-user: needs root on Debian or Ubuntu
 	tests/arm64/run.sh
+
+vm-test: $(VENV)/ready-test      ## the service in a booted virtual board, with faults: needs root on Debian or Ubuntu
+	$(BIN)/python tests/vm/run.py $(VM_OPTIONS)
 
 check: $(VENV)/ready-test typing  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -10,14 +10,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from loguru import logger
 
 from roma_device.calibration.errors import RomaError
 
+from .commands.cameras import cameras
+from .commands.doctor import doctor
+from .commands.service import service
 from .log import set_up_log
+
+if TYPE_CHECKING:
+    from .settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EXIT_SIGINT, EXIT_SIGTERM = 130, 143
@@ -68,6 +74,11 @@ def cli(verbose: int, quiet: int) -> None:
     set_up_log(verbose - quiet)
 
 
+cli.add_command(cameras)
+cli.add_command(doctor)
+cli.add_command(service)
+
+
 def model_options(command: Command) -> Command:
     """Options that choose and run the network."""
     for option in (
@@ -88,7 +99,9 @@ def camera_options(command: Command) -> Command:
         click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),
         click.option("--calibration", type=path, help="Calibration file of the rig (YAML)."),
         click.option(
-            "--camera", help="simulated[:SCENE], images:LEFT,RIGHT, images:DIR, video:FILE, video:LEFT,RIGHT."
+            "--camera",
+            help="v4l2:LEFT,RIGHT, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or video:LEFT,RIGHT, "
+            "recording:DIR.",
         ),
         click.option("--config", type=path, help="Settings file; options on the command line win over it."),
     ):
@@ -108,17 +121,23 @@ def _show(report: Any, as_json: bool) -> None:
 @camera_options
 @model_options
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for what --save names.")
-@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, results.")
+@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, results.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")
+@click.option("--max-fps", type=click.FloatRange(0.1), help="Process at most so many frames per second.")
+@click.option("--record", type=click.Path(path_type=Path), help="Folder to record the raw pairs into.")
 @click.option("--min-depth-m", type=float, help="Nearest depth that counts.")
 @click.option("--max-depth-m", type=float, help="Farthest depth that counts.")
 @json_option
 def run(config: Path | None, as_json: bool, **options: Any) -> int:
     """Turn stereo frames into disparity and metric depth."""
-    from .run import run_from_settings, settings_from_options
+    from .live_run import run_from_settings
+    from .run import settings_from_options
 
-    return run_from_settings(settings_from_options(config, options), as_json)
+    def load() -> Settings:
+        return settings_from_options(config, options)
+
+    return run_from_settings(load(), load, as_json)
 
 
 @cli.command()

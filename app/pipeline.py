@@ -76,6 +76,10 @@ class StereoPipeline:
         """Frames that were submitted and not collected."""
         return len(self._submitted)
 
+    def set_limits(self, options: PipelineOptions) -> None:
+        """Take the depth limits of ``options`` from the next result on."""
+        self._limits = _limits(self.card, options)
+
     def process(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> Result:
         """Raises EngineError where the network fails."""
         self.submit(frame, index, dropped)

@@ -1,14 +1,11 @@
-"""What the commands do: settings in, everything opened in order, reports out."""
+"""What the commands share: settings in, cameras, pipelines and sinks out."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
-
-import click
 
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rectify import Rectification
@@ -19,18 +16,16 @@ from .bench import BenchReport, run_bench
 from .cameras import Camera, CameraError, open_camera
 from .evaluate import evaluate_stereo
 from .geometry import GeometryChoice, choose_rectification
-from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
+from .loop import PipelineForSize
 from .model_store import find_model
 from .output_folder import prepare_output_folder
 from .pipeline import PipelineOptions, StereoPipeline
 from .pipeline_matcher import PipelineMatcher
-from .record import result_record
 from .settings import Settings, SettingsError, load_settings
 from .sgbm import SgbmMatcher
-from .sinks import Sink, SinkError, open_sink
+from .sinks import Sink, open_sink
 from .stereo_index import load_index
 from .stereo_report import StereoReport
-from .summary import Summary
 
 DEFAULT_CAMERA = "simulated"
 BENCH_CAMERA = "simulated:room?size=640x320"
@@ -53,22 +48,6 @@ def settings_from_options(config: Path | None, options: Mapping[str, Any]) -> Se
     return settings.overridden(**flags)
 
 
-def run_from_settings(settings: Settings, as_json: bool) -> int:
-    """Process frames until the camera ends or a signal comes; returns the exit code."""
-    summary = Summary()
-    sinks = SinkSet(_open_sinks(settings))
-    with ExitStack() as stack:
-        camera = stack.enter_context(open_camera(settings.camera or DEFAULT_CAMERA))
-        stop = stack.enter_context(stop_on_signals())
-        pipelines = _pipelines(settings, camera, any(sink.needs_image for sink in sinks.sinks.values()))
-        for result in run_frames(camera, pipelines, sinks, stop, settings.frames):
-            summary.add(result)
-            if as_json:
-                click.echo(json.dumps(result_record(result)))
-    click.echo(json.dumps({"summary": summary.as_dict()}) if as_json else summary.as_text())
-    return SinkError.exit_code if sinks.failed else 0
-
-
 def bench_from_settings(settings: Settings, repeat: int, warmup: int) -> BenchReport:
     """Latencies on the first frame of the camera."""
     with _opened(settings, BENCH_CAMERA) as (frame, pipeline):
@@ -78,7 +57,7 @@ def bench_from_settings(settings: Settings, repeat: int, warmup: int) -> BenchRe
 def evaluate_from_settings(settings: Settings, index: Path, compare: tuple[str, ...]) -> StereoReport:
     """Scores of the model and of the baselines named in ``compare``."""
     pairs = load_index(index)
-    matcher = PipelineMatcher(find_model(settings.model), _pipeline_options(settings, needs_image=False))
+    matcher = PipelineMatcher(find_model(settings.model), pipeline_options(settings, needs_image=False))
     try:
         return evaluate_stereo(pairs, matcher, [SgbmMatcher() for _ in compare])
     finally:
@@ -93,12 +72,13 @@ def _opened(settings: Settings, default_camera: str) -> Iterator[tuple[StereoFra
         frame = next(iter(camera.frames()), None)
         if frame is None:
             raise CameraError("the camera gave no frame")
-        pipelines = _pipelines(settings, camera, needs_image=False)
+        pipelines = open_pipelines(settings, camera, needs_image=False)
         stack.callback(pipelines.close)
         yield frame, pipelines.for_size(frame.size)
 
 
-def _open_sinks(settings: Settings) -> dict[str, Sink]:
+def open_sinks(settings: Settings) -> dict[str, Sink]:
+    """The sinks that the settings name, by name; raises SinkError and SettingsError."""
     names, folder = settings.output.save, settings.output.folder
     if not names and folder is None:
         return {}
@@ -108,14 +88,15 @@ def _open_sinks(settings: Settings) -> dict[str, Sink]:
     return {name: open_sink(name, folder) for name in names or ("results",)}
 
 
-def _pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize:
+def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize:
+    """Pipelines for the camera's frames; calibration and model are read now, so that their faults show at once."""
     choice = GeometryChoice(
         None if settings.calibration is None else load_calibration(settings.calibration),
         settings.rectified,
         settings.focal_px,
         settings.baseline_m,
     )
-    card, options = find_model(settings.model), _pipeline_options(settings, needs_image)
+    card, options = find_model(settings.model), pipeline_options(settings, needs_image)
 
     def rectification_for(size: tuple[int, int]) -> Rectification:
         return choose_rectification(choice, camera.calibration, size)
@@ -123,7 +104,8 @@ def _pipelines(settings: Settings, camera: Camera, needs_image: bool) -> Pipelin
     return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
 
 
-def _pipeline_options(settings: Settings, needs_image: bool) -> PipelineOptions:
+def pipeline_options(settings: Settings, needs_image: bool) -> PipelineOptions:
+    """What the settings choose for every frame."""
     return PipelineOptions(
         settings.engine,
         settings.threads,

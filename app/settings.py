@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     ValidationError,
     field_validator,
     model_validator,
@@ -24,6 +25,7 @@ from roma_device.calibration.strict_yaml import YamlError
 from roma_device.runtime.engine import ENGINES, NpuMode
 
 from .cameras import CAMERAS
+from .network_address import is_loopback, parse_address
 from .sinks import SINKS
 from .yaml_lines import KeyPath, YamlDocument, parse_yaml
 
@@ -51,6 +53,10 @@ class SettingsError(RomaError):
     exit_code = os.EX_CONFIG
 
 
+RELOADABLE: dict[str, JsonValue] = {"reloadable": True}
+"""Marks a key that may change while the program runs, by SIGHUP."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -58,9 +64,10 @@ class _Section(BaseModel):
 class DepthSettings(_Section):
     """Which depths are kept."""
 
-    min_m: Positive = 0.2
-    max_m: Positive = 50.0
-    min_confidence: float | None = Field(default=None, ge=0, le=1)  # None: as the model's card says
+    min_m: Positive = Field(default=0.2, json_schema_extra=RELOADABLE)
+    max_m: Positive = Field(default=50.0, json_schema_extra=RELOADABLE)
+    # None: as the model's card says
+    min_confidence: float | None = Field(default=None, ge=0, le=1, json_schema_extra=RELOADABLE)
 
     @model_validator(mode="after")
     def _range_is_not_empty(self) -> DepthSettings:
@@ -94,6 +101,27 @@ class NpuSettings(_Section):
     overlap: bool = True
 
 
+class MonitorSettings(_Section):
+    """How others may watch the run."""
+
+    listen: str | None = None  # HOST:PORT of /healthz and /metrics
+    allow_remote: bool = False
+    status_file: AnyPath | None = None
+    healthy_s: Positive = 10.0
+
+    @model_validator(mode="after")
+    def _stays_on_this_machine(self) -> MonitorSettings:
+        if self.listen is None:
+            return self
+        try:
+            host, _ = parse_address(self.listen)
+        except ValueError:
+            raise ValueError(f"listen {self.listen!r} is no address such as 127.0.0.1:9470") from None
+        if not (self.allow_remote or is_loopback(host)):
+            raise ValueError(f"listen {self.listen} could be reached by other machines: allow_remote must be true")
+        return self
+
+
 class Settings(_Section):
     """All settings; each is explained in ``configs/default.yaml``."""
 
@@ -109,6 +137,10 @@ class Settings(_Section):
     npu: NpuSettings = NpuSettings()
     depth: DepthSettings = DepthSettings()
     output: OutputSettings = OutputSettings()
+    record: AnyPath | None = None  # folder for recordings
+    # Rarer than that, the watchdog would take it for a program that hangs.
+    max_fps: float | None = Field(default=None, ge=0.1, allow_inf_nan=False, json_schema_extra=RELOADABLE)
+    monitor: MonitorSettings = MonitorSettings()
     frames: int | None = Field(default=None, gt=0)  # None: until the camera ends
 
     @field_validator("camera")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +14,9 @@ from roma_device.runtime.types import DepthMap, FloatImage, Result
 
 TRUTH_RANGE_M = (0.5, 5.0)
 """Depth errors are summed up over true depths in this range."""
+
+KEPT = 10_000
+"""Frames whose figures are kept: a run may last for weeks."""
 
 
 def relative_errors(depth: DepthMap, truth_m: FloatImage) -> FloatImage:
@@ -23,22 +28,22 @@ def relative_errors(depth: DepthMap, truth_m: FloatImage) -> FloatImage:
 
 @dataclass(slots=True)
 class Summary:
-    """Collects figures frame by frame."""
+    """Collects figures frame by frame: spreads and means are those of the last KEPT ones."""
 
     started_s: float = field(default_factory=time.perf_counter)
     finished_s: float = 0.0
     frames: int = 0
     dropped: int = 0
-    stages_ms: dict[str, list[float]] = field(default_factory=dict)
-    valid: list[float] = field(default_factory=list)
-    median_errors: list[float] = field(default_factory=list)
+    stages_ms: dict[str, deque[float]] = field(default_factory=dict)
+    valid: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    median_errors: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def add(self, result: Result) -> None:
         self.frames += 1
         self.dropped = result.dropped
         self.finished_s = time.perf_counter()
         for stage, value in result.times.stages_ms.items():
-            self.stages_ms.setdefault(stage, []).append(value)
+            self.stages_ms.setdefault(stage, deque(maxlen=KEPT)).append(value)
         self.valid.append(result.depth.valid_ratio if result.depth else float(result.valid.mean()))
         truth_m = result.frame.truth.depth_m if result.frame.truth else None
         if truth_m is not None and result.depth is not None:
@@ -75,7 +80,7 @@ class Summary:
         return "\n".join(lines)
 
 
-def _spread(values: list[float]) -> dict[str, float]:
+def _spread(values: Iterable[float]) -> dict[str, float]:
     ordered = sorted(values)
     count = len(ordered)
     return {

@@ -38,7 +38,7 @@ def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
             temporary.unlink()
         raise
     if durable:
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
 
 
 def _write_new(path: Path, data: bytes, durable: bool) -> None:
@@ -49,8 +49,8 @@ def _write_new(path: Path, data: bytes, durable: bool) -> None:
             os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
-    """Without this the new name itself may be lost in a power cut."""
+def flush_folder(folder: Path) -> None:
+    """Make new names in ``folder`` survive a power cut; raises OSError."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -12,6 +12,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("app", "runtime", "calibration", "configs")
+SERVICE_FILES = (
+    "service/config.yaml",
+    "systemd/roma-device.service",
+    "sysusers/roma-device.conf",
+    "udev/70-roma-device.rules",
+)
 
 
 def test_every_folder_with_code_is_listed() -> None:
@@ -32,7 +38,7 @@ def test_wheel_holds_code_and_data(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"roma_device/configs/default.yaml", "roma_device/configs/models/stereo/card.yaml"} <= names
     assert "roma_device/configs/models/stereo/stereo.onnx" in names
-    assert "roma_device/configs/udev/70-axera.rules" in names
+    assert {f"roma_device/configs/{name}" for name in SERVICE_FILES} <= names
     assert all(f"roma_device/{layer}/py.typed" in names for layer in LAYERS)
     assert not [name for name in names if name.startswith(("model/", "tests/", "roma_device/model"))]
 

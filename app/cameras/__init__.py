@@ -6,15 +6,19 @@ import importlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.types import StereoFrame
 
+from .capture_counts import CaptureCounts
+
 CAMERAS: dict[str, str] = {
     "images": "roma_device.app.cameras.images:ImagesCamera",
+    "recording": "roma_device.app.cameras.recording:RecordingCamera",
     "simulated": "roma_device.app.cameras.simulated:SimulatedCamera",
+    "v4l2": "roma_device.app.cameras.v4l2:V4l2Camera",
     "video": "roma_device.app.cameras.video:VideoCamera",
 }
 """Kind -> "module:Class"; each class has ``from_spec(argument: str)`` for the text after ``KIND:``."""
@@ -37,9 +41,24 @@ class Camera(AbstractContextManager["Camera"], Protocol):
         """Frames until the source ends; raises CameraError where it breaks midway."""
 
 
+@runtime_checkable
+class LiveCamera(Camera, Protocol):
+    """A camera that does not wait for its reader: what is not taken in time is lost.
+
+    Timestamps are those of ``time.monotonic_ns``.
+    """
+
+    counts: CaptureCounts
+
+    def stop(self) -> None:
+        """Let ``frames`` end soon, from any thread."""
+
+
 def open_camera(spec: str) -> Camera:
     """Make the camera that ``spec`` ("KIND" or "KIND:ARGUMENT") names; raises CameraError."""
     kind, _, argument = spec.partition(":")
+    if "\0" in spec:
+        raise CameraError(f"camera {spec!r} holds characters that no name has", exit_code=os.EX_USAGE)
     if kind not in CAMERAS:
         raise CameraError(f"unknown camera kind {kind!r}; known: {', '.join(CAMERAS)}", exit_code=os.EX_USAGE)
     module, _, name = CAMERAS[kind].partition(":")

@@ -17,6 +17,7 @@ SINKS: dict[str, str] = {
     "confidence": "roma_device.app.sinks.confidence:ConfidenceSink",
     "preview": "roma_device.app.sinks.preview:PreviewSink",
     "ply": "roma_device.app.sinks.ply:PlySink",
+    "mcap": "roma_device.app.sinks.mcap:McapSink",
     "results": "roma_device.app.sinks.results:ResultsSink",
 }
 """Name (as in ``--save``) -> "module:Class"; each class takes the output folder."""

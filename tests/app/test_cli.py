@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,22 +12,11 @@ import numpy as np
 import pytest
 import yaml
 
-from roma_device.app.cli import main
 from roma_device.app.pfm import read_pfm
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.depth_encoding import decode_depth_mm
 
-
-def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    """Exit code, stdout and stderr of ``roma-device WORDS``."""
-    argv, sys.argv = sys.argv, ["roma-device", *words]
-    try:
-        with pytest.raises(SystemExit) as ended:
-            main()
-    finally:
-        sys.argv = argv
-    out, err = capsys.readouterr()
-    return int(ended.value.code or 0), out, err
+from .command_line import call
 
 
 @pytest.fixture(scope="module")

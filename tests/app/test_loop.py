@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from roma_device.app import loop
+from roma_device.app.capture import open_source
 from roma_device.app.loop import MAX_SINK_FAILURES, PipelineForSize, SinkSet, run_frames, stop_on_signals
 from roma_device.app.pipeline import PipelineOptions, StereoPipeline
 from roma_device.app.sinks import SinkError
@@ -70,7 +73,8 @@ def pipelines(stereo_card: ModelCard) -> PipelineForSize:
 
 
 def run(camera: ListedCamera, pipelines: PipelineForSize, sinks: SinkSet, limit: int | None = None) -> list[int]:
-    return [result.index for result in run_frames(camera, pipelines, sinks, threading.Event(), limit)]
+    source = open_source(camera, threading.Event())
+    return [result.index for result in run_frames(source, pipelines, sinks, limit)]
 
 
 def test_every_frame_reaches_every_sink_in_order(pipelines: PipelineForSize) -> None:
@@ -103,15 +107,25 @@ def test_a_sink_that_keeps_failing_is_given_up(pipelines: PipelineForSize) -> No
 
 def test_frames_may_change_their_size(pipelines: PipelineForSize) -> None:
     sizes = [(64, 32), (96, 64), (96, 64), (64, 32)]
-    results = run_frames(ListedCamera(*sizes), pipelines, SinkSet({}), threading.Event(), None)
+    results = run_frames(open_source(ListedCamera(*sizes), threading.Event()), pipelines, SinkSet({}))
     assert [result.valid.shape[::-1] for result in results] == sizes
 
 
 def test_signals_end_the_run_after_the_frame_at_hand(pipelines: PipelineForSize) -> None:
     sink = Recorder()
     with stop_on_signals() as stop:
-        for result in run_frames(ListedCamera(*[(64, 32)] * 9), pipelines, SinkSet({"sink": sink}), stop, None):
+        source = open_source(ListedCamera(*[(64, 32)] * 9), stop)
+        for result in run_frames(source, pipelines, SinkSet({"sink": sink})):
             if result.index == 1:
                 os.kill(os.getpid(), signal.SIGTERM)
     assert sink.got == [0, 1] and not sink.is_open
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_what_hangs_is_ended_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "STOP_LIMIT_S", 0.05)
+    forced: queue.Queue[int] = queue.Queue()
+    with stop_on_signals(force=forced.put) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wait(5)
+        assert forced.get(timeout=5) == os.EX_SOFTWARE

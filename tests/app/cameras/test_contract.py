@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from roma_device.app.cameras import CAMERAS, CameraError, open_camera
+from roma_device.app.recording.recorder import Recorder, new_session
 
 WriteVideo = Callable[[str, int, tuple[int, int]], Path]
 
@@ -23,9 +24,19 @@ def spec(request: pytest.FixtureRequest, image_folders: Path, write_video: Write
         "video": f"video:{write_video('both.avi', 3, (96, 32))}",
         "simulated": "simulated:board?frames=3&size=96x64",
     }
+    if request.param == "recording":
+        return f"recording:{_recorded(specs['simulated'], image_folders.parent / 'recordings')}"
     if request.param not in specs:
         pytest.skip(f"{request.param} cameras need hardware")
     return specs[request.param]
+
+
+def _recorded(spec: str, parent: Path) -> Path:
+    folder = new_session(parent, {}, None)
+    with open_camera(spec) as camera, Recorder(folder, wait=True) as recorder:
+        for frame in camera.frames():
+            recorder.offer(frame)
+    return folder
 
 
 def test_frames_are_stereo_pairs_of_8_bits_in_their_own_memory(spec: str) -> None:
@@ -59,6 +70,6 @@ def test_a_frame_stays_the_same_while_later_ones_are_taken(spec: str) -> None:
 
 
 def test_an_unknown_kind_is_a_usage_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(CameraError, match=r"'webcam'.*images, simulated, video") as caught:
+    with pytest.raises(CameraError, match=r"'webcam'.*images, recording, simulated, v4l2, video") as caught:
         open_camera("webcam:0")
     assert caught.value.exit_code == os.EX_USAGE

@@ -1,0 +1,151 @@
+"""Recorded pairs as a camera, to the bit as they were."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import parse_qsl
+
+from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFIX, VERSION, RecordingError
+from roma_device.app.recording.reader import read_pairs
+from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.runtime.types import StereoFrame
+
+from . import Camera, CameraError
+
+GAP_NS = 1_000_000_000 // 30
+"""Between the last pair of one round and the first of the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSpec:
+    """What ``recording:PATH[?speed=X&loop=N]`` asks for."""
+
+    path: Path
+    speed: float  # 1: as recorded; 0, the default: as fast as pairs are taken
+    rounds: int | None  # default 1; None: without end
+
+    @classmethod
+    def parse(cls, text: str) -> RecordingSpec:
+        """Raises CameraError for an unknown key or value."""
+        path, _, query = text.partition("?")
+        values = dict(parse_qsl(query, keep_blank_values=True))
+        unknown = sorted(values.keys() - {"speed", "loop"})
+        if unknown:
+            raise _usage(f"unknown option {unknown[0]!r} of a recording; known: speed, loop")
+        rounds = values.get("loop", "1")
+        if not rounds.isdecimal():
+            raise _usage(f"loop={rounds} of a recording is not a whole number; 0 is without end")
+        return cls(Path(path), _speed(values.get("speed", "0")), int(rounds) or None)
+
+
+class RecordingCamera(Camera):
+    """Replays a recording; each round after the first goes on where the stamps of the one before ended."""
+
+    def __init__(self, spec: RecordingSpec) -> None:
+        """Raises CameraError where there is no recording, or one of another version."""
+        self._spec = spec
+        self._folder = find_session(spec.path)
+        _check_session(self._folder / SESSION)
+        self._chunks = sorted(self._folder.glob(f"*{SUFFIX}"))
+        calibration = self._folder / CALIBRATION
+        self._calibration = load_calibration(calibration) if calibration.exists() else None
+
+    @classmethod
+    def from_spec(cls, argument: str) -> RecordingCamera:
+        """From ``PATH[?speed=X&loop=N]``: the folder of a recording, or one that holds a single recording."""
+        return cls(RecordingSpec.parse(argument))
+
+    @property
+    def calibration(self) -> StereoCalibration | None:
+        """The rig's calibration, where it was known to whoever recorded."""
+        return self._calibration
+
+    def frames(self) -> Iterator[StereoFrame]:
+        """All pairs; raises CameraError at one that is damaged. A torn end, as a power cut leaves it, ends them."""
+        offset_ns, start_s, first_ns = 0, time.monotonic(), None
+        for _ in count() if self._spec.rounds is None else range(self._spec.rounds):
+            last_ns = None
+            for frame in self._round():
+                frame = _later(frame, offset_ns)
+                first_ns = frame.timestamp_ns if first_ns is None else first_ns
+                last_ns = frame.timestamp_ns
+                if self._spec.speed:
+                    due_s = start_s + (frame.timestamp_ns - first_ns) / 1e9 / self._spec.speed
+                    time.sleep(max(0.0, due_s - time.monotonic()))
+                yield frame
+            if last_ns is None or first_ns is None:
+                return
+            offset_ns = last_ns + GAP_NS - first_ns
+
+    def _round(self) -> Iterator[StereoFrame]:
+        for chunk in self._chunks:
+            try:
+                with chunk.open("rb") as file:
+                    yield from read_pairs(file, chunk, is_last=chunk == self._chunks[-1])
+            except RecordingError as error:
+                raise _damaged(str(error)) from error
+            except OSError as error:
+                raise CameraError(f"cannot read {chunk}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to close."""
+
+
+def find_session(path: Path) -> Path:
+    """``path`` itself if it is a recording, else the only one in it; raises CameraError."""
+    if (path / SESSION).is_file():
+        return path
+    found = sorted(session.parent for session in path.glob(f"*/{SESSION}")) if path.is_dir() else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise _usage(f"{path} holds {len(found)} recordings: name one, such as {found[-1]}")
+    raise CameraError(f"{path} is no recording: there is no {SESSION} in it", exit_code=os.EX_NOINPUT)
+
+
+def _check_session(path: Path) -> None:
+    try:
+        session = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CameraError(f"cannot read {path}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
+    except (ValueError, RecursionError):
+        raise _damaged(f"{path} is not valid JSON") from None
+    if not isinstance(session, dict) or session.get("format") != FORMAT:
+        raise _damaged(f"{path} does not describe a recording of this program")
+    if session.get("version") != VERSION:
+        raise _damaged(f"{path}: version is {session.get('version')}, but this program reads {VERSION}")
+
+
+def _later(frame: StereoFrame, offset_ns: int) -> StereoFrame:
+    if not offset_ns:
+        return frame
+    left, right = (replace(one, timestamp_ns=one.timestamp_ns + offset_ns) for one in (frame.left, frame.right))
+    return StereoFrame(left, right)
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed <= 1000:
+        raise _usage(f"speed={text} of a recording is not a number from 0 to 1000")
+    return speed
+
+
+def _usage(message: str) -> CameraError:
+    return CameraError(message, exit_code=os.EX_USAGE)
+
+
+def _damaged(message: str) -> CameraError:
+    return CameraError(message, exit_code=os.EX_DATAERR)

@@ -1,0 +1,1 @@
+"""Commands of the program, one file each: options in, exit codes out, no logic."""

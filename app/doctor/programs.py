@@ -1,0 +1,87 @@
+"""Python, its packages, the C library, and the engines."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from roma_device.app.model_store import find_model
+from roma_device.calibration.errors import RomaError
+from roma_device.runtime.engine import AUTO_NODES, AUTO_ORDER, ENGINES, engine_class
+from roma_device.runtime.engines import ax_abi, axcl_abi
+from roma_device.runtime.engines.vendor import load_library
+
+from .finding import Finding, Patient
+
+OLDEST_GLIBC = (2, 28)
+ENGINE_MODULES = {"openvino": "openvino", "onnx": "onnxruntime"}
+
+
+def check_python(patient: Patient) -> Iterator[Finding]:
+    library, number = platform.libc_ver()
+    parts = tuple(int(part) for part in number.split(".") if part.isdecimal())
+    text = f"Python {platform.python_version()} on {platform.machine()}, {library or 'an unknown C library'} {number}"
+    if library != "glibc" or parts < OLDEST_GLIBC:
+        yield Finding("warn", "python", text, "the wheels of OpenCV need glibc 2.28: take a newer system image")
+    else:
+        yield Finding("ok", "python", text)
+
+
+def check_packages(patient: Patient) -> Iterator[Finding]:
+    import cv2
+
+    own = version("roma-device")
+    yield Finding("ok", "packages", f"roma-device {own}, OpenCV {cv2.__version__}, numpy {version('numpy')}")
+
+
+def check_engines(patient: Patient) -> Iterator[Finding]:
+    """The engine that the settings ask for, or for auto the first that can."""
+    wanted = patient.settings.engine
+    usable = {name: _problem(name, patient.root) for name in ENGINES}
+    there = [name for name in AUTO_ORDER if not usable[name]]
+    if wanted != "auto" and usable[wanted]:
+        yield Finding("fail", "engine", f"{wanted}: {usable[wanted]}", "install it, or set engine: auto")
+    elif not there:
+        yield Finding("fail", "engine", "no engine can run", "pip install roma-device[onnx]")
+    else:
+        chosen = wanted if wanted != "auto" else there[0]
+        yield Finding("ok", "engine", f"{chosen} (usable: {', '.join(there)})")
+
+
+def _problem(name: str, root: Path) -> str:
+    """Why the engine cannot be used, "" where nothing speaks against it."""
+    node = AUTO_NODES.get(name)
+    if node is not None and not (root / node.lstrip("/")).exists():
+        return f"there is no {node}"
+    try:
+        engine_class(name)
+        if name in ENGINE_MODULES:
+            version(ENGINE_MODULES[name])
+        elif node is not None:
+            _load_vendor_library(name)
+    except PackageNotFoundError:
+        return f"{ENGINE_MODULES[name]} is not installed"
+    except (RomaError, ImportError) as error:
+        return str(error)
+    return ""
+
+
+def _load_vendor_library(name: str) -> None:
+    """Only the library: asking the NPU would disturb whoever uses it now."""
+    load_library(axcl_abi.LIBRARY if name == "axcl" else ax_abi.ENGINE)
+
+
+def check_model(patient: Patient) -> Iterator[Finding]:
+    """Card and files with their hashes."""
+    name = patient.settings.model
+    try:
+        card = find_model(name)
+        for file in card.files.values():
+            file.read()
+    except RomaError as error:
+        yield Finding("fail", "model", str(error), "install the package or the bundle anew")
+        return
+    kinds = ", ".join(f"{kind} {file.sha256[:12]}" for kind, file in card.files.items())
+    yield Finding("ok", "model", f"{card.name}: {kinds}, hashes right")

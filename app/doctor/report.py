@@ -1,0 +1,75 @@
+"""All checks, and their report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from roma_device.app.service.install import CONFIG
+from roma_device.app.settings import Settings, SettingsError, load_settings
+
+from .finding import Check, Finding, Patient
+from .hardware import check_cameras, check_npu, check_temperatures, check_usb
+from .programs import check_engines, check_model, check_packages, check_python
+from .state import check_calibration, check_clock, check_disk, check_memory, check_service
+
+CHECKS: tuple[Check, ...] = (
+    check_python,
+    check_packages,
+    check_engines,
+    check_model,
+    check_npu,
+    check_cameras,
+    check_usb,
+    check_calibration,
+    check_temperatures,
+    check_disk,
+    check_memory,
+    check_clock,
+    check_service,
+)
+MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
+
+
+def examine(config: Path | None, root: Path = Path("/")) -> list[Finding]:
+    """Look at everything; ``config`` of None is the service's settings, and the defaults where there are none."""
+    settings, findings = _settings(config, root)
+    patient = Patient(root, settings)
+    for check in CHECKS:
+        findings.extend(_looked(check, patient))
+    return findings
+
+
+def _settings(config: Path | None, root: Path) -> tuple[Settings, list[Finding]]:
+    path = config or root / CONFIG.relative_to("/")
+    if config is None and not path.exists():
+        return Settings(), [Finding("ok", "settings", f"{path} is not there: these are the defaults")]
+    try:
+        return load_settings(path), [Finding("ok", "settings", str(path))]
+    except SettingsError as error:
+        return Settings(), [Finding("fail", "settings", str(error), "mend that line")]
+
+
+def _looked(check: Check, patient: Patient) -> Iterator[Finding]:
+    """A check that fails itself is a finding too: the others still count."""
+    try:
+        yield from check(patient)
+    except Exception as error:
+        name = getattr(check, "__name__", "check").removeprefix("check_")
+        yield Finding("warn", name, f"could not be checked: {error!r}", "please report this")
+
+
+def exit_code(findings: list[Finding]) -> int:
+    """0: all is well, 1: warnings, 2: something is broken."""
+    levels = {finding.level for finding in findings}
+    return 2 if "fail" in levels else 1 if "warn" in levels else os.EX_OK
+
+
+def findings_as_text(findings: list[Finding]) -> str:
+    lines: list[str] = []
+    for finding in findings:
+        lines.append(f"{MARKS[finding.level]}  {finding.name}: {finding.text}")
+        if finding.level != "ok" and finding.cure:
+            lines.append(f"      -> {finding.cure}")
+    return "\n".join(lines)

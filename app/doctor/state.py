@@ -1,0 +1,115 @@
+"""Calibration, disk, memory, clock, service."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+from roma_device.app.service.install import ServiceError
+from roma_device.app.service.state import service_state
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.rig import StereoCalibration
+
+from .finding import MIB, Finding, Patient, read_text
+
+OLD_DAYS = 180
+POOR_PX = 0.7
+"""Epipolar residual from which depth suffers visibly; good rigs reach 0.3."""
+
+LEAST_FREE_MIB, LEAST_FREE_SHARE = 500, 0.05
+LEAST_MEMORY_MIB = 256
+EARLIEST_YEAR = 2025
+
+
+def check_calibration(patient: Patient) -> Iterator[Finding]:
+    path = patient.settings.calibration
+    if path is None:
+        if not patient.settings.rectified and patient.settings.camera is not None:
+            cure = "calibrate the rig, then name the file in the settings (calibration:)"
+            yield Finding("warn", "calibration", "the settings name none", cure)
+        return
+    try:
+        rig = load_calibration(path)
+    except CalibrationError as error:
+        yield Finding("fail", "calibration", str(error), "calibrate the rig, or name the right file in the settings")
+        return
+    yield _verdict(path, rig)
+
+
+def _verdict(path: Path, rig: StereoCalibration) -> Finding:
+    age_days, residual_px = _age_days(rig.made_at), rig.quality.get("epipolar_px")
+    words = [f"{path}: baseline {1000 * rig.baseline_m:.1f} mm"]
+    words.append("age unknown" if age_days is None else f"{age_days} days old")
+    if residual_px is not None:
+        words.append(f"epipolar residual {residual_px:.2f} px")
+    text = ", ".join(words)
+    if residual_px is not None and residual_px > POOR_PX:
+        return Finding("warn", "calibration", text, f"over {POOR_PX} px depth suffers: calibrate again")
+    if age_days is not None and age_days > OLD_DAYS:
+        return Finding("warn", "calibration", text, "check it against a known distance, or calibrate again")
+    return Finding("ok", "calibration", text)
+
+
+def _age_days(made_at: str) -> int | None:
+    try:
+        made = datetime.fromisoformat(made_at.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    made = made if made.tzinfo else made.replace(tzinfo=timezone.utc)
+    return (datetime.now(timezone.utc) - made).days
+
+
+def check_disk(patient: Patient) -> Iterator[Finding]:
+    """Where something is written."""
+    settings = patient.settings
+    chosen = (Path("/var/lib/roma-device"), settings.output.folder, settings.record)
+    places = {_existing(patient.root, path) for path in chosen if path is not None}
+    for place in sorted(places):
+        found = os.statvfs(place)
+        free_mib = found.f_bavail * found.f_frsize // MIB
+        short = free_mib < LEAST_FREE_MIB or found.f_bavail < LEAST_FREE_SHARE * found.f_blocks
+        cure = "remove old recordings and results" if short else ""
+        yield Finding("warn" if short else "ok", "disk", f"{place}: {free_mib} MiB free", cure)
+
+
+def _existing(root: Path, path: Path) -> Path:
+    """The folder in which ``path`` is, or would be made."""
+    inside = root / str(path.absolute()).lstrip("/")
+    return next(place for place in (inside, *inside.parents) if place.is_dir())
+
+
+def check_memory(patient: Patient) -> Iterator[Finding]:
+    for line in (read_text(patient.root / "proc/meminfo") or "").splitlines():
+        if line.startswith("MemAvailable:"):
+            free_mib = int(line.split()[1]) // 1024
+            short = free_mib < LEAST_MEMORY_MIB
+            cure = "end other programs, or give less memory to CMM" if short else ""
+            yield Finding("warn" if short else "ok", "memory", f"{free_mib} MiB available", cure)
+
+
+def check_clock(patient: Patient) -> Iterator[Finding]:
+    """Frames are timed by the monotonic clock; the date matters for calibrations, recordings and logs."""
+    year = time.gmtime().tm_year
+    synchronized = (patient.root / "run/systemd/timesync/synchronized").exists()
+    if year < EARLIEST_YEAR:
+        yield Finding("warn", "clock", f"it is {year}, the clock says", "set the clock: chrony or systemd-timesyncd")
+    else:
+        yield Finding("ok", "clock", "synchronized" if synchronized else "plausible; not by systemd-timesyncd")
+
+
+def check_service(patient: Patient) -> Iterator[Finding]:
+    try:
+        state = service_state(patient.root / "run/roma-device/status.json")
+    except ServiceError as error:
+        yield Finding("ok", "service", f"cannot be asked: {error}")
+        return
+    if state.exit_code == 0:
+        yield Finding("ok", "service", state.as_text().splitlines()[-1])
+    elif state.exit_code == 4 or state.properties.get("Result") == "success":
+        yield Finding("ok", "service", state.as_text().splitlines()[0])
+    else:
+        yield Finding("fail", "service", state.as_text().splitlines()[-1], "mend the cause, then restart the service")

@@ -1,0 +1,95 @@
+"""``roma-device run``: everything opened in order, the loop, and those who watch it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.metadata import version
+
+import click
+from loguru import logger
+
+from .cameras import Camera, LiveCamera, open_camera
+from .capture import FrameSource, open_source
+from .live_figures import LiveFigures
+from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
+from .record import result_record
+from .recording.recorder import Recorder, new_session
+from .run import DEFAULT_CAMERA, open_pipelines, open_sinks, pipeline_options
+from .service.monitor import Monitor
+from .service.notify import Notifier
+from .service.reload import Reloader, reload_on_hangup
+from .settings import Settings
+from .sinks import SinkError
+from .summary import Summary
+
+
+def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json: bool) -> int:
+    """Process frames until the camera ends or a signal comes; returns the exit code.
+
+    ``load`` reads the settings anew when SIGHUP asks for it.
+    """
+    summary, notifier = Summary(), Notifier()
+    sinks = SinkSet(open_sinks(settings))
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_on_signals())
+        camera = stack.enter_context(open_camera(settings.camera or DEFAULT_CAMERA))
+        recorder = _open_recorder(settings, camera, stack)
+        source = open_source(camera, stop, settings.max_fps, recorder)
+        pipelines = open_pipelines(settings, camera, any(sink.needs_image for sink in sinks.sinks.values()))
+        monitor = stack.enter_context(_open_monitor(settings, source, recorder, notifier))
+        reloader = Reloader(settings, load, lambda new: _apply(new, pipelines, source), notifier)
+        stack.enter_context(reload_on_hangup(reloader))
+        for result in run_frames(source, pipelines, sinks, settings.frames):
+            summary.add(result)
+            monitor.add(result)
+            reloader.reload_if_asked()
+            if as_json:
+                click.echo(json.dumps({**result_record(result), **_live_record(monitor, source)}))
+    _report(summary, monitor, as_json)
+    return SinkError.exit_code if sinks.failed or (recorder is not None and recorder.problem) else 0
+
+
+def _live_record(monitor: Monitor, source: FrameSource) -> dict[str, float | None]:
+    """What only a live camera can tell of a frame."""
+    if not source.is_live:
+        return {}
+    last = monitor.figures.recent[-1]
+    return {
+        "latency_ms": None if last.latency_ms is None else round(last.latency_ms, 3),
+        "mailbox_age_ms": round(last.mailbox_age_ms, 3),
+    }
+
+
+def _report(summary: Summary, monitor: Monitor, as_json: bool) -> None:
+    live = monitor.figures.source.is_live
+    if as_json:
+        record = summary.as_dict() | ({"live": monitor.status()} if live else {})
+        click.echo(json.dumps({"summary": record}))
+    else:
+        click.echo(summary.as_text() + (f"\n{monitor.figures.as_line()}" if live else ""))
+
+
+def _open_recorder(settings: Settings, camera: Camera, stack: ExitStack) -> Recorder | None:
+    if settings.record is None:
+        return None
+    facts = {"software": f"roma-device {version('roma-device')}", "settings": settings.model_dump(mode="json")}
+    folder = new_session(settings.record, facts, camera.calibration)
+    logger.info(f"recording into {folder}")
+    return stack.enter_context(Recorder(folder, wait=not isinstance(camera, LiveCamera)))
+
+
+def _open_monitor(settings: Settings, source: FrameSource, recorder: Recorder | None, notifier: Notifier) -> Monitor:
+    chosen = settings.monitor
+    monitor = Monitor(LiveFigures(source), notifier, chosen.healthy_s, chosen.status_file)
+    monitor.recorder = recorder
+    if chosen.listen is not None:
+        monitor.serve(chosen.listen, chosen.allow_remote, settings.model)
+    return monitor
+
+
+def _apply(new: Settings, pipelines: PipelineForSize, source: FrameSource) -> None:
+    """The keys of ``new`` that are marked as reloadable."""
+    source.limit.max_fps = new.max_fps
+    pipelines.set_limits(pipeline_options(new, needs_image=False))

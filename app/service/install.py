@@ -1,0 +1,155 @@
+"""Puts the service's files in place and takes them away again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from roma_device.calibration.errors import RomaError
+from roma_device.calibration.files import write_atomic, write_exit_code
+
+UNIT = "roma-device.service"
+EXECUTABLE_MARK = "@EXECUTABLE@"
+CONFIG = Path("/etc/roma-device/config.yaml")
+
+
+class ServiceError(RomaError):
+    """A service that cannot be installed or asked."""
+
+    exit_code = os.EX_UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledFile:
+    """One file: where it goes and what is in it."""
+
+    path: Path  # on the machine where it will run
+    content: str
+    mode: int = 0o644
+    keep: bool = False  # the user's once it is there: neither replaced nor removed
+
+
+def service_files(executable: Path) -> list[InstalledFile]:
+    """All files of the service; ``executable`` is the program that the unit starts."""
+    unit = _data("systemd", UNIT).replace(EXECUTABLE_MARK, str(executable))
+    return [
+        InstalledFile(Path("/usr/lib/sysusers.d/roma-device.conf"), _data("sysusers", "roma-device.conf")),
+        InstalledFile(Path("/etc/udev/rules.d/70-roma-device.rules"), _data("udev", "70-roma-device.rules")),
+        InstalledFile(Path("/etc/systemd/system") / UNIT, unit),
+        InstalledFile(CONFIG, _data("service", "config.yaml"), keep=True),
+    ]
+
+
+def _data(folder: str, name: str) -> str:
+    return (files("roma_device.configs") / folder / name).read_text(encoding="utf-8")
+
+
+def own_executable() -> Path:
+    """The installed program; raises ServiceError where it runs from something that a service cannot start."""
+    beside = Path(sys.executable).parent / "roma-device"
+    found = str(beside) if beside.exists() else shutil.which("roma-device")
+    if found is None:
+        raise ServiceError("the program roma-device is not installed: pip install it first, or name it by --executable")
+    return Path(found).absolute()
+
+
+def check_executable(path: Path) -> str:
+    """What would keep the service from starting ``path``, "" if nothing."""
+    hidden = next((home for home in ("/home", "/root", "/run/user") if path.is_relative_to(home)), None)
+    if hidden:
+        return f"{path} lies in {hidden}, which the service cannot see (ProtectHome=): install it in /opt, for example"
+    return ""
+
+
+COMMANDS_AFTER_INSTALL = (
+    ("systemd-sysusers",),
+    ("udevadm", "control", "--reload"),
+    ("udevadm", "trigger"),
+    ("systemctl", "daemon-reload"),
+)
+COMMANDS_BEFORE_REMOVAL = (("systemctl", "disable", "--now", UNIT),)
+
+
+def install(executable: Path, root: Path, dry_run: bool) -> Iterator[str]:
+    """Do it, one line for each step; with a ``root`` other than / only the files, as for a package.
+
+    Raises ServiceError.
+    """
+    on_this_machine = root == Path("/")
+    problem = check_executable(executable)
+    if problem and on_this_machine:
+        raise ServiceError(problem, exit_code=os.EX_USAGE)
+    for file in service_files(executable):
+        target = _under(root, file.path)
+        if file.keep and target.exists():
+            yield f"keep {target}"
+            continue
+        yield f"write {target}"
+        if not dry_run:
+            _write(target, file)
+    for command in COMMANDS_AFTER_INSTALL if on_this_machine else ():
+        yield f"run {' '.join(command)}"
+        if not dry_run:
+            run_tool(*command)
+
+
+def uninstall(root: Path, dry_run: bool) -> Iterator[str]:
+    """Stop the service and remove its files, but not settings, state and user; raises ServiceError."""
+    for command in COMMANDS_BEFORE_REMOVAL if root == Path("/") else ():
+        yield f"run {' '.join(command)}"
+        if not dry_run:
+            run_tool(*command, may_fail=True)
+    for file in service_files(Path("/usr/bin/roma-device")):
+        target = _under(root, file.path)
+        if file.keep or not target.exists():
+            continue
+        yield f"remove {target}"
+        if not dry_run:
+            _remove(target)
+    if root == Path("/") and not dry_run:
+        run_tool("systemctl", "daemon-reload", may_fail=True)
+
+
+def run_tool(*command: str, may_fail: bool = False) -> str:
+    """What ``command`` prints; raises ServiceError where it is missing or fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        raise ServiceError(f"{command[0]} is not on this machine: services need systemd") from None
+    except subprocess.TimeoutExpired:
+        raise ServiceError(f"{' '.join(command)} does not end") from None
+    if done.returncode and not may_fail:
+        said = (done.stderr or done.stdout).strip().partition("\n")[0]
+        raise ServiceError(f"{' '.join(command[:2])} failed: {said}")
+    return done.stdout
+
+
+def _under(root: Path, path: Path) -> Path:
+    return root / path.relative_to("/")
+
+
+def _write(target: Path, file: InstalledFile) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, file.content.encode("utf-8"))
+        target.chmod(file.mode)
+    except OSError as error:
+        raise _failure("write", target, error) from error
+
+
+def _remove(target: Path) -> None:
+    try:
+        target.unlink()
+    except OSError as error:
+        raise _failure("remove", target, error) from error
+
+
+def _failure(action: str, target: Path, error: OSError) -> ServiceError:
+    hint = ": run it as root" if isinstance(error, PermissionError) else ""
+    return ServiceError(f"cannot {action} {target} ({error.strerror}){hint}", exit_code=write_exit_code(error))

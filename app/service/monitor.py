@@ -1,0 +1,107 @@
+"""Everything that watches a run: systemd, the web server, the status file, the log."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from loguru import logger
+
+from roma_device.app.live_figures import LiveFigures
+from roma_device.app.recording.recorder import Recorder
+from roma_device.calibration.files import write_atomic
+from roma_device.runtime.types import Result
+
+from .notify import Notifier
+
+STATUS_S = 1.0
+"""How often the status is told to systemd and written."""
+
+LOG_S = 60.0
+
+
+class Monitor:
+    """Told of each result when it went all the way through; nothing that fails here stops the run."""
+
+    def __init__(self, figures: LiveFigures, notifier: Notifier, healthy_s: float, status_file: Path | None) -> None:
+        self.figures, self._notifier = figures, notifier
+        self._healthy_s, self._status_file = healthy_s, status_file
+        self._metrics: Any = None
+        self.recorder: Recorder | None = None
+        self._stack = ExitStack()
+        self._logged_s = time.monotonic()
+        self._ended = threading.Event()
+        self._teller = threading.Thread(target=self._tell_often, name="status", daemon=True)
+
+    def serve(self, address: str, allow_remote: bool, model: str) -> None:
+        """Offer /healthz and /metrics; raises MonitorError."""
+        from .metrics import Metrics
+        from .web import WebServer
+
+        self._metrics = Metrics(self.figures, model, self.recorder)
+        server = WebServer(address, allow_remote, lambda: (self.is_healthy, self.status()), self._metrics.exposition)
+        self._stack.enter_context(server)
+        logger.info(f"http://{address}/healthz and /metrics")
+
+    @property
+    def is_healthy(self) -> bool:
+        """A frame went all the way through not long ago."""
+        age_s = self.figures.last_frame_age_s
+        return age_s is not None and age_s <= self._healthy_s
+
+    def status(self) -> dict[str, Any]:
+        status = {"healthy": self.is_healthy, **self.figures.as_dict()}
+        if self.recorder is not None:
+            recorder = self.recorder
+            status["recording"] = {
+                "folder": str(recorder.folder),
+                "pairs": recorder.written,
+                "lost": recorder.lost,
+                "problem": recorder.problem,
+            }
+        return status
+
+    def add(self, result: Result) -> None:
+        """A frame went all the way through."""
+        figures = self.figures.add(result)
+        if self._metrics is not None:
+            self._metrics.add(result, figures)
+        if self.figures.frames == 1:
+            self._notifier.ready(self.figures.as_line())
+        self._notifier.pet()
+        now_s = time.monotonic()
+        if now_s - self._logged_s >= LOG_S:
+            self._logged_s = now_s
+            logger.info(self.figures.as_line())
+
+    def _tell_often(self) -> None:
+        """In a thread of its own: that nothing comes any more is worth telling too."""
+        while not self._ended.wait(STATUS_S):
+            self._notifier.status(self.figures.as_line())
+            self._write_status()
+
+    def _write_status(self) -> None:
+        if self._status_file is None:
+            return
+        try:
+            write_atomic(self._status_file, json.dumps(self.status()).encode() + b"\n", durable=False)
+        except OSError as error:
+            logger.warning(f"cannot write the status to {self._status_file}, and will not try again: {error.strerror}")
+            self._status_file = None
+
+    def __enter__(self) -> Monitor:
+        if self._notifier.is_active or self._status_file is not None:
+            self._teller.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._notifier.stopping()
+        self._ended.set()
+        if self._teller.is_alive():
+            self._teller.join(STATUS_S)
+        self._stack.close()
+        self._notifier.close()

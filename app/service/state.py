@@ -1,0 +1,53 @@
+"""What systemd knows of the service."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .install import UNIT, run_tool
+
+STATUS_FILE = Path("/run/roma-device/status.json")
+PROPERTIES = ("LoadState", "ActiveState", "SubState", "StatusText", "NRestarts", "Result", "ExecMainStatus")
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """The unit, and the figures that the program itself wrote last."""
+
+    properties: dict[str, str]
+    figures: dict[str, Any]
+
+    @property
+    def exit_code(self) -> int:
+        """As systemctl status has it: 0 runs, 3 does not run, 4 is not installed."""
+        if self.properties.get("LoadState") == "not-found":
+            return 4
+        return 0 if self.properties.get("ActiveState") == "active" else 3
+
+    def as_json(self) -> dict[str, Any]:
+        return {"unit": self.properties, "figures": self.figures}
+
+    def as_text(self) -> str:
+        unit = self.properties
+        if self.exit_code == 4:
+            return "not installed: `roma-device service install` does it"
+        lines = [f"{unit['ActiveState']} ({unit['SubState']}), restarts: {unit['NRestarts']}"]
+        if unit.get("Result", "success") != "success":
+            lines.append(f"ended by {unit['Result']}, exit code {unit['ExecMainStatus']}: `roma-device service logs`")
+        if unit.get("StatusText"):
+            lines.append(unit["StatusText"])
+        return "\n".join(lines)
+
+
+def service_state(status_file: Path = STATUS_FILE) -> ServiceState:
+    """Raises ServiceError where there is no systemd."""
+    text = run_tool("systemctl", "show", UNIT, f"--property={','.join(PROPERTIES)}")
+    properties = dict(line.partition("=")[::2] for line in text.splitlines())
+    try:
+        figures = json.loads(status_file.read_text())
+    except (OSError, ValueError):
+        figures = {}
+    return ServiceState(properties, figures)

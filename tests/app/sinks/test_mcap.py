@@ -1,0 +1,104 @@
+"""MCAP files as another reader sees them."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import json
+import os
+from collections import defaultdict
+
+import cv2
+import numpy as np
+import pytest
+
+from roma_device.app.sinks import SinkError, open_sink
+from roma_device.app.sinks import mcap as mcap_module
+from roma_device.calibration.pose import Pose
+from roma_device.runtime.depth_encoding import decode_depth_mm
+from roma_device.runtime.types import StereoFrame, Truth
+
+reader = pytest.importorskip("mcap.reader")
+
+
+def messages(path):
+    """Topic -> list of (schema name, log time, message)."""
+    found = defaultdict(list)
+    with path.open("rb") as file:
+        for schema, channel, message in reader.make_reader(file).iter_messages():
+            assert channel.message_encoding == "json" and schema.encoding == "jsonschema"
+            json.loads(schema.data)
+            found[channel.topic].append((schema.name, message.log_time, json.loads(message.data)))
+    return found
+
+
+def test_what_is_written_can_be_read_back(tmp_path, make_result):
+    results = [make_result(index) for index in range(3)]
+    with open_sink("mcap", tmp_path) as sink:
+        for result in results:
+            sink.write(result)
+    found = messages(tmp_path / "results.mcap")
+    assert {topic: len(each) for topic, each in found.items()} == {
+        "/left/image": 3,
+        "/depth": 3,
+        "/left/calibration": 3,
+    }
+    name, time_ns, depth = found["/depth"][1]
+    assert name == "foxglove.RawImage" and depth["encoding"] == "16UC1"
+    raw = np.frombuffer(base64.b64decode(depth["data"]), "<u2").reshape(depth["height"], -1)
+    assert depth["step"] == 2 * depth["width"] == 2 * raw.shape[1]
+    np.testing.assert_allclose(decode_depth_mm(raw), results[1].depth.depth_m, atol=0.0006)
+    assert time_ns == depth["timestamp"]["sec"] * 10**9 + depth["timestamp"]["nsec"]
+    assert time_ns - found["/depth"][0][1] == 1  # as the frames' stamps are
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(found["/left/image"][0][2]["data"]), np.uint8), 1)
+    assert image.shape == results[0].left_rectified.shape
+    calibration = found["/left/calibration"][0][2]
+    assert calibration["K"][0] == results[0].rig.focal_px and len(calibration["P"]) == 12
+
+
+def test_a_pose_that_is_known_is_written(tmp_path, make_result):
+    result = make_result()
+    truth = Truth(world_from_left=Pose.from_rotation_vector([0.0, 0.0, 0.2], [1.0, 2.0, 3.0]))
+    frame = StereoFrame(result.frame.left, result.frame.right, truth)
+    with open_sink("mcap", tmp_path) as sink:
+        sink.write(make_result(frame=frame))
+    ((name, _, message),) = messages(tmp_path / "results.mcap")["/pose"]
+    assert name == "foxglove.PoseInFrame" and message["frame_id"] == "world"
+    assert message["pose"]["position"] == {"x": 1, "y": 2, "z": 3}
+    assert message["pose"]["orientation"]["z"] == pytest.approx(np.sin(0.1))
+
+
+def test_a_file_without_its_end_can_still_be_read(tmp_path, make_result):
+    """As a power cut leaves it: no summary, and perhaps a torn chunk."""
+    stream = pytest.importorskip("mcap.stream_reader")
+    with open_sink("mcap", tmp_path) as sink:
+        for index in range(20):
+            sink.write(make_result(index))
+        written = (tmp_path / "results.mcap").read_bytes()
+    cut = tmp_path / "cut.mcap"
+    cut.write_bytes(written)
+    count = 0
+    with cut.open("rb") as file, pytest.raises(Exception):  # noqa: B017
+        for record in stream.StreamReader(file).records:
+            count += type(record).__name__ == "Message"
+    assert count >= 10
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, make_result, monkeypatch):
+    class FullDisk(mcap_module.FileIO):
+        def write(self, data):
+            if self.tell() + len(data) > 3000:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data)
+
+    monkeypatch.setattr(mcap_module, "FileIO", FullDisk)
+    monkeypatch.setattr(mcap_module, "CHUNK_BYTES", 100)
+    with pytest.raises(SinkError, match="No space left on device"), open_sink("mcap", tmp_path) as sink:
+        for index in range(5):
+            sink.write(make_result(index))
+
+
+def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "mcap.writer", None)
+    with pytest.raises(SinkError, match=r"pip install 'roma-device\[mcap\]'"), open_sink("mcap", tmp_path):
+        pass

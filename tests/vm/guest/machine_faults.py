@@ -1,0 +1,57 @@
+"""What may happen to the machine: its disk and its clock."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from board import Measured, Watch, clean_up, configure, dropped, health, pid, sh, start, stop, wait_for
+
+from roma_device.app.cameras import open_camera
+
+
+def disk_full() -> Measured:
+    """The recording's disk is full: the recording ends, the service does not; what was recorded can be replayed."""
+    folder = Path("/var/lib/roma-device/small")
+    folder.mkdir(exist_ok=True)
+    sh(f"mount -t tmpfs -o size=110m,mode=0777 tmpfs {folder}")
+    with clean_up(lambda: sh(f"umount -l {folder}"), configure, start):
+        configure(record=str(folder))
+        start()
+        watch = Watch()
+        wait_for("recording", lambda: health()["recording"]["pairs"] > 10)
+        sh(f"fallocate -l 200m {folder}/ballast; dd if=/dev/zero of={folder}/ballast2 bs=64k 2>/dev/null", check=False)
+        full = time.monotonic()
+        wait_for("the recording's end", lambda: health()["recording"]["problem"])
+        seen = time.monotonic() - full
+        status, process = health(), pid()
+        time.sleep(5)
+        after = health()
+        assert process == watch.pid == pid() and after["frames"] > status["frames"]
+        stop()
+        with open_camera(f"recording:{folder}") as camera:
+            pairs = sum(1 for _ in camera.frames())
+    assert pairs == status["recording"]["pairs"], (pairs, status)
+    return {
+        "detected_s": seen,
+        "recovered_s": 0.0,
+        "frames_lost": 0,
+        "files_lost": 0,
+        "note": f"{pairs} recorded pairs replayed",
+    }
+
+
+def clock_steps() -> Measured:
+    """A day forth and two back: frames are timed by a clock that knows no date."""
+    watch = Watch()
+    with clean_up(lambda: sh(f"date -s @{now:.0f}")):
+        now = time.time()
+        for step_s in (86400, -2 * 86400, 86400):
+            sh(f"date -s @{time.time() + step_s:.0f}")
+            before = health()
+            time.sleep(4)
+            after = health()
+            assert after["frames"] > before["frames"], (before, after)
+            assert after["latency_ms"] < 20000 and after["healthy"]
+    assert pid() == watch.pid and dropped(health()).get("timestamp", 0) == dropped(watch.before).get("timestamp", 0)
+    return {"recovered_s": 0.0, "frames_lost": 0, "note": "three steps, none seen"}
