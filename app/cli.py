@@ -15,6 +15,8 @@ from loguru import logger
 
 from roma_device.calibration.errors import RomaError
 
+from .commands.calibrate import calibrate
+from .commands.calibration import calibration
 from .log import set_up_log
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -184,6 +186,10 @@ def stereo(index: Path, compare: tuple[str, ...], as_json: bool, **options: Any)
     from .run import evaluate_from_settings, settings_from_options
 
     _show(evaluate_from_settings(settings_from_options(None, options), index, compare), as_json)
+
+
+cli.add_command(calibrate)
+cli.add_command(calibration)
 
 
 if __name__ == "__main__":

@@ -104,6 +104,20 @@ class Rectification:
         )
 
 
+    def points(self, pixels: npt.ArrayLike, right: bool = False) -> npt.NDArray[np.float64]:
+        """Pixels (N, 2) of a raw image -> where they lie in its rectified one, at the raw image size.
+
+        NaN for what lies behind the rectified camera.
+        """
+        if self.calibration is None or self.left_rotation is None or self.right_rotation is None:
+            return np.asarray(pixels, np.float64).reshape(-1, 2)
+        camera = self.calibration.right if right else self.calibration.left
+        rays = camera.unproject(pixels) @ (self.right_rotation if right else self.left_rotation).T
+        depth = np.where(rays[:, 2:] > 1e-6, rays[:, 2:], np.nan)
+        return (self.rig.focal_px or 1.0) * rays[:, :2] / depth + np.array([self.rig.cx, self.rig.cy])
+
+
+
 def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Rotations (rectified from raw) that turn both cameras by half and align x with the baseline."""
     half = Pose.from_rotation_vector(right_from_left.rotation_vector / 2, np.zeros(3)).rotation
