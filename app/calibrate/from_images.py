@@ -88,7 +88,8 @@ def _by(size: tuple[int, ...]) -> str:
 def _nothing(folder: str, pairs: list[Pair], board: Board, refused: dict[str, str]) -> CalibrationError:
     """One sentence for a set in which no pair can be used: the most common reason, and what the detector thinks."""
     reason, count = Counter(refused.values()).most_common(1)[0]
-    hint = diagnosis(board, grey_file(pairs[len(pairs) // 2][0])) if reason.startswith("no ") else ""
+    tried = pairs[:: max(1, len(pairs) // 3)] if reason.startswith("no ") else []
+    hint = next((found for pair in tried if (found := diagnosis(board, grey_file(pair[0])))), "")
     return CalibrationError(f"none of the {len(pairs)} pairs in {folder} can be used; of {count} of them, {reason}{hint}")
 
 

@@ -71,17 +71,28 @@ class AprilGrid:
         return _detector(self.border_bits)
 
     def detect(self, grey: GreyImage) -> Detection | None:
-        """Tags whose place and size fit the board; fewer than 3 are too few to trust."""
+        """Tags whose place, size and border fit the board; fewer than 3 are too few to trust."""
         tags = self._tags(grey, self._detector)
-        if tags is None or abs(self._side_ratio(*tags) - 1) > RATIO_TOLERANCE:
+        if tags is None or self._mismatch(grey, *tags):
             return None
         numbers, corners = tags
-        ids = (4 * numbers[:, None] + np.arange(4)).ravel()
-        gap_px = self.spacing * float(np.median(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)))
-        return Detection(ids, refined(grey, corners.reshape(-1, 2), gap_px))
+        ids, pixels = (4 * numbers[:, None] + np.arange(4)).ravel(), corners.reshape(-1, 2)
+        refined_ones = (pixels != np.round(pixels)).any(axis=1)  # what cornerSubPix gives up stays at whole pixels
+        return Detection(ids, pixels).keep(refined_ones) if refined_ones.sum() >= 4 * LEAST_TAGS else None
+
+    def _mismatch(self, grey: GreyImage, numbers: IntArray, corners: FloatArray) -> str:
+        """How tags differ from what was stated: a clause, or ""."""
+        ratio = self._side_ratio(numbers, corners)
+        if abs(ratio - 1) > RATIO_TOLERANCE:
+            return f"its tags are {ratio:.2f} times as large as the stated gap between them makes them"
+        bits = border_bits_of(grey, corners)
+        if bits != self.border_bits:
+            ending = "without :border1" if bits == KALIBR_BORDER_BITS else "with :border1 at its end"
+            return f"its tags have a border of {bits} cells: write the board {ending}"
+        return ""
 
     def _tags(self, grey: GreyImage, detector: Any) -> tuple[IntArray, FloatArray] | None:
-        """Numbers (T,) and corners (T, 4, 2) of tags of this board, in the order of ``points_m``."""
+        """Numbers (T,) and refined corners (T, 4, 2) of tags of this board, in the order of ``points_m``."""
         found, ids, _ = detector.detectMarkers(grey)
         if ids is None:
             return None
@@ -93,6 +104,8 @@ class AprilGrid:
             return None
         turns = min(range(4), key=lambda turn: self._misfit_px(numbers, np.roll(corners, turn, axis=1)))
         corners = np.roll(corners, turns, axis=1)
+        gap_px = self.spacing * float(np.median(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)))
+        corners = refined(grey, corners.reshape(-1, 2), gap_px, 0.4).reshape(-1, 4, 2)
         return self._in_place(numbers, corners)
 
     def _misfit_px(self, numbers: IntArray, corners: FloatArray) -> float:
@@ -128,15 +141,10 @@ class AprilGrid:
         return float(np.median(sides)) / self.tag_m
 
     def diagnose(self, grey: GreyImage) -> str:
-        tags = self._tags(grey, self._detector)
-        if tags is not None:
-            ratio = self._side_ratio(*tags)
-            if abs(ratio - 1) > RATIO_TOLERANCE:
-                return f"its tags are {ratio:.2f} times as large as the stated spacing and border make them"
-        for bits in {1, 2} - {self.border_bits}:
-            if self._tags(grey, _detector(bits)) is not None:
-                ending = "" if bits == KALIBR_BORDER_BITS else f":border{bits}"
-                return f"its tags have a border of {bits} cells: write the board without :border2 or with {ending!r}"
+        for bits in (self.border_bits, *({1, 2} - {self.border_bits})):
+            tags = self._tags(grey, _detector(bits))
+            if tags is not None:
+                return self._mismatch(grey, *tags)
         flipped = self._tags(grey[:, ::-1].copy(), self._detector)
         return "the image is mirrored" if flipped is not None else ""
 
@@ -151,6 +159,20 @@ class AprilGrid:
                 shapes.append(rectangle(*place, gap, gap))
         size = [count * self._pitch_m - gap + 2 * margin for count in (self.columns, self.rows)]
         return Artwork((size[0], size[1]), (margin, margin), tuple(shapes))
+
+
+def border_bits_of(grey: GreyImage, corners: FloatArray) -> int:
+    """Cells of the black border of tags with corners (T, 4, 2): 2 where the second ring of ten cells is black too."""
+    side, cell = CODE_CELLS + 2 * KALIBR_BORDER_BITS, 6
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * side * cell
+    whites = []
+    for tag in corners[:: max(1, len(corners) // 6)]:
+        flat = cv2.warpPerspective(grey, cv2.getPerspectiveTransform(tag.astype(np.float32), square), (side * cell,) * 2)
+        cells = flat.reshape(side, cell, side, cell)[:, 2:4, :, 2:4].mean(axis=(1, 3))
+        middle = (float(cells.min()) + float(cells.max())) / 2
+        ring = np.concatenate([cells[1, 1:-1], cells[-2, 1:-1], cells[2:-2, 1], cells[2:-2, -2]])
+        whites.append(float((ring > middle).mean()))
+    return KALIBR_BORDER_BITS if np.median(whites) < 0.1 else 1
 
 
 def _detector(border_bits: int) -> Any:

@@ -75,7 +75,8 @@ class CharucoBoard:
         if corners is None or ids is None or len(ids) == 0:
             return None
         pixels = np.asarray(corners, np.float64).reshape(-1, 2)
-        pixels = refined(grey, pixels, nearest_spacing(pixels))
+        inset = (self.square_m - self.marker_m) / 2 / self.square_m
+        pixels = refined(grey, pixels, nearest_spacing(pixels), 0.9 * inset)  # clear of the markers
         note = LAYOUTS[legacy] if len(self._detectors) > 1 else ""
         return Detection(np.asarray(ids, np.intp).ravel(), pixels, note)
 

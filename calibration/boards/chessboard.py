@@ -14,6 +14,8 @@ from .subpixel import nearest_spacing, refined
 
 CLASSIC_FLAGS = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
 
+GROWN_FROM = ((3, 3), (4, 3), (5, 5))
+
 
 @dataclass(frozen=True)
 class Chessboard:
@@ -68,12 +70,8 @@ class Chessboard:
         return flat[turned_half(self.columns, self.rows)] if upside_down else flat
 
     def diagnose(self, grey: GreyImage) -> str:
-        flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_LARGER
-        found, _, meta = cv2.findChessboardCornersSBWithMeta(grey, (3, 3), flags)
-        if not found:
-            return ""
-        rows, columns = np.asarray(meta).shape[:2]
-        if {rows, columns} == {self.rows, self.columns}:
+        rows, columns = max((_largest_from(grey, start) for start in GROWN_FROM), key=lambda shape: shape[0] * shape[1])
+        if rows * columns <= 9 or {rows, columns} == {self.rows, self.columns}:
             return ""
         return f"there is a chessboard with {max(rows, columns)}x{min(rows, columns)} inner corners in it"
 
@@ -86,6 +84,14 @@ class Chessboard:
                 for column in range(row % 2, self.columns + 1, 2)
             ]
         return Artwork(((self.columns + 3) * side, (self.rows + 3) * side), (2 * side, 2 * side), tuple(shapes))
+
+
+def _largest_from(grey: GreyImage, start: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of the largest chessboard that the detector can grow from a small one, (0, 0) without any."""
+    flags = cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_LARGER
+    found, _, meta = cv2.findChessboardCornersSBWithMeta(grey, start, flags)
+    rows, columns = np.asarray(meta).shape[:2] if found else (0, 0)
+    return int(rows), int(columns)
 
 
 def _brightness(grey: GreyImage, cell: FloatArray) -> float:

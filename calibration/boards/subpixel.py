@@ -12,15 +12,15 @@ LEAST_WINDOW_PX, GREATEST_WINDOW_PX = 2, 11
 CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-4)
 
 
-def refined(grey: GreyImage, pixels: FloatArray, spacing_px: float) -> FloatArray:
+def refined(grey: GreyImage, pixels: FloatArray, spacing_px: float, share: float = 0.28) -> FloatArray:
     """Saddle points near ``pixels`` (N, 2); ``spacing_px`` is the distance to the nearest other corner.
 
-    The window stays clear of the neighbours' edges: too large a one would pull corners aside where a lens
-    bends the lines.
+    The window reaches ``share`` of that to each side and stays clear of the neighbours' edges: too large a one
+    would pull corners aside where a lens bends the lines.
     """
     if not len(pixels):
         return pixels
-    half = int(np.clip(0.28 * spacing_px, LEAST_WINDOW_PX, GREATEST_WINDOW_PX))
+    half = int(np.clip(share * spacing_px, LEAST_WINDOW_PX, GREATEST_WINDOW_PX))
     points = pixels.astype(np.float32).reshape(-1, 1, 2).copy()
     moved = cv2.cornerSubPix(grey, points, (half, half), (-1, -1), CRITERIA)
     return np.asarray(moved, np.float64).reshape(-1, 2)
