@@ -43,12 +43,12 @@ class Artwork:
     origin_m: tuple[float, float]  # where the board's frame has its origin on the sheet
     shapes: tuple[Shape, ...]
 
-    def picture(self, size_px: tuple[int, int]) -> npt.NDArray[np.float32]:
+    def picture(self, size_px: tuple[int, int], oversampling: int = OVERSAMPLING) -> npt.NDArray[np.float32]:
         """The sheet as (H, W) from 0 (black) to 1 (white), for ``size_px`` (width, height); edges are smooth.
 
         Texel (0, 0) has its centre half a texel inside of the sheet's corner.
         """
-        fine = np.full((size_px[1] * OVERSAMPLING, size_px[0] * OVERSAMPLING), 255, np.uint8)
+        fine = np.full((size_px[1] * oversampling, size_px[0] * oversampling), 255, np.uint8)
         scale = np.array([fine.shape[1] / self.size_m[0], fine.shape[0] / self.size_m[1]])
         for shape in self.shapes:
             _draw(fine, shape, scale)

@@ -22,7 +22,6 @@ EXAMPLES = {
     "aprilgrid": "aprilgrid:6x6:88mm:0.3 (tags, tag, gap over tag)",
     "circles": "circles:4x11:20mm (circles, half their distance in a row)",
 }
-BOARD_FOLDER = Path(__file__).parents[1].parent / "configs" / "boards"
 LAYOUTS = {"new": False, "legacy": True}
 _UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _LENGTH = re.compile(r"^(\d+(?:\.\d+)?)\s*(mm|cm|m)$")
