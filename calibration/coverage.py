@@ -18,7 +18,7 @@ TYPICAL_FOCAL = 0.8
 TILTED = 0.25
 """Sine of the angle from which on a board counts as tilted: 15 degrees."""
 
-NEAR_SPAN, FAR_SPAN = 0.42, 0.28
+NEAR_SPAN, FAR_SPAN = 0.38, 0.26
 """Share of the image width that a board fills when it counts as near, or as far."""
 
 
