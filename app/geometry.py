@@ -34,7 +34,7 @@ def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, 
             "this camera brings no calibration: give --calibration FILE, or --rectified if the pairs are rectified",
             exit_code=os.EX_USAGE,
         )
-    return Rectification.from_calibration(_fitted(calibration, size))
+    return Rectification.from_calibration(fitted_calibration(calibration, size))
 
 
 def _rectified_rig(choice: GeometryChoice, size: tuple[int, int]) -> RectifiedRig:
@@ -42,7 +42,8 @@ def _rectified_rig(choice: GeometryChoice, size: tuple[int, int]) -> RectifiedRi
     return RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y)
 
 
-def _fitted(calibration: StereoCalibration, size: tuple[int, int]) -> StereoCalibration:
+def fitted_calibration(calibration: StereoCalibration, size: tuple[int, int]) -> StereoCalibration:
+    """The calibration for frames of ``size`` (width, height); raises CalibrationError for another shape."""
     known = calibration.left.size
     if known == size:
         return calibration

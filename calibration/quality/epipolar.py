@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roma_device.calibration.boards.board import Board, FloatArray
+from roma_device.calibration.boards.board import Board, FloatArray, IntArray
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.bundle import Bundle
@@ -40,15 +40,31 @@ def pair_errors(calibration: StereoCalibration, views: Sequence[PairView], board
 
 
 def _errors(rectification: Rectification, view: PairView, board: Board) -> PairErrors:
-    ids = np.intersect1d(view.left.ids, view.right.ids, assume_unique=True)
+    left, right, points = _triangulated(rectification, view)
+    return PairErrors(view.name, left, left[:, 1] - right[:, 1], _scale(points, board.points_m[_common_ids(view)]))
+
+
+def calibrated_scale(rectification: Rectification, view: PairView, board: Board) -> tuple[float, float, float]:
+    """Depth in m at which a board is seen, its size over the true one, and its column (px) in the right image."""
+    _, right, points = _triangulated(rectification, view)
+    scale = _scale(points, board.points_m[_common_ids(view)])
+    return float(np.nanmedian(points[:, 2])), scale, float(np.median(right[:, 0]))
+
+
+def _common_ids(view: PairView) -> IntArray:
+    return np.intersect1d(view.left.ids, view.right.ids, assume_unique=True)
+
+
+def _triangulated(rectification: Rectification, view: PairView) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Rectified pixels (N, 2) of the corners that both cameras see, and the points (N, 3) that they make."""
     left, right = (
         rectification.points(pixels, right=side) for side, pixels in zip((False, True), view.common(), strict=True)
     )
     rig = rectification.rig
     disparity = left[:, 0] - right[:, 0]
     depth_m = (rig.focal_px or 1.0) * (rig.baseline_m or 1.0) / np.where(disparity > 0, disparity, np.nan)
-    points = np.column_stack([(left - [rig.cx, rig.cy]) / (rig.focal_px or 1.0), np.ones(len(left))]) * depth_m[:, None]
-    return PairErrors(view.name, left, left[:, 1] - right[:, 1], _scale(points, board.points_m[ids]))
+    rays = np.column_stack([(left - [rig.cx, rig.cy]) / (rig.focal_px or 1.0), np.ones(len(left))])
+    return left, right, rays * depth_m[:, None]
 
 
 def _scale(seen: FloatArray, true: FloatArray) -> float:
