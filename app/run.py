@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+from loguru import logger
 
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.engine import NpuOptions
 from roma_device.runtime.types import StereoFrame
 
@@ -19,6 +22,7 @@ from .bench import BenchReport, run_bench
 from .cameras import Camera, CameraError, open_camera
 from .evaluate import evaluate_stereo
 from .geometry import GeometryChoice, choose_rectification
+from .health_monitor import HealthMonitor
 from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
 from .model_store import find_model
 from .output_folder import prepare_output_folder
@@ -61,11 +65,14 @@ def run_from_settings(settings: Settings, as_json: bool) -> int:
         camera = stack.enter_context(open_camera(settings.camera or DEFAULT_CAMERA))
         stop = stack.enter_context(stop_on_signals())
         pipelines = _pipelines(settings, camera, any(sink.needs_image for sink in sinks.sinks.values()))
+        monitor = _monitor(settings, pipelines)
         for result in run_frames(camera, pipelines, sinks, stop, settings.frames):
             summary.add(result)
+            monitor.observe(result)
             if as_json:
                 click.echo(json.dumps(result_record(result)))
-    click.echo(json.dumps({"summary": summary.as_dict()}) if as_json else summary.as_text())
+    figures = {"summary": summary.as_dict(), "calibration": monitor.as_dict()}
+    click.echo(json.dumps(figures) if as_json else summary.as_text())
     return SinkError.exit_code if sinks.failed else 0
 
 
@@ -110,10 +117,11 @@ def _open_sinks(settings: Settings) -> dict[str, Sink]:
 
 def _pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize:
     choice = GeometryChoice(
-        None if settings.calibration is None else load_calibration(settings.calibration),
+        _calibration(settings, camera),
         settings.rectified,
         settings.focal_px,
         settings.baseline_m,
+        settings.view,
     )
     card, options = find_model(settings.model), _pipeline_options(settings, needs_image)
 
@@ -121,6 +129,25 @@ def _pipelines(settings: Settings, camera: Camera, needs_image: bool) -> Pipelin
         return choose_rectification(choice, camera.calibration, size)
 
     return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
+
+
+def _calibration(settings: Settings, camera: Camera) -> StereoCalibration | None:
+    """The file named; for a camera that knows none itself the stored version in use."""
+    if settings.calibration is not None:
+        return load_calibration(settings.calibration)
+    if settings.rectified or camera.calibration is not None:
+        return None
+    version = CalibrationStore().current()
+    if version is None:
+        return None
+    logger.info("calibration: stored version {}, {}", version.number, version.path)
+    return version.load()
+
+
+def _monitor(settings: Settings, pipelines: PipelineForSize) -> HealthMonitor:
+    card = find_model(settings.model)
+    share = card.tolerated_vertical_px / card.default_size[0]
+    return HealthMonitor(pipelines.rectification_for, share, settings.health_every)
 
 
 def _pipeline_options(settings: Settings, needs_image: bool) -> PipelineOptions:

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.rectify import View
 from roma_device.calibration.strict_yaml import YamlError
 from roma_device.runtime.engine import ENGINES, NpuMode
 
@@ -109,6 +110,8 @@ class Settings(_Section):
     depth: DepthSettings = DepthSettings()
     output: OutputSettings = OutputSettings()
     frames: int | None = Field(default=None, gt=0)  # None: until the camera ends
+    health_every: int = Field(default=30, ge=0)  # frames between looks at the calibration; 0: never
+    view: View = "native"  # what the rectified image shows
 
     @field_validator("camera")
     @classmethod

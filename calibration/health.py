@@ -59,7 +59,7 @@ def row_health(matches: RowMatches, rig: RectifiedRig) -> RowHealth:
             f"{len(matches)} points are matched between left and right, at least {LEAST_MATCHES} are needed: "
             "look at a scene with more texture, and check that left and right are what they should be"
         )
-    focal_px = rig.focal_px or 1.0
+    focal_px = rig.focal_px or 0.8 * rig.size[0]
     x, y = ((matches.right - [rig.cx, rig.cy]) / focal_px).T
     slopes = np.column_stack([focal_px * x, -focal_px * (1 + y**2), matches.disparity_px])
     prior = np.array([np.deg2rad(PRIOR_DEG), np.deg2rad(PRIOR_DEG), PRIOR_SHIFT])
