@@ -48,7 +48,7 @@ class BenchReport:
         return (
             f"{self.table.as_text()}\n"
             f"  overhead: {100 * self.overhead_ratio:.1f} % of the engine's time, all other stages together\n"
-            f"  preprocess: {self.preprocess_ratio:.2f} times a bare cv2.remap of the pair ({self.bare_remap_ms:.3f} ms)\n"
+            f"  preprocess: {self.preprocess_ratio:.2f} times cv2.remap alone ({self.bare_remap_ms:.3f} ms)\n"
             f"  rate: {self.fps:.1f} fps without capture and saving"
         )
 
@@ -84,7 +84,9 @@ def run_bench(pipeline: StereoPipeline, frame: StereoFrame, repeat: int, warmup:
         "threads": str(threads or cv2.getNumThreads()),
         **engine_facts(pipeline.engine),
     }
-    return BenchReport(LatencyTable.of("Run stereo pipeline", header, stages_ms), _bare_remap_ms(pipeline, frame, repeat))
+    return BenchReport(
+        LatencyTable.of("Run stereo pipeline", header, stages_ms), _bare_remap_ms(pipeline, frame, repeat)
+    )
 
 
 def _bare_remap_ms(pipeline: StereoPipeline, frame: StereoFrame, repeat: int) -> float:

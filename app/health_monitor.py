@@ -41,7 +41,7 @@ class HealthMonitor:
     def __init__(
         self, rectification_for: Callable[[tuple[int, int]], Rectification], tolerance_share: float, every: int
     ) -> None:
-        """``tolerance_share`` is in image widths, 0 for a model whose tolerance is not known; ``every`` 0: never look."""
+        """``tolerance_share`` is in image widths, 0 where it is not known; ``every`` 0: never look."""
         self._rectification_for, self._tolerance_share, self._every = rectification_for, tolerance_share, every
         self._rectification: Rectification | None = None
         self._maps: tuple[MapPair, MapPair] | None = None
@@ -79,8 +79,8 @@ class HealthMonitor:
             return
         self._warned_s = now_s
         logger.warning(
-            "rows of left and right differ by {:.2f} px, the model tolerates {:.2f} px (roll {:+.2f}, pitch {:+.2f} deg): "
-            "calibrate again, or see roma-device calibrate check",
+            "rows of left and right differ by {:.2f} px, the model tolerates {:.2f} px "
+            "(roll {:+.2f}, pitch {:+.2f} deg): calibrate again, or see roma-device calibrate check",
             max(rows.median_px, rows.explained_px),
             tolerance_px,
             rows.roll.degrees,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ from .sinks import Sink, SinkError, open_sink
 from .stereo_index import load_index
 from .stereo_report import StereoReport
 from .summary import Summary
+from .vertical_tolerance import ToleranceReport, measure_tolerance, write_to_card
 
 DEFAULT_CAMERA = "simulated"
 BENCH_CAMERA = "simulated:room?size=640x320"
@@ -90,6 +91,21 @@ def evaluate_from_settings(settings: Settings, index: Path, compare: tuple[str, 
         return evaluate_stereo(pairs, matcher, [SgbmMatcher() for _ in compare])
     finally:
         matcher.close()
+
+
+def tolerance_from_settings(
+    settings: Settings, index: Path, shifts_px: Sequence[float], write_card: bool
+) -> ToleranceReport:
+    """Accuracy of the model against vertical misalignment, noted in its card where asked for."""
+    pairs, card = load_index(index), find_model(settings.model)
+    matcher = PipelineMatcher(card, _pipeline_options(settings, needs_image=False))
+    try:
+        report = measure_tolerance(pairs, matcher, shifts_px)
+    finally:
+        matcher.close()
+    if write_card:
+        write_to_card(next(iter(card.files.values())).path.parent, report.tolerated_px)
+    return report
 
 
 @contextmanager

@@ -118,7 +118,9 @@ class CaptureGuide:
     def advice(self) -> str:
         """The view that would help most now."""
         missing = self._missing()
-        return missing[len(self.views) % len(missing)] if missing else "any view that is new: other place, tilt, distance"
+        return (
+            missing[len(self.views) % len(missing)] if missing else "any view that is new: other place, tilt, distance"
+        )
 
     def _missing(self) -> list[str]:
         tilts, distances = tilt_counts(self.looks), distance_counts(self.looks)
@@ -164,7 +166,17 @@ class CaptureGuide:
 
 def _emptiest(counts: np.ndarray[tuple[int, int], np.dtype[np.intp]]) -> str:
     """The part of the image (in thirds) with the fewest cells seen, corners first."""
-    names: Sequence[str] = ("upper left", "top", "upper right", "left", "middle", "right", "lower left", "bottom", "lower right")
+    names: Sequence[str] = (
+        "upper left",
+        "top",
+        "upper right",
+        "left",
+        "middle",
+        "right",
+        "lower left",
+        "bottom",
+        "lower right",
+    )
     rows, columns = np.arange(ROWS) * 3 // ROWS, np.arange(COLUMNS) * 3 // COLUMNS
     shares = [
         float((counts[np.ix_(rows == row, columns == column)] > 0).mean()) for row in range(3) for column in range(3)

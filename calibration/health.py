@@ -65,7 +65,9 @@ def row_health(matches: RowMatches, rig: RectifiedRig) -> RowHealth:
     prior = np.array([np.deg2rad(PRIOR_DEG), np.deg2rad(PRIOR_DEG), PRIOR_SHIFT])
     values, sigma = _robust_fit(slopes, matches.vertical_px, prior)
     margins = np.hypot(1.96 * np.rad2deg(sigma[:2]), SYSTEMATIC_DEG)
-    roll, pitch = (Angle(float(np.rad2deg(value)), float(margin)) for value, margin in zip(values[:2], margins))
+    roll, pitch = (
+        Angle(float(np.rad2deg(value)), float(margin)) for value, margin in zip(values[:2], margins, strict=True)
+    )
     explained = np.abs(slopes @ values)
     return RowHealth(
         len(matches),

@@ -116,7 +116,6 @@ class Rectification:
             _maps(self.calibration.right, self.right_rotation, self.rig, scaled),
         )
 
-
     def points(self, pixels: npt.ArrayLike, right: bool = False) -> npt.NDArray[np.float64]:
         """Pixels (N, 2) of a raw image -> where they lie in its rectified one, at the raw image size.
 
@@ -127,8 +126,7 @@ class Rectification:
         camera = self.calibration.right if right else self.calibration.left
         rays = camera.unproject(pixels) @ (self.right_rotation if right else self.left_rotation).T
         depth = np.where(rays[:, 2:] > 1e-6, rays[:, 2:], np.nan)
-        return (self.rig.focal_px or 1.0) * rays[:, :2] / depth + np.array([self.rig.cx, self.rig.cy])
-
+        return np.asarray((self.rig.focal_px or 1.0) * rays[:, :2] / depth + np.array([self.rig.cx, self.rig.cy]))
 
 
 def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

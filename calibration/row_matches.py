@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -79,8 +80,10 @@ def _from_disparity(left: GreyImage, disparity_px: npt.NDArray[np.float32]) -> t
 
 
 def _from_features(left: GreyImage, right: GreyImage) -> tuple[FloatArray, FloatArray]:
-    detector = cv2.ORB_create(nfeatures=4 * MOST_POINTS, fastThreshold=10)
-    (left_keys, left_words), (right_keys, right_words) = (detector.detectAndCompute(each, None) for each in (left, right))
+    detector: Any = cv2.ORB_create(nfeatures=4 * MOST_POINTS, fastThreshold=10)  # type: ignore[attr-defined]
+    (left_keys, left_words), (right_keys, right_words) = (
+        detector.detectAndCompute(each, None) for each in (left, right)
+    )
     if left_words is None or right_words is None:
         return np.empty((0, 2)), np.empty((0, 2))
     pairs = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(left_words, right_words)

@@ -59,7 +59,9 @@ class CalibrationStore:
             if version.number == number:
                 return version
         known = ", ".join(str(version.number) for version in self.versions()) or "none yet"
-        raise CalibrationError(f"there is no version {number} in {self.folder}; known: {known}", exit_code=os.EX_NOINPUT)
+        raise CalibrationError(
+            f"there is no version {number} in {self.folder}; known: {known}", exit_code=os.EX_NOINPUT
+        )
 
     def current(self) -> Version | None:
         """The version in use, None where there is none."""

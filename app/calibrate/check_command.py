@@ -106,7 +106,10 @@ def _calibration(choice: CheckChoice, own: StereoCalibration | None, size: tuple
 
 
 def _look(
-    pairs: list[tuple[GreyImage, GreyImage]], rectification: Rectification, board: Board | None, distance_m: float | None
+    pairs: list[tuple[GreyImage, GreyImage]],
+    rectification: Rectification,
+    board: Board | None,
+    distance_m: float | None,
 ) -> _Seen:
     maps = rectification.maps(rectification.rig.size)
     assert maps is not None

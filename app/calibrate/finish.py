@@ -83,7 +83,9 @@ def _text(report: QualityReport, sightings: Sightings, saved: Mapping[str, Any])
         lines += [f"  {name}: {reason}" for name, reason in list(sightings.refused.items())[:8]]
         parts.append("\n".join(lines))
     if sightings.skipped:
-        parts.append(f"{len(sightings.skipped)} more pairs were left out: {len(sightings.views)} that differ most suffice")
+        parts.append(
+            f"{len(sightings.skipped)} more pairs were left out: {len(sightings.views)} that differ most suffice"
+        )
     if "version" not in saved:
         parts.append(f"Saved as {saved['file']}")
     elif saved["in_use"]:

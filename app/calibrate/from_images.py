@@ -50,7 +50,9 @@ def sightings_in(folder: str, board: Board, swap: bool = False, progress: Progre
         size = left.shape[1], left.shape[0]
         sightings = sightings or Sightings(size)
         if size != sightings.size:
-            raise CalibrationError(f"{pair[0]} is {_by(size)}, but {first[0]} is {_by(sightings.size)}: one rig, one size")
+            raise CalibrationError(
+                f"{pair[0]} is {_by(size)}, but {first[0]} is {_by(sightings.size)}: one rig, one size"
+            )
         outcome = see_pair(board, pair[0].name, left, right)
         if isinstance(outcome, PairView):
             sightings.views.append(outcome)
@@ -90,7 +92,9 @@ def _nothing(folder: str, pairs: list[Pair], board: Board, refused: dict[str, st
     reason, count = Counter(refused.values()).most_common(1)[0]
     tried = pairs[:: max(1, len(pairs) // 3)] if reason.startswith("no ") else []
     hint = next((found for pair in tried if (found := diagnosis(board, grey_file(pair[0])))), "")
-    return CalibrationError(f"none of the {len(pairs)} pairs in {folder} can be used; of {count} of them, {reason}{hint}")
+    return CalibrationError(
+        f"none of the {len(pairs)} pairs in {folder} can be used; of {count} of them, {reason}{hint}"
+    )
 
 
 def _subsample(sightings: Sightings, board: Board) -> None:

@@ -63,7 +63,6 @@ def open_page(port: int | None) -> LivePage:
     return LivePage(port)
 
 
-
 def _jpeg(image: GreyImage) -> bytes:
     scale = min(1.0, WIDEST_PX / image.shape[1])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image

@@ -18,13 +18,15 @@ def list_versions(as_json: bool) -> str:
     store = CalibrationStore()
     rows = [(version, version.load()) for version in store.versions()]
     if as_json:
-        return json.dumps([{"version": v.number, "in_use": v.in_use, **_facts(c), "file": str(v.path)} for v, c in rows])
+        return json.dumps(
+            [{"version": v.number, "in_use": v.in_use, **_facts(c), "file": str(v.path)} for v, c in rows]
+        )
     if not rows:
         return f"no calibration is stored yet in {store.folder}; make one with roma-device calibrate"
     return "\n".join(
         f"{'*' if version.in_use else ' '} {version.number:4}  {one.made_at or '(no date)':25}  "
         f"{one.left.size[0]}x{one.left.size[1]} px  {one.baseline_m * 1000:7.2f} mm  "
-        f"{one.origin.get('verdict', '-'):7} {one.origin.get('board', one.origin.get('from', ''))} {one.serial}".rstrip()
+        f"{one.origin.get('verdict', '-'):7} {one.origin.get('board') or one.origin.get('from', '')} {one.serial}".rstrip()
         for version, one in rows
     )
 

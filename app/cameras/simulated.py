@@ -16,8 +16,8 @@ import numpy as np
 from roma_device.app.simulation.atlas import paint_atlas
 from roma_device.app.simulation.noise import SensorNoise
 from roma_device.app.simulation.posed import SceneGeometry
-from roma_device.app.simulation.renderer import Renderer, camera_rays, depth_along
 from roma_device.app.simulation.prints import CHESSBOARD
+from roma_device.app.simulation.renderer import Renderer, camera_rays, depth_along
 from roma_device.app.simulation.rigs import AXES, LENSES, bumped, half_view_rad, virtual_rig
 from roma_device.app.simulation.scene import SKY_M, Scene
 from roma_device.app.simulation.scene_board import board as board_scene

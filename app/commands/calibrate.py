@@ -35,7 +35,7 @@ BOARD_HELP = "Such as chessboard:9x6:25mm (inner corners), charuco:8x6:30mm:22mm
 @click.option("--max-skew-ms", type=float, default=5.0, show_default=True, help="Time between left and right at most.")
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
 @click.pass_context
-def calibrate(context: click.Context, **options: Any) -> int | None:
+def calibrate(context: click.Context, /, **options: Any) -> int | None:
     """Calibrate a stereo rig, from images or guided at its camera; works over SSH.
 
     The answer is a verdict with reasons, and what the calibration does to depth in centimetres.

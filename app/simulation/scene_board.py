@@ -21,9 +21,7 @@ DETAIL = 3.0
 """Finer than any view of it: enlarged texels would pull the corners aside by a tenth of a pixel."""
 
 
-def board(
-    rng: np.random.Generator, target: Board = CHESSBOARD, view_rad: tuple[float, float] = (0.59, 0.39)
-) -> Scene:
+def board(rng: np.random.Generator, target: Board = CHESSBOARD, view_rad: tuple[float, float] = (0.59, 0.39)) -> Scene:
     """A board that the rig looks at from many sides, still at each; by default 9 x 6 inner corners, 30 mm squares."""
     width_m, height_m = target.artwork().size_m
     stand = turned(0, height_m / 2 + 0.285, 1.02)

@@ -54,7 +54,7 @@ class AprilGrid:
         number = np.arange(self.columns * self.rows)
         column, row = number % self.columns, self.rows - 1 - number // self.columns
         places = np.column_stack([column, row, np.zeros(len(number))]) * self._pitch_m
-        return (places[:, None] + corners).reshape(-1, 3)
+        return np.asarray((places[:, None] + corners).reshape(-1, 3))
 
     @cached_property
     def outline(self) -> IntArray:
@@ -167,7 +167,9 @@ def border_bits_of(grey: GreyImage, corners: FloatArray) -> int:
     square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * side * cell
     whites = []
     for tag in corners[:: max(1, len(corners) // 6)]:
-        flat = cv2.warpPerspective(grey, cv2.getPerspectiveTransform(tag.astype(np.float32), square), (side * cell,) * 2)
+        flat = cv2.warpPerspective(
+            grey, cv2.getPerspectiveTransform(tag.astype(np.float32), square), (side * cell,) * 2
+        )
         cells = flat.reshape(side, cell, side, cell)[:, 2:4, :, 2:4].mean(axis=(1, 3))
         middle = (float(cells.min()) + float(cells.max())) / 2
         ring = np.concatenate([cells[1, 1:-1], cells[-2, 1:-1], cells[2:-2, 1], cells[2:-2, -2]])

@@ -53,7 +53,7 @@ class Artwork:
         for shape in self.shapes:
             _draw(fine, shape, scale)
         coarse = cv2.resize(fine, size_px, interpolation=cv2.INTER_AREA)
-        return np.asarray(coarse, np.float32) / 255
+        return np.asarray(coarse.astype(np.float32) / 255, np.float32)
 
 
 def rectangle(left_m: float, top_m: float, width_m: float, height_m: float, black: bool = True) -> Polygon:

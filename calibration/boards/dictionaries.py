@@ -12,7 +12,8 @@ from roma_device.calibration.errors import CalibrationError
 
 DEFAULT = "5x5_1000"
 _SIZES = ("50", "100", "250", "1000")
-NAMES: tuple[str, ...] = tuple(f"{n}x{n}_{size}" for n in (4, 5, 6, 7) for size in _SIZES) + (
+NAMES: tuple[str, ...] = (
+    *(f"{n}x{n}_{size}" for n in (4, 5, 6, 7) for size in _SIZES),
     "aruco_original",
     "apriltag_16h5",
     "apriltag_25h9",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from html import escape
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -87,7 +88,7 @@ def _pdf_shape(shape: Shape) -> str:
 def _pdf_circle(x: float, y: float, radius: float) -> str:
     turns = [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 0)]
     parts = [f"0 g {x + radius:.5f} {y:.5f} m"]
-    for (ax, ay), (bx, by) in zip(turns[:-1], turns[1:], strict=True):
+    for (ax, ay), (bx, by) in pairwise(turns):
         handles = (ax + CIRCLE * bx, ay + CIRCLE * by), (bx + CIRCLE * ax, by + CIRCLE * ay), (bx, by)
         parts.append(" ".join(f"{x + radius * hx:.5f} {y + radius * hy:.5f}" for hx, hy in handles) + " c")
     return " ".join([*parts, "h f"])

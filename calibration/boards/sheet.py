@@ -35,7 +35,9 @@ def sheet_of(board: Board) -> Sheet:
     ruler_mm = min(RULER_MM, 10 * int((size[0] - 20) // 10))
     x, y = (size[0] - ruler_mm) / 2, top + height + 2
     shapes += _ruler(x, y, ruler_mm)
-    words = f"{board.spec}   this ruler is {ruler_mm} mm long: if it is not, print again at 100 % (no fitting to the page)"
+    words = (
+        f"{board.spec}   this ruler is {ruler_mm} mm long: if it is not, print again at 100 % (no fitting to the page)"
+    )
     text_mm = min(3.0, (size[0] - 10) / (0.5 * len(words)))
     return Sheet(size, paper, tuple(shapes), ((x + ruler_mm / 2, y + 10, text_mm, words),))
 
@@ -61,7 +63,9 @@ def _ruler(left: float, top: float, length: int) -> list[Shape]:
     for tick in range(0, length + 1, 10):
         thick = 0.2
         place = min(max(tick - thick / 2, 0), length - thick)
-        shapes.append(rectangle(left + place, top if tick in (0, length) else top + 1.2, thick, 3 if tick in (0, length) else 1.8))
+        shapes.append(
+            rectangle(left + place, top if tick in (0, length) else top + 1.2, thick, 3 if tick in (0, length) else 1.8)
+        )
     return shapes
 
 

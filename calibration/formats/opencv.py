@@ -92,7 +92,7 @@ def _camera(nodes: dict[str, FloatArray], number: int, size: tuple[int, int], fa
 
 
 def _model_for(distortion: FloatArray) -> DistortionModel:
-    """By the number of coefficients; the fisheye model has four, as a plumb bob without k3 has; distortion_model tells."""
+    """By the number of coefficients; four may be a fisheye lens as well, but then distortion_model has to say so."""
     return "rational_polynomial" if len(distortion) >= 8 else "plumb_bob"
 
 

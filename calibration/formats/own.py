@@ -104,7 +104,11 @@ def _document(calibration: StereoCalibration) -> dict[str, Any]:
         # A rotation vector is shorter, but turning it into a matrix and back does not keep every bit.
         "right_from_left": {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()},
         "quality": {str(name): float(value) for name, value in calibration.quality.items()},
-        **({"origin": {str(key): str(value) for key, value in calibration.origin.items()}} if calibration.origin else {}),
+        **(
+            {"origin": {str(key): str(value) for key, value in calibration.origin.items()}}
+            if calibration.origin
+            else {}
+        ),
     }
 
 

@@ -36,7 +36,9 @@ def save_ros(folder: Path, calibration: StereoCalibration) -> list[Path]:
     )
     for name, camera, rotation, offset_m in sides:
         document = _document(name, camera, rotation, rectification, offset_m)
-        write_text(folder / f"{name}.yaml", yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000))
+        write_text(
+            folder / f"{name}.yaml", yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000)
+        )
     return [folder / name for name in NAMES]
 
 
@@ -95,7 +97,11 @@ def _read(path: Path) -> _CameraInfo:
 
 
 def _camera(
-    size: tuple[int, int], matrix: FloatArray, distortion: Sequence[float] | FloatArray, model: DistortionModel, path: Path
+    size: tuple[int, int],
+    matrix: FloatArray,
+    distortion: Sequence[float] | FloatArray,
+    model: DistortionModel,
+    path: Path,
 ) -> CameraModel:
     try:
         return CameraModel(size, matrix, padded(distortion, model), model)

@@ -9,7 +9,7 @@ import numpy as np
 from roma_device.calibration.boards.board import FloatArray
 from roma_device.calibration.coverage import grid_counts
 
-from .epipolar import PairErrors, rms
+from .epipolar import rms
 from .report import QualityReport
 
 WIDTH = 460
@@ -106,5 +106,3 @@ def _framed(title: str, content: str, height: int) -> str:
     frame = f'<rect x=".5" y=".5" width="{WIDTH - 1}" height="{height - 1}" class="frame"/>'
     svg = f'<svg viewBox="0 0 {WIDTH} {height}" role="img">{frame}{content}</svg>'
     return f"<figure><figcaption>{escape(title)}</figcaption>{svg}</figure>"
-
-

@@ -76,7 +76,11 @@ class QualityReport:
                 {"pair": one.view, "side": one.side, "corner": one.corner, "error_px": round(one.error_px, 2)}
                 for one in solution.dropped_corners
             ],
-            "rms_px": {"left": round(self.rms_px[0], 4), "right": round(self.rms_px[1], 4), "both": round(solution.rms_px(), 4)},
+            "rms_px": {
+                "left": round(self.rms_px[0], 4),
+                "right": round(self.rms_px[1], 4),
+                "both": round(solution.rms_px(), 4),
+            },
             "epipolar_px": {
                 "held_out": round(self.epipolar_px, 4),
                 "fitted": round(rms([one.vertical_px for one in self.fitted]), 4),
@@ -127,7 +131,9 @@ def make_report(solution: Solution, stated_baseline_m: float | None = None) -> Q
     return report
 
 
-def finished_calibration(report: QualityReport, serial: str = "", temperature_c: float | None = None) -> StereoCalibration:
+def finished_calibration(
+    report: QualityReport, serial: str = "", temperature_c: float | None = None
+) -> StereoCalibration:
     """The calibration with its figures and where it comes from, ready to be saved."""
     bare, solution = report.calibration, report.solution
     quality = {**_figures(report), **{f"depth_percent_{one.distance_m:g}m": one.percent for one in report.depth}}
@@ -187,7 +193,9 @@ def _estimates(solution: Solution, covariance: FloatArray, quantile: float) -> d
     units = ["px"] * 8 + ["mm"] + ["deg"] * 3
     return {
         name: Estimate(float(value), float(quantile * sigma), unit)
-        for name, value, sigma, unit in zip([*names, "baseline", "pitch", "yaw", "roll"], values, sigmas, units, strict=True)
+        for name, value, sigma, unit in zip(
+            [*names, "baseline", "pitch", "yaw", "roll"], values, sigmas, units, strict=True
+        )
     }
 
 

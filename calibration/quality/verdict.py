@@ -51,7 +51,10 @@ def judge_figures(figures: dict[str, float]) -> list[Finding]:
     texts = {
         "epipolar_px": ("rows of pairs left out differ by {:.2f} px", "keep board and rig still while a pair is taken"),
         "rms_px": ("corners are {:.2f} px off", "is the board flat and the image sharp? try --lens auto"),
-        "depth_px": ("depth is uncertain by as much as {:.1f} px of disparity", "take more pairs, tilted, near and far"),
+        "depth_px": (
+            "depth is uncertain by as much as {:.1f} px of disparity",
+            "take more pairs, tilted, near and far",
+        ),
         "scale_percent": ("the board measures {:.1f} % wrong in pairs left out", "take more pairs at more distances"),
         "dropped_share": ("{:.0%} of the pairs did not fit the rest", "hold board and rig still, check the pairing"),
     }

@@ -108,7 +108,7 @@ class Bundle:
         return Linearized(tuple(residuals), hessian, by_view.sum(axis=0), cost, by_view)
 
     def _camera_block(self, state: BundleState, camera: int) -> tuple[FloatArray, FloatArray, npt.NDArray[np.intp]]:
-        """Residuals (N, 2), their slopes (N, 2, K + 6) and the K columns of the shared unknowns; the view's are last."""
+        """Residuals (N, 2), slopes (N, 2, K + 6) and the columns (K,) of the shared unknowns; the view's are last."""
         corners = self.corners[camera]
         counts = [len(vector) for vector in state.intrinsics]
         start = sum(counts[:camera])
@@ -169,9 +169,7 @@ def moved_by(state: BundleState, step: FloatArray) -> BundleState:
         at += 6
     by_view = step[at:].reshape(-1, 6)
     turns = np.stack([_turn(vector) for vector in by_view[:, :3]]) if len(by_view) else np.empty((0, 3, 3))
-    return BundleState(
-        tuple(intrinsics), tuple(poses), turns @ state.rotations, state.translations_m + by_view[:, 3:]
-    )
+    return BundleState(tuple(intrinsics), tuple(poses), turns @ state.rotations, state.translations_m + by_view[:, 3:])
 
 
 def _turn(vector: FloatArray) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -75,11 +75,7 @@ def solve_rig(views: Sequence[PairView], board: Board, size: tuple[int, int], le
     _require(usable, dropped, len(views))
     model, singles, tried = _solve_singles(usable, board, size, lens)
     solution = _solve_pair(usable, board, size, model, singles, dropped)
-    return Solution(**{**_fields(solution), "tried": tried})
-
-
-def _fields(solution: Solution) -> dict[str, object]:
-    return {name: getattr(solution, name) for name in Solution.__dataclass_fields__}
+    return replace(solution, tried=tried)
 
 
 def _with_enough_corners(views: Sequence[PairView]) -> tuple[list[PairView], list[DroppedView]]:

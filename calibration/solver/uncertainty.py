@@ -40,7 +40,7 @@ def shared_covariance(solution: Solution) -> FloatArray:
         for part, gradient in zip(parts, at.view_gradients, strict=True)
     ]
     spread, views = np.stack(moved), len(moved)
-    return variance * total + (views - 1) / views * spread.T @ spread
+    return np.asarray(variance * total + (views - 1) / views * spread.T @ spread)
 
 
 def _own_information(solution: Solution, view: int, shared: int) -> FloatArray:
