@@ -26,9 +26,13 @@ def list_versions(as_json: bool) -> str:
     return "\n".join(
         f"{'*' if version.in_use else ' '} {version.number:4}  {one.made_at or '(no date)':25}  "
         f"{one.left.size[0]}x{one.left.size[1]} px  {one.baseline_m * 1000:7.2f} mm  "
-        f"{one.origin.get('verdict', '-'):7} {one.origin.get('board') or one.origin.get('from', '')} {one.serial}".rstrip()
+        f"{one.origin.get('verdict', '-'):8} {_source(one)} {one.serial}".rstrip()
         for version, one in rows
     )
+
+
+def _source(calibration: StereoCalibration) -> str:
+    return calibration.origin.get("board") or calibration.origin.get("from", "")
 
 
 def show(which: str | None, as_json: bool) -> str:

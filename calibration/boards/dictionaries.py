@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import cv2
@@ -35,7 +36,8 @@ def plain_name(name: str) -> str:
     """The name as NAMES has it."""
     plain = name.lower().removeprefix("dict_")
     if plain not in NAMES:
-        raise CalibrationError(f"unknown marker dictionary {name!r}; known: {', '.join(NAMES)}")
+        message = f"unknown marker dictionary {name!r}; known: {', '.join(NAMES)}"
+        raise CalibrationError(message, exit_code=os.EX_USAGE)
     return plain
 
 

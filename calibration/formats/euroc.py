@@ -10,7 +10,9 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.section import read_section
+from roma_device.calibration.section import parse_section
+
+from .text_file import read_text
 
 MODELS = ("radial-tangential",)
 
@@ -25,7 +27,9 @@ def load_euroc(left: Path, right: Path) -> StereoCalibration:
 
 
 def _read(path: Path) -> tuple[CameraModel, Pose]:
-    top = read_section(path, "EuRoC sensor file", CalibrationError)
+    text = read_text(path, "EuRoC sensor file")
+    text = text.replace("%YAML:1.0", "#", 1)  # as OpenCV writes it, which is no YAML to others
+    top = parse_section(text, path, CalibrationError)
     width, height = top.numbers("resolution", 2)
     fx, fy, cx, cy = top.numbers("intrinsics", 4)
     top.choice("distortion_model", MODELS)
@@ -33,4 +37,4 @@ def _read(path: Path) -> tuple[CameraModel, Pose]:
     body_from_camera = np.array(top.section("T_BS").numbers("data", 16)).reshape(4, 4)
     matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
     camera = CameraModel((int(width), int(height)), matrix, distortion)
-    return camera, Pose(body_from_camera[:3, :3], body_from_camera[:3, 3])
+    return camera, Pose.from_rounded(body_from_camera[:3, :3], body_from_camera[:3, 3])

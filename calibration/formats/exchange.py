@@ -66,12 +66,11 @@ def export_calibration(path: Path, calibration: StereoCalibration, format_name: 
 def format_of(path: Path) -> str:
     """The name of a file's format by what stands in it; raises CalibrationError where none fits."""
     text = read_text(path, "calibration")
-    start = text.lstrip()[:64]
-    if start.startswith("%YAML") or "opencv-matrix" in text or "opencv_storage" in text:
-        return "opencv"
     for name, mark in _MARKS.items():
         if mark in text:
             return name
+    if text.lstrip().startswith("%YAML") or "opencv-matrix" in text or "opencv_storage" in text:
+        return "opencv"
     if any(line.startswith(("P0:", "P2:", "P_rect", "K_0", "calib_time")) for line in text.splitlines()):
         return "kitti"
     raise CalibrationError(f"{path} is in no known format; known are {', '.join(READ)}: name it with --format")

@@ -60,7 +60,7 @@ def load_kalibr(path: Path) -> StereoCalibration:
     matrix = np.array(second.matrix("T_cn_cnm1", 4, 4))
     right = _camera(second, path)
     try:
-        return StereoCalibration(left, right, Pose(matrix[:3, :3], matrix[:3, 3]))
+        return StereoCalibration(left, right, Pose.from_rounded(matrix[:3, :3], matrix[:3, 3]))
     except CalibrationError as error:
         raise CalibrationError(f"{path}: {error}") from error
 

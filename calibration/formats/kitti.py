@@ -35,7 +35,7 @@ def _raw(lines: dict[str, FloatArray], pair: tuple[str, str], path: Path) -> Ste
         matrix = numbers_of(lines, f"K_{number}", 9, path).reshape(3, 3)
         cameras.append(CameraModel((width, height), matrix, numbers_of(lines, f"D_{number}", 5, path)))
         rotation = numbers_of(lines, f"R_{number}", 9, path).reshape(3, 3)
-        poses.append(Pose(rotation, numbers_of(lines, f"T_{number}", 3, path)))
+        poses.append(Pose.from_rounded(rotation, numbers_of(lines, f"T_{number}", 3, path)))
     return StereoCalibration(cameras[0], cameras[1], poses[1] @ poses[0].inverse())
 
 

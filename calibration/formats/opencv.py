@@ -78,7 +78,7 @@ def load_opencv(paths: list[Path], size: tuple[int, int] | None = None) -> Stere
     try:
         left, right = (_camera(nodes, number, size, facts) for number in (1, 2))
         rotation = nodes["R"] if nodes["R"].size == 9 else cv2.Rodrigues(nodes["R"])[0]
-        return StereoCalibration(left, right, Pose(np.asarray(rotation).reshape(3, 3), nodes["T"].ravel()))
+        return StereoCalibration(left, right, Pose.from_rounded(np.asarray(rotation), nodes["T"]))
     except CalibrationError as error:
         raise CalibrationError(f"{where}: {error}") from error
 
@@ -101,7 +101,7 @@ def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) ->
     with _Opened(text, path) as storage:
         for name, spellings in NAMES.items():
             found = next((node for node in map(storage.getNode, spellings) if not node.empty()), None)
-            matrix = None if found is None else found.mat()
+            matrix = found.mat() if found is not None and found.isMap() else None
             if matrix is not None and np.isfinite(matrix).all():
                 nodes[name] = np.asarray(matrix, np.float64)
         width, height = (_number(storage, names) for names in (WIDTHS, HEIGHTS))

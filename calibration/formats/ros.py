@@ -74,7 +74,7 @@ def load_ros(left: Path, right: Path) -> StereoCalibration:
         raise CalibrationError(f"{right}: P[0,3] is positive, so this is the left camera: are the files swapped?")
     rotation = second.rectification.T @ first.rectification
     translation_m = second.rectification.T @ np.array([offset, 0.0, 0.0])
-    return StereoCalibration(first.camera, second.camera, Pose(rotation, translation_m))
+    return StereoCalibration(first.camera, second.camera, Pose.from_rounded(rotation, translation_m))
 
 
 class _CameraInfo:

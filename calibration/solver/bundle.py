@@ -56,6 +56,7 @@ class Bundle:
     model: DistortionModel
     corners: tuple[Corners, ...]  # per camera
     loss_px: float | None = None  # scale of Cauchy's loss; None: plain squares
+    has_prior: bool = True  # of the rational model
 
     def solve(self, state: BundleState) -> BundleState:
         """The state of least cost near ``state``."""
@@ -137,7 +138,7 @@ class Bundle:
         return 1 / (1 + scaled), float(self.loss_px**2 * np.log1p(scaled).sum())
 
     def _add_prior(self, state: BundleState, hessian: FloatArray, by_view: FloatArray) -> float:
-        if self.model != "rational_polynomial":
+        if self.model != "rational_polynomial" or not self.has_prior:
             return 0.0
         cost, start = 0.0, 0
         for vector in state.intrinsics:

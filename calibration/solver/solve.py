@@ -26,7 +26,7 @@ LENSES: dict[str, DistortionModel] = {
 }
 """Names on the command line; auto takes the simplest that fits about as well as the best."""
 
-CLEARLY_BETTER = 0.85
+CLEARLY_BETTER = 0.93
 MOST_ROUNDS = 6
 
 

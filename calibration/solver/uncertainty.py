@@ -46,7 +46,7 @@ def shared_covariance(solution: Solution) -> FloatArray:
 def _own_information(solution: Solution, view: int, shared: int) -> FloatArray:
     """What one view says (S, S) about the shared unknowns once its own board pose is solved for."""
     one = replace(solution, views=(solution.views[view],))
-    alone = Bundle(solution.model, one.corners).linearize(solution.state.of_views(np.array([view])))
+    alone = Bundle(solution.model, one.corners, has_prior=False).linearize(solution.state.of_views(np.array([view])))
     across, own = alone.hessian[:shared, shared:], alone.hessian[shared:, shared:]
     return alone.hessian[:shared, :shared] - across @ np.linalg.solve(own, across.T)
 
