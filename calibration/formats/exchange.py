@@ -25,7 +25,7 @@ PAIRED = {"ros": ("left.yaml", "right.yaml"), "euroc": ("cam0/sensor.yaml", "cam
 _MARKS = {
     "own": FORMAT,
     "ros": "projection_matrix",
-    "kalibr": "camera_model",
+    "kalibr": "distortion_coeffs",
     "euroc": "T_BS",
     "middlebury": "cam0=",
 }

@@ -17,6 +17,9 @@ INTERVAL_95 = 1.96
 FLOOR_PX = 0.02
 """Corners are never taken for better than this: what they have in common does not show in residuals."""
 
+BOARD_SCALE = 3e-4
+"""Relative deviation of the board's true size from the stated one, as a good ruler leaves it: 0.1 mm in 300."""
+
 Quantity = Callable[[BundleState], FloatArray]
 
 
@@ -26,7 +29,8 @@ def shared_covariance(solution: Solution) -> FloatArray:
     The sum of two estimates. The first takes all corners for independent and follows from the size of the
     residuals. The second leaves out one view after the other (delete-one jackknife, one Newton step each): what
     disturbs one corner of a view, such as its blur or a board that is bent, disturbs the others as well, and
-    then the first is far too sure of itself. With few views neither suffices alone.
+    then the first is far too sure of itself. With few views neither suffices alone. What is not known of the
+    board's size comes on top of the baseline.
     """
     at = Bundle(solution.model, solution.corners).linearize(solution.state)
     shared = sum(map(len, solution.state.intrinsics)) + 6
@@ -40,7 +44,10 @@ def shared_covariance(solution: Solution) -> FloatArray:
         for part, gradient in zip(parts, at.view_gradients, strict=True)
     ]
     spread, views = np.stack(moved), len(moved)
-    return np.asarray(variance * total + (views - 1) / views * spread.T @ spread)
+    covariance = np.asarray(variance * total + (views - 1) / views * spread.T @ spread)
+    shift = solution.right_from_left.translation_m
+    covariance[-3:, -3:] += BOARD_SCALE**2 * np.outer(shift, shift)
+    return covariance
 
 
 def _own_information(solution: Solution, view: int, shared: int) -> FloatArray:
