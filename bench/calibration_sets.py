@@ -48,11 +48,15 @@ def opencv_solution(solution: Solution, board: Board) -> tuple[StereoCalibration
         right.append(pixels[1].reshape(-1, 1, 2).astype(kind))
     try:
         if fisheye:
-            found = cv2.fisheye.stereoCalibrate(points, left, right, None, None, None, None, solution.size)
+            flags = getattr(cv2.fisheye, "CALIB_RECOMPUTE_EXTRINSIC", 0) or cv2.CALIB_RECOMPUTE_EXTRINSIC
+            lens = [
+                cv2.fisheye.calibrate(points, side, solution.size, None, None, flags=flags)[1:3]
+                for side in (left, right)
+            ]
         else:
             lens = [cv2.calibrateCamera(points, side, solution.size, None, None)[1:3] for side in (left, right)]
-            fixed = cv2.CALIB_FIX_INTRINSIC
-            found = module.stereoCalibrate(points, left, right, *lens[0], *lens[1], solution.size, flags=fixed)
+        fixed = cv2.CALIB_FIX_INTRINSIC
+        found = module.stereoCalibrate(points, left, right, *lens[0], *lens[1], solution.size, flags=fixed)
     except cv2.error as error:
         return f"fails ({error.err})"
     error_px, first, first_lens, second, second_lens, rotation, shift = found[:7]

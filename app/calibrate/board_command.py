@@ -11,13 +11,14 @@ from roma_device.calibration.boards.sheet import sheet_of
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.files import write_atomic, write_exit_code
 
+from .no_overwrite import refuse_existing
+
 
 def print_board(board_text: str, output: Path, dpi: int, force: bool) -> str:
     """Write the board to ``output``; returns what to tell the user. Raises CalibrationError."""
     board = parse_board(board_text)
     sheet = sheet_of(board)
-    if output.exists() and not force:
-        raise CalibrationError(f"{output} exists: choose another name, or --force", exit_code=os.EX_CANTCREAT)
+    refuse_existing(output, force)
     ending = output.suffix.lower()
     if ending not in (".pdf", ".svg", ".png"):
         raise CalibrationError(f"{output}: its ending must be .pdf, .svg or .png", exit_code=os.EX_USAGE)

@@ -24,6 +24,8 @@ from roma_device.calibration.solver.outliers import DroppedView
 from roma_device.calibration.solver.solve import solve_rig
 from roma_device.calibration.store import CalibrationStore
 
+from .no_overwrite import refuse_existing
+
 EXIT_REDO = 1
 
 
@@ -43,9 +45,10 @@ class FinishChoice:
     def check(self) -> None:
         """Refuse before the work what could not be written after it; raises CalibrationError."""
         for path in (self.output, self.report):
-            if path is not None and path.exists() and not self.force:
-                raise CalibrationError(f"{path} exists: choose another name, or --force", exit_code=os.EX_CANTCREAT)
-            if path is not None and not path.parent.is_dir():
+            if path is None:
+                continue
+            refuse_existing(path, self.force)
+            if not path.parent.is_dir():
                 raise CalibrationError(f"the folder of {path} does not exist", exit_code=os.EX_CANTCREAT)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from roma_device.calibration.formats.exchange import PAIRED, export_calibration,
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore
+
+from .no_overwrite import refuse_existing
 
 
 def list_versions(as_json: bool) -> str:
@@ -67,17 +70,9 @@ def rollback() -> str:
 def import_files(paths: list[Path], format_name: str | None, size: str | None, output: Path | None) -> str:
     calibration = import_calibration(paths, format_name, None if size is None else _size(size))
     source = " ".join(path.name for path in paths)
-    calibration = StereoCalibration(
-        calibration.left,
-        calibration.right,
-        calibration.right_from_left,
-        calibration.quality,
-        calibration.made_at,
-        calibration.serial,
-        {**calibration.origin, "from": source},
-    )
+    calibration = replace(calibration, origin={**calibration.origin, "from": source})
     if output is not None:
-        _refuse_existing(output, force=False)
+        refuse_existing(output, force=False)
         save_calibration(output, calibration)
         return f"written to {output}"
     version = CalibrationStore().add(calibration)
@@ -87,7 +82,7 @@ def import_files(paths: list[Path], format_name: str | None, size: str | None, o
 def export(which: str | None, format_name: str, output: Path, force: bool) -> str:
     calibration, name = chosen(which)
     for path in [output / file for file in PAIRED["ros"]] if format_name == "ros" else [output]:
-        _refuse_existing(path, force)
+        refuse_existing(path, force)
     written = export_calibration(output, calibration, format_name)
     return f"{name} written to {' and '.join(str(path) for path in written)}"
 
@@ -130,8 +125,3 @@ def _size(text: str) -> tuple[int, int]:
     if not cross or not (width.isdecimal() and height.isdecimal()) or "0" in (width, height):
         raise CalibrationError(f"--size {text} is not WIDTHxHEIGHT, such as 640x480", exit_code=os.EX_USAGE)
     return int(width), int(height)
-
-
-def _refuse_existing(path: Path, force: bool) -> None:
-    if path.exists() and not force:
-        raise CalibrationError(f"{path} exists: choose another name, or --force", exit_code=os.EX_CANTCREAT)
