@@ -37,15 +37,15 @@ def opencv_solution(solution: Solution, board: Board) -> tuple[StereoCalibration
     """OpenCV's rig and RMS from the corners of the views that we kept, or why it gives none."""
     fisheye = solution.model == "equidistant"
     module = cv2.fisheye if fisheye else cv2
-    shape = (-1, 1, 3) if fisheye else (-1, 3)
+    shape = (1, -1, 3) if fisheye else (-1, 3)
     kind = np.float64 if fisheye else np.float32
     points, left, right = [], [], []
     for view in solution.views:
         ids = np.intersect1d(view.left.ids, view.right.ids, assume_unique=True)
         points.append(board.points_m[ids].reshape(shape).astype(kind))
         pixels = view.common()
-        left.append(pixels[0].reshape(-1, 1, 2).astype(kind))
-        right.append(pixels[1].reshape(-1, 1, 2).astype(kind))
+        left.append(pixels[0].reshape(1, -1, 2).astype(kind))
+        right.append(pixels[1].reshape(1, -1, 2).astype(kind))
     try:
         if fisheye:
             flags = getattr(cv2.fisheye, "CALIB_RECOMPUTE_EXTRINSIC", 0) or cv2.CALIB_RECOMPUTE_EXTRINSIC
