@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import cv2
+import numpy as np
 
+from roma_device.calibration.rectify import MapPair
 from roma_device.runtime.engine import engine_facts, engine_name
+from roma_device.runtime.preprocess import grey
 from roma_device.runtime.types import StereoFrame
 
 from .latency_table import LatencyTable
@@ -26,7 +29,13 @@ class BenchReport:
     """Latencies of all stages and what the program adds to the network's own time."""
 
     table: LatencyTable
+    bare_remap_ms: float  # median of cv2.remap alone on the same pair to the same size
     overlapped_fps: float | None = None  # with preprocessing during the run before; None: the engine cannot
+
+    @property
+    def preprocess_ratio(self) -> float:
+        """Rectifying, resizing and normalizing over cv2.remap alone."""
+        return self.table.stages["preprocess"].median_ms / self.bare_remap_ms
 
     @property
     def overhead_ratio(self) -> float:
@@ -55,6 +64,7 @@ class BenchReport:
         return (
             f"{self.table.as_text()}\n"
             f"  overhead: {100 * self.overhead_ratio:.1f} % of the engine's time, all other stages together\n"
+            f"  preprocess: {self.preprocess_ratio:.2f} times cv2.remap alone ({self.bare_remap_ms:.3f} ms)\n"
             f"  rate: {self.fps:.1f} fps without capture and saving{self._overlap_text()}"
         )
 
@@ -67,6 +77,8 @@ class BenchReport:
         return {
             **self.table.as_json(),
             "overhead_ratio": round(self.overhead_ratio, 4),
+            "bare_remap_ms": round(self.bare_remap_ms, 3),
+            "preprocess_ratio": round(self.preprocess_ratio, 3),
             "fps": round(self.fps, 2),
             "overlap_ratio": None if self.overlap_ratio is None else round(self.overlap_ratio, 4),
         }
@@ -85,7 +97,8 @@ def run_bench(pipeline: StereoPipeline, frame: StereoFrame, repeat: int, warmup:
             stages_ms.setdefault(stage, []).append(value)
     runs = {"warmup": str(warmup), "repeat": str(repeat)}
     table = LatencyTable.of("Run stereo pipeline", _header(pipeline, threads, runs), stages_ms)
-    return BenchReport(table, _overlapped_fps(pipeline, frame, repeat) if pipeline.capacity > 1 else None)
+    overlapped_fps = _overlapped_fps(pipeline, frame, repeat) if pipeline.capacity > 1 else None
+    return BenchReport(table, _bare_remap_ms(pipeline, frame, repeat), overlapped_fps)
 
 
 def _header(pipeline: StereoPipeline, threads: int, runs: Mapping[str, str]) -> dict[str, str]:
@@ -117,3 +130,23 @@ def _overlapped_fps(pipeline: StereoPipeline, frame: StereoFrame, repeat: int) -
     while pipeline.pending:
         pipeline.collect()
     return repeat / seconds
+
+
+def _bare_remap_ms(pipeline: StereoPipeline, frame: StereoFrame, repeat: int) -> float:
+    """Median time of cv2.remap alone, with float maps, from both grey images to the network's content."""
+    maps = pipeline.rectification.maps(pipeline.plan.content) or (_resize_maps(pipeline),) * 2
+    images = [grey(frame.left.image), grey(frame.right.image)]
+    times_ms = []
+    for _ in range(repeat):
+        start = time.perf_counter_ns()
+        for image, each in zip(images, maps, strict=True):
+            cv2.remap(image, *each, cv2.INTER_LINEAR)
+        times_ms.append((time.perf_counter_ns() - start) / 1e6)
+    return float(np.median(times_ms))
+
+
+def _resize_maps(pipeline: StereoPipeline) -> MapPair:
+    """Of a pair that is rectified already."""
+    (width, height), size = pipeline.plan.content, pipeline.rig.size
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    return np.asarray((x + 0.5) * (size[0] / width) - 0.5), np.asarray((y + 0.5) * (size[1] / height) - 0.5)

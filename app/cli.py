@@ -17,6 +17,8 @@ from loguru import logger
 
 from roma_device.calibration.errors import RomaError
 
+from .commands.calibrate import calibrate
+from .commands.calibration import calibration
 from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.service import service
@@ -74,6 +76,8 @@ def cli(verbose: int, quiet: int) -> None:
     set_up_log(verbose - quiet)
 
 
+cli.add_command(calibrate)
+cli.add_command(calibration)
 cli.add_command(cameras)
 cli.add_command(doctor)
 cli.add_command(service)
@@ -211,12 +215,32 @@ def evaluate() -> None:
 @click.argument("index", type=click.Path(path_type=Path))
 @model_options
 @click.option("--compare", type=click.Choice(["sgbm"]), multiple=True, help="Baseline to run beside it.")
+@click.option("--shift-rows", help="Shift right images by these px up and down instead, such as 0.25,0.5,1,2.")
+@click.option("--write-card", is_flag=True, help="With --shift-rows: note what is tolerated in the model's card.")
 @json_option
-def stereo(index: Path, compare: tuple[str, ...], as_json: bool, **options: Any) -> None:
+def stereo(
+    index: Path, compare: tuple[str, ...], shift_rows: str | None, write_card: bool, as_json: bool, **options: Any
+) -> None:
     """Score the stereo model on the rectified pairs that INDEX (JSON) lists."""
-    from .run import evaluate_from_settings, settings_from_options
+    from .run import evaluate_from_settings, settings_from_options, tolerance_from_settings
 
-    _show(evaluate_from_settings(settings_from_options(None, options), index, compare), as_json)
+    settings = settings_from_options(None, options)
+    if shift_rows is None:
+        _show(evaluate_from_settings(settings, index, compare), as_json)
+    else:
+        _show(tolerance_from_settings(settings, index, _positive_numbers(shift_rows), write_card), as_json)
+
+
+def _positive_numbers(text: str) -> list[float]:
+    try:
+        numbers = [float(word) for word in text.split(",")]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 < number < 100 for number in numbers):
+        raise click.BadParameter(
+            f"{text!r} is not a list of numbers above 0, such as 0.25,0.5,1", param_hint="--shift-rows"
+        )
+    return numbers
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.rectify import Rectification, RectifiedRig
+from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
 
 
@@ -18,6 +18,7 @@ class GeometryChoice:
     rectified: bool = False
     focal_px: float | None = None
     baseline_m: float | None = None
+    view: View = "native"
 
 
 def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, size: tuple[int, int]) -> Rectification:
@@ -34,7 +35,7 @@ def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, 
             "this camera brings no calibration: give --calibration FILE, or --rectified if the pairs are rectified",
             exit_code=os.EX_USAGE,
         )
-    return Rectification.from_calibration(_fitted(calibration, size))
+    return Rectification.from_calibration(fitted_calibration(calibration, size), choice.view)
 
 
 def _rectified_rig(choice: GeometryChoice, size: tuple[int, int]) -> RectifiedRig:
@@ -42,7 +43,8 @@ def _rectified_rig(choice: GeometryChoice, size: tuple[int, int]) -> RectifiedRi
     return RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y)
 
 
-def _fitted(calibration: StereoCalibration, size: tuple[int, int]) -> StereoCalibration:
+def fitted_calibration(calibration: StereoCalibration, size: tuple[int, int]) -> StereoCalibration:
+    """The calibration for frames of ``size`` (width, height); raises CalibrationError for another shape."""
     known = calibration.left.size
     if known == size:
         return calibration

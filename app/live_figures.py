@@ -33,6 +33,7 @@ class LiveFigures:
 
     source: FrameSource
     frames: int = 0
+    vertical_px: float | None = None  # how far the rows of left and right are apart, by the newest look
     recent: deque[FrameFigures] = field(default_factory=lambda: deque(maxlen=WINDOW))
     started_ns: int = field(default_factory=time.monotonic_ns)
 
@@ -63,6 +64,7 @@ class LiveFigures:
             "mailbox_age_ms": _median(each.mailbox_age_ms for each in recent),
             "skew_ms": _median(each.skew_ms for each in recent),
             "valid_ratio": _median(each.valid_ratio for each in recent),
+            "vertical_px": None if self.vertical_px is None else round(self.vertical_px, 3),
             "last_frame_age_s": None if age_s is None else round(age_s, 3),
             "running_s": round((time.monotonic_ns() - self.started_ns) / 1e9, 1),
             "connected": counts.is_connected,

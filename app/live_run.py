@@ -12,11 +12,12 @@ from loguru import logger
 
 from .cameras import Camera, LiveCamera, open_camera
 from .capture import FrameSource, open_source
+from .health_monitor import HealthMonitor
 from .live_figures import LiveFigures
 from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
 from .record import result_record
 from .recording.recorder import Recorder, new_session
-from .run import DEFAULT_CAMERA, open_pipelines, open_sinks, pipeline_options
+from .run import DEFAULT_CAMERA, open_health_monitor, open_pipelines, open_sinks, pipeline_options
 from .service.monitor import Monitor
 from .service.notify import Notifier
 from .service.reload import Reloader, reload_on_hangup
@@ -41,13 +42,16 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         monitor = stack.enter_context(_open_monitor(settings, source, recorder, notifier))
         reloader = Reloader(settings, load, lambda new: _apply(new, pipelines, source), notifier)
         stack.enter_context(reload_on_hangup(reloader))
+        health = open_health_monitor(settings, pipelines)
         for result in run_frames(source, pipelines, sinks, settings.frames):
             summary.add(result)
             monitor.add(result)
+            health.observe(result)
+            monitor.figures.vertical_px = health.vertical_px
             reloader.reload_if_asked()
             if as_json:
                 click.echo(json.dumps({**result_record(result), **_live_record(monitor, source)}))
-    _report(summary, monitor, as_json)
+    _report(summary, monitor, health, as_json)
     return SinkError.exit_code if sinks.failed or (recorder is not None and recorder.problem) else 0
 
 
@@ -62,11 +66,11 @@ def _live_record(monitor: Monitor, source: FrameSource) -> dict[str, float | Non
     }
 
 
-def _report(summary: Summary, monitor: Monitor, as_json: bool) -> None:
+def _report(summary: Summary, monitor: Monitor, health: HealthMonitor, as_json: bool) -> None:
     live = monitor.figures.source.is_live
     if as_json:
         record = summary.as_dict() | ({"live": monitor.status()} if live else {})
-        click.echo(json.dumps({"summary": record}))
+        click.echo(json.dumps({"summary": record, "calibration": health.as_dict()}))
     else:
         click.echo(summary.as_text() + (f"\n{monitor.figures.as_line()}" if live else ""))
 

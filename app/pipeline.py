@@ -55,7 +55,7 @@ class StereoPipeline:
     """
 
     def __init__(self, card: ModelCard, rectification: Rectification, options: PipelineOptions) -> None:
-        self.card, self.rig = card, rectification.rig
+        self.card, self.rig, self.rectification = card, rectification.rig, rectification
         check_inputs(card)
         self.plan: InputPlan = plan_input(card, self.rig.size, options.input_width)
         self.engine: Engine = open_engine(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.engine import NpuOptions
 from roma_device.runtime.types import StereoFrame
 
@@ -16,6 +20,7 @@ from .bench import BenchReport, run_bench
 from .cameras import Camera, CameraError, open_camera
 from .evaluate import evaluate_stereo
 from .geometry import GeometryChoice, choose_rectification
+from .health_monitor import HealthMonitor
 from .loop import PipelineForSize
 from .model_store import find_model
 from .output_folder import prepare_output_folder
@@ -26,6 +31,7 @@ from .sgbm import SgbmMatcher
 from .sinks import Sink, open_sink
 from .stereo_index import load_index
 from .stereo_report import StereoReport
+from .vertical_tolerance import ToleranceReport, measure_tolerance, write_to_card
 
 DEFAULT_CAMERA = "simulated"
 BENCH_CAMERA = "simulated:room?size=640x320"
@@ -64,6 +70,21 @@ def evaluate_from_settings(settings: Settings, index: Path, compare: tuple[str, 
         matcher.close()
 
 
+def tolerance_from_settings(
+    settings: Settings, index: Path, shifts_px: Sequence[float], write_card: bool
+) -> ToleranceReport:
+    """Accuracy of the model against vertical misalignment, noted in its card where asked for."""
+    pairs, card = load_index(index), find_model(settings.model)
+    matcher = PipelineMatcher(card, pipeline_options(settings, needs_image=False))
+    try:
+        report = measure_tolerance(pairs, matcher, shifts_px)
+    finally:
+        matcher.close()
+    if write_card:
+        write_to_card(next(iter(card.files.values())).path.parent, report.tolerated_px)
+    return report
+
+
 @contextmanager
 def _opened(settings: Settings, default_camera: str) -> Iterator[tuple[StereoFrame, StereoPipeline]]:
     """The camera's first frame and the pipeline for it."""
@@ -91,10 +112,11 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
 def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize:
     """Pipelines for the camera's frames; calibration and model are read now, so that their faults show at once."""
     choice = GeometryChoice(
-        None if settings.calibration is None else load_calibration(settings.calibration),
+        _calibration(settings, camera),
         settings.rectified,
         settings.focal_px,
         settings.baseline_m,
+        settings.view,
     )
     card, options = find_model(settings.model), pipeline_options(settings, needs_image)
 
@@ -102,6 +124,26 @@ def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> Pip
         return choose_rectification(choice, camera.calibration, size)
 
     return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
+
+
+def _calibration(settings: Settings, camera: Camera) -> StereoCalibration | None:
+    """The file named; for a camera that knows none itself the stored version in use."""
+    if settings.calibration is not None:
+        return load_calibration(settings.calibration)
+    if settings.rectified or camera.calibration is not None:
+        return None
+    version = CalibrationStore().current()
+    if version is None:
+        return None
+    logger.info("calibration: stored version {}, {}", version.number, version.path)
+    return version.load()
+
+
+def open_health_monitor(settings: Settings, pipelines: PipelineForSize) -> HealthMonitor:
+    """Who watches the rig's calibration during the run."""
+    card = find_model(settings.model)
+    share = card.tolerated_vertical_px / card.default_size[0]
+    return HealthMonitor(pipelines.rectification_for, share, settings.health_every)
 
 
 def pipeline_options(settings: Settings, needs_image: bool) -> PipelineOptions:

@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.rectify import View
 from roma_device.calibration.strict_yaml import YamlError
 from roma_device.runtime.engine import ENGINES, NpuMode
 
@@ -142,6 +143,8 @@ class Settings(_Section):
     max_fps: float | None = Field(default=None, ge=0.1, allow_inf_nan=False, json_schema_extra=RELOADABLE)
     monitor: MonitorSettings = MonitorSettings()
     frames: int | None = Field(default=None, gt=0)  # None: until the camera ends
+    health_every: int = Field(default=30, ge=0)  # frames between looks at the calibration; 0: never
+    view: View = "native"  # what the rectified image shows
 
     @field_validator("camera")
     @classmethod

@@ -32,6 +32,18 @@ class Pose:
         translation = np.asarray(translation_m, dtype=np.float64).reshape(3)
         return cls(np.asarray(cv2.Rodrigues(vector)[0]), translation)
 
+    @classmethod
+    def from_rounded(cls, rotation: npt.ArrayLike, translation_m: npt.ArrayLike) -> Pose:
+        """From a matrix (3, 3) as files have it, rounded to a few digits: the nearest rotation is taken.
+
+        What is no rotation by more than a hundredth is left as it is, for others to complain of.
+        """
+        given = np.asarray(rotation, dtype=np.float64).reshape(3, 3)
+        left, _, right = np.linalg.svd(given) if np.isfinite(given).all() else (given, None, np.eye(3))
+        nearest = left @ right
+        is_near = np.linalg.det(given) > 0 and np.abs(nearest - given).max() < 0.01
+        return cls(nearest if is_near else given, np.asarray(translation_m, dtype=np.float64).reshape(3))
+
     @property
     def rotation_vector(self) -> FloatArray:
         """Axis times angle in radians, shape (3,); keeps small angles, unlike OpenCV's Rodrigues."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -12,6 +13,13 @@ from .camera import CameraModel
 from .errors import CalibrationError
 from .pose import Pose
 from .rig import StereoCalibration
+
+View = Literal["native", "full", "inside"]
+"""What the rectified image shows: the middle of the raw one at its own scale; all of it, with black borders; or as
+much as fits without black borders."""
+
+WIDEST_SLOPE = 3.0
+"""Rays farther than this from the axis (72 degrees) cannot be shown in a flat image of any use."""
 
 MapPair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
@@ -72,23 +80,28 @@ class Rectification:
         return cls(rig)
 
     @classmethod
-    def from_calibration(cls, calibration: StereoCalibration) -> Rectification:
+    def from_calibration(cls, calibration: StereoCalibration, view: View = "native") -> Rectification:
         """Bouguet's rectification with zero disparity at infinity, at the raw image size.
 
-        Source: OpenCV's stereoRectify; the common focal length is the mean of both cameras', the
-        principal point keeps the image centres' rays in the middle, so that nothing is cropped by scale.
+        Source: OpenCV's stereoRectify. For "native" the common focal length is the mean of both cameras', and the
+        principal point keeps the image centres' rays in the middle, so that nothing is cropped by scale. The
+        others fit the image borders of both cameras into the image, or the image into them.
         """
-        left_rotation, right_rotation = _bouguet_rotations(calibration.right_from_left)
+        rotations = _bouguet_rotations(calibration.right_from_left)
         left, right = calibration.left, calibration.right
-        focal_px = (left.fx + left.fy + right.fx + right.fy) / 4
         width, height = left.size
-        centres = [
-            _centre_of_view(camera, rotation, focal_px)
-            for camera, rotation in ((left, left_rotation), (right, right_rotation))
-        ]
-        cx, cy = (np.array([(width - 1) / 2, (height - 1) / 2]) - np.mean(centres, axis=0)).tolist()
+        if view == "native":
+            focal_px = (left.fx + left.fy + right.fx + right.fy) / 4
+            centres = [
+                _centre_of_view(camera, rotation, focal_px)
+                for camera, rotation in zip((left, right), rotations, strict=True)
+            ]
+            cx, cy = (np.array([(width - 1) / 2, (height - 1) / 2]) - np.mean(centres, axis=0)).tolist()
+        else:
+            borders = [_border(camera, rotation) for camera, rotation in zip((left, right), rotations, strict=True)]
+            focal_px, cx, cy = _fitted_view(borders, (width, height), view == "inside")
         rig = RectifiedRig((width, height), focal_px, calibration.baseline_m, cx, cy)
-        return cls(rig, calibration, left_rotation, right_rotation)
+        return cls(rig, calibration, *rotations)
 
     def maps(self, size: tuple[int, int]) -> tuple[MapPair, MapPair] | None:
         """Maps for cv2.remap from the raw images straight to rectified ones of ``size`` (width, height).
@@ -102,6 +115,18 @@ class Rectification:
             _maps(self.calibration.left, self.left_rotation, self.rig, scaled),
             _maps(self.calibration.right, self.right_rotation, self.rig, scaled),
         )
+
+    def points(self, pixels: npt.ArrayLike, right: bool = False) -> npt.NDArray[np.float64]:
+        """Pixels (N, 2) of a raw image -> where they lie in its rectified one, at the raw image size.
+
+        NaN for what lies behind the rectified camera.
+        """
+        if self.calibration is None or self.left_rotation is None or self.right_rotation is None:
+            return np.asarray(pixels, np.float64).reshape(-1, 2)
+        camera = self.calibration.right if right else self.calibration.left
+        rays = camera.unproject(pixels) @ (self.right_rotation if right else self.left_rotation).T
+        depth = np.where(rays[:, 2:] > 1e-6, rays[:, 2:], np.nan)
+        return np.asarray((self.rig.focal_px or 1.0) * rays[:, :2] / depth + np.array([self.rig.cx, self.rig.cy]))
 
 
 def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -120,6 +145,38 @@ def _centre_of_view(camera: CameraModel, rotation: npt.NDArray[np.float64], foca
     middle = [[(camera.size[0] - 1) / 2, (camera.size[1] - 1) / 2]]
     ray = rotation @ camera.unproject(middle)[0]
     return np.asarray(focal_px * ray[:2] / ray[2])
+
+
+def _border(camera: CameraModel, rotation: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+    """Slopes (K, 2) of the raw image's left, right, upper and lower edge in the rectified frame."""
+    width, height = camera.size
+    along = np.linspace(0, 1, 65)[:, None]
+    ends = [((0, 0), (0, 1)), ((1, 0), (1, 1)), ((0, 0), (1, 0)), ((0, 1), (1, 1))]
+    edges = []
+    for start, end in ends:
+        pixels = (np.array(start) + along * (np.array(end) - start)) * [width - 1, height - 1]
+        rays = camera.unproject(pixels) @ rotation.T
+        slopes = rays[:, :2] / np.maximum(rays[:, 2:], 1e-3)
+        edges.append(np.clip(slopes, -WIDEST_SLOPE, WIDEST_SLOPE))
+    return edges
+
+
+def _fitted_view(
+    borders: list[list[npt.NDArray[np.float64]]], size: tuple[int, int], inside: bool
+) -> tuple[float, float, float]:
+    """Focal length and principal point that show everything, or (inside) only what both images have.
+
+    Edges bend: the range that is inside of an edge everywhere is shown for the one, that is outside for the other.
+    """
+    low, high = (max, min) if inside else (min, max)
+    inner, outer = (np.max, np.min) if inside else (np.min, np.max)
+    left, right = low(inner(edges[0][:, 0]) for edges in borders), high(outer(edges[1][:, 0]) for edges in borders)
+    top, bottom = low(inner(edges[2][:, 1]) for edges in borders), high(outer(edges[3][:, 1]) for edges in borders)
+    scales = [(length - 1) / span for length, span in zip(size, (right - left, bottom - top), strict=True)]
+    focal_px = float(max(scales) if inside else min(scales))
+    cx = (size[0] - 1) / 2 - focal_px * (left + right) / 2
+    cy = (size[1] - 1) / 2 - focal_px * (top + bottom) / 2
+    return focal_px, float(cx), float(cy)
 
 
 def _maps(camera: CameraModel, rotation: npt.NDArray[np.float64], rig: RectifiedRig, scaled: RectifiedRig) -> MapPair:

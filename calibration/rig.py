@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class StereoCalibration:
     quality: Mapping[str, float] = field(default_factory=dict)  # e.g. rms_px, epipolar_px
     made_at: str = ""  # ISO 8601
     serial: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)  # what else is known: board, temperature_c, lens...
 
     def __post_init__(self) -> None:
         rotation, translation_m = self.right_from_left.rotation, self.right_from_left.translation_m
@@ -53,11 +54,4 @@ class StereoCalibration:
 
     def scaled(self, size: tuple[int, int]) -> StereoCalibration:
         """The same rig after both images are resized to ``size`` (width, height)."""
-        return StereoCalibration(
-            self.left.scaled(size),
-            self.right.scaled(size),
-            self.right_from_left,
-            self.quality,
-            self.made_at,
-            self.serial,
-        )
+        return replace(self, left=self.left.scaled(size), right=self.right.scaled(size))

@@ -109,6 +109,10 @@ class Section:
         """All keys that are left, each with a number."""
         return {key: self.number(key) for key in list(self._left)}
 
+    def texts(self) -> dict[str, str]:
+        """All keys that are left, each with a text."""
+        return {key: self.text(key) for key in list(self._left)}
+
     def finish(self) -> None:
         for key, node in self._left.items():
             self._fail(node, self._full(key), "is not a key of this format")

@@ -125,6 +125,7 @@ class ModelCard:
     size_multiple: int = 32  # width and height must be multiples of it
     default_size: tuple[int, int] = (640, 320)  # width, height
     min_confidence: float = 0.0  # default threshold on the certainty
+    tolerated_vertical_px: float = 0.0  # rows by which left and right may differ, input px; 0: not measured
     trained_on: str = ""
     measured: Mapping[str, float] = field(default_factory=dict)
 
@@ -148,6 +149,7 @@ def load_card(bundle: Path) -> ModelCard:
         size_multiple=int(top.number("size_multiple")),
         default_size=(int(width), int(height)),
         min_confidence=top.number("min_confidence", 0.0),
+        tolerated_vertical_px=top.number("tolerated_vertical_px", 0.0),
         trained_on=top.text("trained_on", ""),
         measured=top.section("measured").rest() if "measured" in top.untaken() else {},
     )

@@ -22,7 +22,10 @@ VARIANCE_FLOOR = 1e-5
 """Added to the variance of grey values in [0, 1]: InstanceNorm's eps, so that flat images stay finite."""
 
 _TO_UNIT = np.arange(256, dtype=np.float64) / 255
-FixedMaps = tuple[npt.NDArray[np.int16], npt.NDArray[np.uint16]]
+FLOAT_MAPS_ARE_FAST = int(cv2.__version__.split(".")[0]) >= 5
+"""OpenCV 5 resamples with float maps 1.7 times as fast as with fixed-point ones; in version 4 it is the reverse."""
+
+RemapTables = tuple[npt.NDArray[Any], npt.NDArray[Any]]
 
 
 def grey(image: Image) -> Image:
@@ -63,7 +66,7 @@ class Preprocessor:
     def __init__(self, rectification: Rectification, plan: InputPlan, normalization: Normalization) -> None:
         self._plan, self._normalization = plan, normalization
         maps = rectification.maps(plan.content)
-        self._maps = (None, None) if maps is None else (_fixed(*maps[0]), _fixed(*maps[1]))
+        self._maps = (None, None) if maps is None else (_tables(*maps[0]), _tables(*maps[1]))
         width, height = plan.network
         self._buffers = [np.zeros((height, width), np.uint8) for _ in range(2)]
 
@@ -78,7 +81,7 @@ class Preprocessor:
         ):
             self._fill(inputs[name], grey(image), maps, buffer)
 
-    def _fill(self, target: npt.NDArray[Any], image: Image, maps: FixedMaps | None, buffer: Image) -> None:
+    def _fill(self, target: npt.NDArray[Any], image: Image, maps: RemapTables | None, buffer: Image) -> None:
         takes_grey = target.dtype == np.uint8 and self._normalization != "preprocess"
         takes_numbers = target.dtype in (np.float32, np.uint16) and target.shape[:2] == (1, 1)
         if not takes_grey and not takes_numbers:
@@ -99,10 +102,10 @@ def _table_for(target: npt.NDArray[Any], table: npt.NDArray[np.float32]) -> npt.
     return table if target.dtype == np.float32 else from_float32(table)
 
 
-def _resample(image: Image, maps: FixedMaps | None, target: Image) -> None:
+def _resample(image: Image, maps: RemapTables | None, target: Image) -> None:
     size = (target.shape[1], target.shape[0])
     if maps is not None:
-        target[...] = cv2.remap(image, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(image, *maps, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
     elif (image.shape[1], image.shape[0]) == size:
         target[...] = image
     else:
@@ -114,7 +117,9 @@ def resize_filter(source: int, target: int) -> int:
     return cv2.INTER_AREA if target < source else cv2.INTER_LINEAR
 
 
-def _fixed(map_x: npt.NDArray[np.float32], map_y: npt.NDArray[np.float32]) -> FixedMaps:
-    """Fixed-point maps: remap rounds to 1/32 px in any case, and reads these faster."""
+def _tables(map_x: npt.NDArray[np.float32], map_y: npt.NDArray[np.float32]) -> RemapTables:
+    """The maps in the form that the installed OpenCV is fastest with."""
+    if FLOAT_MAPS_ARE_FAST:
+        return map_x, map_y
     coordinates, table = cv2.convertMaps(map_x, map_y, cv2.CV_16SC2)
     return coordinates, table

@@ -3,51 +3,63 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
 from types import TracebackType
 from urllib.parse import parse_qsl
 
+import cv2
 import numpy as np
 
 from roma_device.app.simulation.atlas import paint_atlas
 from roma_device.app.simulation.noise import SensorNoise
 from roma_device.app.simulation.posed import SceneGeometry
+from roma_device.app.simulation.prints import CHESSBOARD
 from roma_device.app.simulation.renderer import Renderer, camera_rays, depth_along
-from roma_device.app.simulation.scene import SKY_M
+from roma_device.app.simulation.rigs import AXES, LENSES, bumped, half_view_rad, virtual_rig
+from roma_device.app.simulation.scene import SKY_M, Scene
+from roma_device.app.simulation.scene_board import board as board_scene
 from roma_device.app.simulation.scenes import SCENES
+from roma_device.calibration.boards import parse_board
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.runtime.types import FloatImage, Frame, StereoFrame, Truth
+from roma_device.runtime.types import FloatImage, Frame, Image, StereoFrame, Truth
 
 from . import Camera, CameraError
 
-FRAME_PERIOD_NS = 1_000_000_000 // 30
+KEYS = ("seed", "frames", "size", "fps", "lens", "rig", "bump", "board", "oversample")
 NOISE_GREY_LEVELS = 1.6
 SMALLEST_PX, LARGEST_PX = 32, 4096
+MOST_BUMP_DEG = 5
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedSpec:
-    """What ``simulated:[SCENE][?seed=N&frames=N&size=WxH]`` asks for."""
+    """What ``simulated:[SCENE][?seed=N&frames=N&size=WxH...]`` asks for."""
 
     scene: str  # default "room"
     seed: int  # default 0
     frames: int | None  # None, the default: without end
     size: tuple[int, int]  # width, height in px, default 640x400
+    fps: int = 30
+    lens: str = "plumb_bob"
+    rig: int = 0  # variant of the rig; 0: as designed
+    bump: tuple[str, float] | None = None  # axis and degrees by which the right camera was knocked, unknown to it
+    board: str | None = None  # what the scene "board" shows
+    oversample: int = 1  # rays per pixel and axis
 
     @classmethod
     def parse(cls, text: str) -> SimulatedSpec:
         """Raises CameraError for an unknown scene, key or value."""
         scene, _, query = text.partition("?")
         values = dict(parse_qsl(query, keep_blank_values=True))
-        unknown = sorted(values.keys() - {"seed", "frames", "size"})
+        unknown = sorted(values.keys() - set(KEYS))
         if unknown:
-            raise _usage(f"unknown option {unknown[0]!r} of the simulated camera; known: seed, frames, size")
+            raise _usage(f"unknown option {unknown[0]!r} of the simulated camera; known: {', '.join(KEYS)}")
         if scene and scene not in SCENES:
             raise _usage(f"unknown scene {scene!r}; known: {', '.join(SCENES)}")
         return cls(
@@ -55,6 +67,12 @@ class SimulatedSpec:
             _number("seed", values.get("seed", "0"), 0),
             _number("frames", values["frames"], 1) if "frames" in values else None,
             _size(values.get("size", "640x400")),
+            _number("fps", values.get("fps", "30"), 1),
+            _choice("lens", values.get("lens", "plumb_bob"), LENSES),
+            _number("rig", values.get("rig", "0"), 0),
+            _bump(values["bump"]) if "bump" in values else None,
+            values.get("board"),
+            _number("oversample", values.get("oversample", "2" if scene == "board" else "1"), 1, 8),
         )
 
 
@@ -75,17 +93,18 @@ class SimulatedTruth(Truth):
 class SimulatedCamera(Camera):
     """Two distorted, noisy cameras that sway through a scene, the same way for the same seed.
 
-    Frames come as fast as they are taken, stamped 1/30 s apart from 0 on.
+    Frames come as fast as they are taken, stamped 1/30 s apart from 0 on unless ``fps`` says otherwise.
     """
 
     def __init__(self, spec: SimulatedSpec) -> None:
         self._spec = spec
-        self._calibration = virtual_rig(spec.size)
-        scene = SCENES[spec.scene](np.random.default_rng((spec.seed, 1)))
+        self._calibration = virtual_rig(spec.size, spec.lens, spec.rig)
+        self._actual = bumped(self._calibration, *spec.bump) if spec.bump else self._calibration
+        scene = _scene(spec, half_view_rad(self._calibration.left))
         self._trajectory, self._geometry = scene.trajectory, SceneGeometry(scene)
-        cameras = self._calibration.left, self._calibration.right
-        atlas = paint_atlas(scene, cameras[0].fx, spec.seed)
-        self._renderers = [Renderer(self._geometry, atlas, camera) for camera in cameras]
+        atlas = paint_atlas(scene, self._actual.left.fx, spec.seed)
+        fine = self._actual.scaled((spec.size[0] * spec.oversample, spec.size[1] * spec.oversample))
+        self._renderers = [Renderer(self._geometry, atlas, camera) for camera in (fine.left, fine.right)]
         self._noise = SensorNoise(spec.size, NOISE_GREY_LEVELS, np.random.default_rng((spec.seed, 2)))
         rectification = Rectification.from_calibration(self._calibration)
         rig, rotation = rectification.rig, rectification.left_rotation
@@ -95,12 +114,18 @@ class SimulatedCamera(Camera):
 
     @classmethod
     def from_spec(cls, argument: str) -> SimulatedCamera:
-        """From ``[SCENE][?seed=N&frames=N&size=WxH]``; raises CameraError where that is not understood."""
+        """From ``[SCENE][?KEY=VALUE&...]``; raises CameraError where that is not understood.
+
+        Keys: seed, frames, size (WxH), fps, lens (plumb_bob, rational, fisheye), rig (a number: another copy of
+        it), bump (roll:0.1, pitch or yaw in degrees: the right camera was knocked and its calibration does not
+        know), board (what the scene "board" shows, such as charuco:8x6:30mm:22mm) and oversample (rays per pixel
+        and axis; 2 in the scene "board", whose corners are measured to hundredths of a pixel, else 1).
+        """
         return cls(SimulatedSpec.parse(argument))
 
     @property
     def calibration(self) -> StereoCalibration:
-        """The rig's true calibration."""
+        """The rig's calibration: the true one, unless it was bumped."""
         return self._calibration
 
     def frames(self) -> Iterator[StereoFrame]:
@@ -114,12 +139,12 @@ class SimulatedCamera(Camera):
         """Nothing to close."""
 
     def _frame(self, sequence: int) -> StereoFrame:
-        timestamp_ns = sequence * FRAME_PERIOD_NS
+        timestamp_ns = sequence * (1_000_000_000 // self._spec.fps)
         world_from_left = self._trajectory.world_from_camera(timestamp_ns / 1e9)
-        world_from_right = world_from_left @ self._calibration.right_from_left.inverse()
+        world_from_right = world_from_left @ self._actual.right_from_left.inverse()
         rng = np.random.default_rng((self._spec.seed, 3, sequence))
         images = [
-            renderer.render(pose)
+            self._to_size(renderer.render(pose))
             for renderer, pose in zip(self._renderers, (world_from_left, world_from_right), strict=True)
         ]
         for image in images:
@@ -127,26 +152,37 @@ class SimulatedCamera(Camera):
         left, right = (Frame(image, timestamp_ns, sequence) for image in images)
         return StereoFrame(left, right, SimulatedTruth(partial(self._depth_m, world_from_left), world_from_left))
 
+    def _to_size(self, image: Image) -> Image:
+        if self._spec.oversample == 1:
+            return image
+        return np.asarray(cv2.resize(image, self._spec.size, interpolation=cv2.INTER_AREA))
+
     def _depth_m(self, world_from_left: Pose) -> FloatImage:
         return depth_along(self._geometry, world_from_left @ self._left_from_rectified, self._rectified_rays, SKY_M)
 
 
-def virtual_rig(size: tuple[int, int]) -> StereoCalibration:
-    """A rig as one comes from the factory: lenses that differ a little, cameras that are not quite parallel.
+def _scene(spec: SimulatedSpec, view_rad: tuple[float, float]) -> Scene:
+    rng = np.random.default_rng((spec.seed, 1))
+    if spec.scene != "board":
+        return SCENES[spec.scene](rng)
+    return board_scene(rng, parse_board(spec.board) if spec.board else CHESSBOARD, view_rad)
 
-    12 cm apart, a focal length of about 0.75 image widths; ``size`` is (width, height) in px.
-    """
-    width, height = size
 
-    def camera(fx: float, fy: float, shift: tuple[float, float], distortion: list[float]) -> CameraModel:
-        cx, cy = (width - 1) / 2 + shift[0] * width, (height - 1) / 2 + shift[1] * width
-        matrix = np.array([[fx * width, 0, cx], [0, fy * width, cy], [0, 0, 1]])
-        return CameraModel(size, matrix, np.array(distortion))
+def _choice(key: str, text: str, known: Iterable[str]) -> str:
+    if text not in known:
+        raise _usage(f"{key}: {text!r} is not one of {', '.join(known)}")
+    return text
 
-    left = camera(0.7500, 0.7494, (0.006, -0.004), [-0.142, 0.036, 4e-4, -3e-4, 0.0])
-    right = camera(0.7531, 0.7527, (-0.005, 0.003), [-0.136, 0.033, -3e-4, 5e-4, 0.0])
-    right_from_left = Pose.from_rotation_vector([0.004, -0.011, 0.006], [-0.12, 0.0012, -0.0009])
-    return StereoCalibration(left, right, right_from_left, serial="simulated")
+
+def _bump(text: str) -> tuple[str, float]:
+    axis, _, angle = text.partition(":")
+    try:
+        angle_deg = float(angle)
+    except ValueError:
+        angle_deg = float("nan")
+    if axis not in AXES or not abs(angle_deg) <= MOST_BUMP_DEG:
+        raise _usage(f"bump: {text!r} is not AXIS:DEGREES with roll, pitch or yaw and at most {MOST_BUMP_DEG} degrees")
+    return axis, angle_deg
 
 
 def _size(text: str) -> tuple[int, int]:

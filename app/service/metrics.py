@@ -73,6 +73,8 @@ class _CaptureCollector(Collector):
         yield dropped
         yield CounterMetricFamily("roma_camera_reconnects", "Cameras that came back", value=counts.reconnects)
         yield GaugeMetricFamily("roma_camera_connected", "1 while the cameras are open", value=counts.is_connected)
+        if (vertical_px := self._figures.vertical_px) is not None:
+            yield GaugeMetricFamily("roma_epipolar_residual_pixels", "Rows of left and right apart", value=vertical_px)
         if self._recorder is not None:
             yield CounterMetricFamily("roma_recorded_pairs", "Pairs written", value=self._recorder.written)
             yield CounterMetricFamily("roma_recording_lost_pairs", "Pairs not written", value=self._recorder.lost)

@@ -49,7 +49,7 @@ def paint_atlas(scene: Scene, focal_px: float, seed: int) -> Atlas:
     chains, densities = [[background]], [1.0]
     for number, surface in enumerate(scene.surfaces):
         distance_m = max(surface.distance_m(scene.trajectory.centre_m), 0.4)
-        texels_per_m = min(focal_px / distance_m, MOST_TEXELS / max(surface.extent_m))
+        texels_per_m = min(surface.detail * focal_px / distance_m, MOST_TEXELS / max(surface.extent_m))
         rng = np.random.default_rng((seed, number))
         chains.append(_shrunk(_paint(lighting, surface, texels_per_m, rng)))
         densities.append(texels_per_m)

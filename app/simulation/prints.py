@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.boards.board import Board
+from roma_device.calibration.boards.chessboard import Chessboard
+
 from .textures import Colour, FloatImage, Painter, Swatch, blended, planks, tinted
 
 PALETTE: tuple[Colour, ...] = (
@@ -21,10 +24,8 @@ PALETTE: tuple[Colour, ...] = (
 )
 """Inks, BGR."""
 
-CHESSBOARD_SQUARES = (10, 7)
-"""Columns and rows of squares: 9 x 6 inner corners."""
-
-CHESSBOARD_SQUARE_M = 0.03
+CHESSBOARD = Chessboard(9, 6, 0.03)
+"""The calibration target that stands in the scenes: 9 x 6 inner corners, squares of 30 mm."""
 
 
 def poster(count: int = 26) -> Painter:
@@ -93,19 +94,14 @@ def _fill_shelf(picture: FloatImage, swatch: Swatch, lower: int, free_px: float)
         left += width
 
 
-def chessboard(swatch: Swatch) -> FloatImage:
-    """The calibration target, with a white margin of one square."""
-    x, y = (axis / CHESSBOARD_SQUARE_M - 1 for axis in swatch.grid_m())
-    columns, rows = CHESSBOARD_SQUARES
-    inside = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)
-    black = inside & ((np.floor(x) + np.floor(y)) % 2 == 0)
-    return blended(tinted((238, 240, 242), 0.01 * swatch.fractal(0.1)), (26, 26, 28), black.astype(np.float32))
+def board_print(board: Board) -> Painter:
+    """A calibration board on paper; its corners lie on the surface to a hundredth of a texel."""
 
+    def paint(swatch: Swatch) -> FloatImage:
+        white = board.artwork().picture((swatch.shape[1], swatch.shape[0]))
+        return blended((26, 26, 28), tinted((238, 240, 242), 0.01 * swatch.fractal(0.1)), white)
 
-def chessboard_size_m() -> tuple[float, float]:
-    """Width and height of the board with its margin."""
-    columns, rows = CHESSBOARD_SQUARES
-    return (columns + 2) * CHESSBOARD_SQUARE_M, (rows + 2) * CHESSBOARD_SQUARE_M
+    return paint
 
 
 def checks(colour: Colour, other: Colour, pitch_m: float) -> Painter:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from roma_device.calibration.pose import Pose
 
 from .textures import Painter
-from .trajectory import Trajectory
+from .trajectory import Path
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -30,6 +30,7 @@ class Quad:
     half_u_m: FloatArray  # (3,): from the centre to the middle of the right edge
     half_v_m: FloatArray  # (3,): from the centre to the middle of the lower edge
     paint: Painter
+    detail: float = 1.0  # how much more finely it is painted than a camera on the path's middle can see
 
     @property
     def extent_m(self) -> tuple[float, float]:
@@ -57,6 +58,7 @@ class Sphere:
     radius_m: float
     paint: Painter
     rotation: FloatArray  # (3, 3) world from ball
+    detail: float = 1.0
 
     @property
     def extent_m(self) -> tuple[float, float]:
@@ -95,7 +97,7 @@ class Scene:
 
     surfaces: tuple[Surface, ...]
     light: Light
-    trajectory: Trajectory
+    trajectory: Path
 
 
 def quad(pose: Pose, size_m: tuple[float, float], paint: Painter) -> Quad:

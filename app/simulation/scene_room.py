@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .prints import PALETTE, books, checks, chessboard, chessboard_size_m, crate, gores, poster
+from .prints import CHESSBOARD, PALETTE, board_print, books, checks, crate, gores, poster
 from .scene import Light, Quad, Scene, Sphere, Surface, box, quad, turned
 from .textures import bricks, marble, patches, planks, plaster, weave
 from .trajectory import Trajectory
@@ -76,9 +76,9 @@ def _floor_things(rng: np.random.Generator) -> list[Surface]:
     ]
     things += box(turned(0.95, FLOOR_M - 0.3, 2.75, yaw_deg=24), (0.6, 0.6, 0.6), crate((105, 150, 190)))
     things += box(turned(0.5, FLOOR_M - 0.2, 3.7, yaw_deg=-15), (0.4, 0.4, 0.4), crate((120, 140, 150)))
-    width_m, height_m = chessboard_size_m()
+    width_m, height_m = CHESSBOARD.artwork().size_m
     standing = turned(0.93, FLOOR_M - 0.6 - height_m / 2, 2.75, yaw_deg=12, pitch_deg=-8)
-    return things + box(standing, (width_m, height_m, 0.01), plaster((60, 66, 72)), {"front": chessboard})
+    return things + box(standing, (width_m, height_m, 0.01), plaster((60, 66, 72)), {"front": board_print(CHESSBOARD)})
 
 
 def _hanging() -> list[Surface]:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from .facades import facade, road, van_tail
-from .prints import PALETTE, checks, chessboard, chessboard_size_m, crate, gores, poster
+from .prints import PALETTE, checks, crate, poster
 from .scene import Light, Quad, Scene, Sphere, Surface, box, quad, turned
+from .scene_board import board
 from .scene_room import room
 from .scenes_hard import bare, repeats
 from .textures import Painter, bricks, clouds, marble, patches, planks, plaster, weave
@@ -96,31 +97,6 @@ def _any_paint(rng: np.random.Generator) -> Painter:
         patches(first, second, 0.07),
     ]
     return kinds[rng.integers(len(kinds))]
-
-
-def board(rng: np.random.Generator) -> Scene:
-    """A chessboard (9 x 6 inner corners, squares of 30 mm) that the rig looks at from many sides."""
-    width_m, height_m = chessboard_size_m()
-    things: list[Surface] = [
-        quad(turned(0, -1.65, 2.6), (6.4, 4.8), plaster((150, 158, 150))),
-        quad(turned(-3.2, -1.65, 0.6, yaw_deg=-90), (4, 4.8), planks((120, 150, 165))),
-        quad(turned(3.2, -1.65, 0.6, yaw_deg=90), (4, 4.8), bricks((140, 160, 185))),
-        quad(turned(0, 0.75, 0.6, pitch_deg=-90), (6.4, 4), planks((90, 125, 165))),
-        *box(turned(0, 0, 1.0), (width_m, height_m, 0.012), plaster((70, 80, 90)), {"front": chessboard}),
-        *box(turned(0, 0.45, 1.02), (0.03, 0.62, 0.02), planks((60, 90, 120))),
-        Sphere(np.array([0.75, 0.5, 1.7]), 0.25, gores(PALETTE[:6]), np.eye(3)),
-    ]
-    lamp = Light(np.array([-0.8, -1.6, -0.4]), 0.4, (1.0, 1.05, 1.08), (0.42, 0.42, 0.42), reach_m=4.0)
-    path = Trajectory(
-        np.array([-0.06, 0.0, 0.4]),
-        np.array([0.34, 0.25, 0.16]),
-        np.array([-0.02, 0.0, 1.0]),
-        np.array([0.14, 0.1, 0.0]),
-        np.deg2rad(18),
-        9.0,
-        rng.uniform(0, 2 * np.pi, 3),
-    )
-    return Scene(tuple(things), lamp, path)
 
 
 SCENES: dict[str, Callable[[np.random.Generator], Scene]] = {

@@ -67,10 +67,10 @@ def tinted(colour: Colour, variation: FloatImage) -> FloatImage:
     return (1 + variation)[..., None] * np.array(colour, np.float32)
 
 
-def blended(below: FloatImage, above: FloatImage | Colour, share: FloatImage) -> FloatImage:
+def blended(below: FloatImage | Colour, above: FloatImage | Colour, share: FloatImage) -> FloatImage:
     """``above`` laid over ``below`` where share (H, W) is 1."""
-    top = np.asarray(above, np.float32)
-    return below + share[..., None] * (top - below)
+    bottom, top = np.asarray(below, np.float32), np.asarray(above, np.float32)
+    return bottom + share[..., None] * (top - bottom)
 
 
 def plaster(colour: Colour, grain: float = 0.035, mottle: float = 0.05) -> Painter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,17 @@ FloatArray = npt.NDArray[np.float64]
 
 RATES = np.array([1.0, 1.7, 0.6])
 """Swings per period along x, y and z: not multiples of each other, so the path repeats late."""
+
+
+class Path(Protocol):
+    """The way of a rig's left camera."""
+
+    @property
+    def centre_m(self) -> FloatArray:
+        """A place (3,) in the world that the way stays near to."""
+
+    def world_from_camera(self, time_s: float) -> Pose:
+        """Pose of the left optical frame at a time since the start."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -59,10 +59,11 @@ def _parse(top: Section, path: Path) -> StereoCalibration:
     rotation, translation_m = pose.matrix("rotation", 3, 3), pose.numbers("translation_m", 3)
     pose.finish()
     quality = top.section("quality").rest() if "quality" in top.untaken() else {}
+    origin = top.section("origin").texts() if "origin" in top.untaken() else {}
     top.finish()
     try:
         right_from_left = Pose(np.array(rotation), np.array(translation_m))
-        return StereoCalibration(left, right, right_from_left, quality, made_at, serial)
+        return StereoCalibration(left, right, right_from_left, quality, made_at, serial, origin)
     except CalibrationError as error:
         raise CalibrationError(f"{path}: right_from_left: {error}") from error
 
@@ -103,6 +104,11 @@ def _document(calibration: StereoCalibration) -> dict[str, Any]:
         # A rotation vector is shorter, but turning it into a matrix and back does not keep every bit.
         "right_from_left": {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()},
         "quality": {str(name): float(value) for name, value in calibration.quality.items()},
+        **(
+            {"origin": {str(key): str(value) for key, value in calibration.origin.items()}}
+            if calibration.origin
+            else {}
+        ),
     }
 
 

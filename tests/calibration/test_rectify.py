@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from roma_device.app.simulation.rigs import virtual_rig
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
@@ -159,3 +160,30 @@ def test_a_rig_is_metric_only_with_focal_length_and_baseline():
 def test_impossible_rigs_are_refused(values):
     with pytest.raises(CalibrationError, match="must be a positive number"):
         RectifiedRig(SIZE, *values, 0, 0)
+
+
+def test_the_full_view_shows_every_raw_pixel_and_the_inside_view_no_border() -> None:
+    calibration = virtual_rig((640, 400))
+    width, height = calibration.left.size
+    corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]], np.float64)
+    full = Rectification.from_calibration(calibration, "full")
+    for right in (False, True):
+        shown = full.points(corners, right=right)
+        assert (shown >= -1).all()
+        assert (shown <= np.array([width, height])).all()
+    inside = Rectification.from_calibration(calibration, "inside").maps((320, 200))
+    assert inside is not None
+    for x, y in inside:
+        assert min(x.min(), y.min()) >= -0.5
+        assert x.max() <= width - 0.5
+        assert y.max() <= height - 0.5
+
+
+def test_points_go_where_the_maps_come_from() -> None:
+    calibration = virtual_rig((640, 400), "fisheye")
+    rectification = Rectification.from_calibration(calibration)
+    maps = rectification.maps((640, 400))
+    assert maps is not None
+    for right, (x, y) in zip((False, True), maps, strict=True):
+        raw = np.array([[x[150, 260], y[150, 260]], [x[220, 400], y[220, 400]]])
+        np.testing.assert_allclose(rectification.points(raw, right=right), [[260, 150], [400, 220]], atol=1e-2)

@@ -70,7 +70,7 @@ def test_a_room_fills_the_view_and_a_street_has_a_sky_without_depth() -> None:
 
 @pytest.mark.parametrize("scene", sorted(SCENES))
 def test_every_scene_is_lit_textured_and_moving(scene: str) -> None:
-    first, _, later = take(f"{scene}?size=128x80", 3)
+    first, _, later = take(f"{scene}?size=128x80&fps=6", 3)
     assert 40 < first.left.image.mean() < 210
     assert first.left.image.std() > 20
     assert first.truth is not None

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from roma_device.app.cameras.simulated import SimulatedCamera
 from roma_device.app.simulation.posed import SceneGeometry
-from roma_device.app.simulation.prints import CHESSBOARD_SQUARE_M, CHESSBOARD_SQUARES
+from roma_device.app.simulation.prints import CHESSBOARD
 from roma_device.app.simulation.renderer import camera_rays, depth_along
 from roma_device.app.simulation.scene import Light, Scene, Sphere, Surface, quad, turned
 from roma_device.app.simulation.scenes import SCENES
@@ -132,7 +132,7 @@ def test_depth_and_pose_of_two_frames_describe_one_world(scene: str) -> None:
 
 def test_the_chessboard_is_found_level_and_of_its_true_size() -> None:
     (view,) = rectified("board", "640x400", (0,))
-    shape = CHESSBOARD_SQUARES[0] - 1, CHESSBOARD_SQUARES[1] - 1
+    shape = CHESSBOARD.columns, CHESSBOARD.rows
     corners = []
     for image in (view.left, view.right):
         found, points = cv2.findChessboardCornersSB(image.astype(np.uint8), shape)
@@ -147,7 +147,7 @@ def test_the_chessboard_is_found_level_and_of_its_true_size() -> None:
     np.testing.assert_allclose(disparity_px, view.disparity_px[row, column], atol=0.4)
     points_m = view.rays[row, column] * view.depth_m[row, column][..., None]
     sides_m = np.linalg.norm(np.diff(points_m[:, [0, -1]], axis=1), axis=2).ravel()
-    np.testing.assert_allclose(sides_m, (shape[0] - 1) * CHESSBOARD_SQUARE_M, rtol=0.01)
+    np.testing.assert_allclose(sides_m, (shape[0] - 1) * CHESSBOARD.square_m, rtol=0.01)
 
 
 def depth_of(surface: Surface, world_from_camera: Pose) -> tuple[Array, Array]:

@@ -1,0 +1,110 @@
+"""The verdict on a rig's health, in words and figures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from roma_device.calibration.health import Angle, DepthHealth, RowHealth
+
+State = Literal["good", "warning", "bad"]
+STATES: tuple[State, ...] = ("good", "warning", "bad")
+EXIT_CODES = {"good": 0, "warning": 1, "bad": 2}
+
+DEFAULT_TOLERANCE_PX = 0.5
+"""Rows that left and right may differ by where no model says what it tolerates."""
+
+WARN_DEG = 0.03
+WARN_DISPARITY_PX, BAD_DISPARITY_PX = 0.3, 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing that was found."""
+
+    state: State
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """All that a check found."""
+
+    rows: RowHealth | None
+    depths: list[DepthHealth]
+    tolerance_px: float  # at camera resolution
+    remarks: list[Remark] = field(default_factory=list)
+
+    @property
+    def state(self) -> State:
+        return STATES[max((STATES.index(one.state) for one in self.remarks), default=0)]
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_CODES[self.state]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "remarks": [asdict(one) for one in self.remarks],
+            "rows": None if self.rows is None else asdict(self.rows),
+            "depths": [asdict(one) for one in self.depths],
+            "tolerance_px": self.tolerance_px,
+        }
+
+    def as_text(self) -> str:
+        lines = [f"Calibration: {self.state}", *(f"  - {one.text}" for one in self.remarks)]
+        if self.rows is not None:
+            rows = self.rows
+            lines += [
+                f"Rows:  left and right differ by {rows.median_px:.3f} px (median of {rows.matches} points); "
+                f"the model tolerates {self.tolerance_px:.2f} px",
+                f"       roll {_angle(rows.roll)}, pitch {_angle(rows.pitch)}, shift {rows.shift_mm:+.2f} mm",
+            ]
+        for one in self.depths:
+            lines.append(
+                f"Depth: {one.error_percent:+.2f} % at {one.distance_m:.2f} m by the {one.source} "
+                f"({one.disparity_px:+.2f} px of disparity); as yaw {_angle(one.yaw)}"
+            )
+        return "\n".join(lines)
+
+
+def judge_health(rows: RowHealth | None, depths: list[DepthHealth], tolerance_px: float) -> HealthReport:
+    """The report with its remarks."""
+    report = HealthReport(rows, depths, tolerance_px)
+    if rows is not None:
+        report.remarks.extend(_row_remarks(rows, tolerance_px))
+    report.remarks.extend(remark for one in depths for remark in _depth_remarks(one))
+    if not depths:
+        text = "yaw was not checked, and it ruins depth most: use --board with the board in view, or --distance-m"
+        report.remarks.append(Remark("good", text))
+    return report
+
+
+def _row_remarks(rows: RowHealth, tolerance_px: float) -> list[Remark]:
+    remarks = []
+    worst_px = max(rows.median_px, rows.explained_px)
+    if worst_px > tolerance_px:
+        state: State = "bad" if worst_px > 2 * tolerance_px else "warning"
+        what = f"rows differ by up to {worst_px:.2f} px, the model tolerates {tolerance_px:.2f} px: calibrate again"
+        remarks.append(Remark(state, what))
+    for name, angle in (("roll", rows.roll), ("pitch", rows.pitch)):
+        if angle.is_significant and abs(angle.degrees) > WARN_DEG:
+            text = f"the right camera has turned in {name} by {_angle(angle)} since the calibration"
+            remarks.append(Remark("warning", text))
+    return remarks
+
+
+def _depth_remarks(one: DepthHealth) -> list[Remark]:
+    if abs(one.disparity_px) <= WARN_DISPARITY_PX or not one.yaw.is_significant:
+        return []
+    state: State = "bad" if abs(one.disparity_px) > BAD_DISPARITY_PX else "warning"
+    text = (
+        f"depth is {one.error_percent:+.1f} % wrong at {one.distance_m:.2f} m, and more beyond: "
+        f"the right camera has turned in yaw by {_angle(one.yaw)}, or the baseline is another"
+    )
+    return [Remark(state, text)]
+
+
+def _angle(angle: Angle) -> str:
+    return f"{angle.degrees:+.3f} ± {angle.margin:.3f} deg"

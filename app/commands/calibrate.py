@@ -1,0 +1,94 @@
+"""``roma-device calibrate``: from pairs of images or a camera to a calibrated rig."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+PATH = click.Path(path_type=Path)
+BOARD_HELP = "Such as chessboard:9x6:25mm (inner corners), charuco:8x6:30mm:22mm, aprilgrid:6x6:88mm:0.3, or a file."
+
+
+@click.group(invoke_without_command=True)
+@click.option("--images", help="Folder with left/ and right/, or with left* and right* images, paired by number.")
+@click.option("--camera", help="Guided capture: the rig's camera, as for run.")
+@click.option("--board", "board_text", help=BOARD_HELP)
+@click.option(
+    "--lens",
+    type=click.Choice(["auto", "plumb_bob", "rational", "fisheye"]),
+    default="auto",
+    show_default=True,
+    help="Model of the lenses; auto takes the simplest that fits.",
+)
+@click.option("--output", type=PATH, help="Calibration file to write.  [default: a new stored version]")
+@click.option("--report", type=PATH, help="HTML file with plots to write.")
+@click.option("--force", is_flag=True, help="Replace --output and --report where they exist.")
+@click.option("--baseline-m", type=click.FloatRange(0, min_open=True), help="Known distance of the cameras, to check.")
+@click.option("--swap", is_flag=True, help="Exchange left and right.")
+@click.option("--serial", default="", help="Serial numbers of the cameras, to keep with the result.")
+@click.option("--temperature-c", type=float, help="Temperature of the rig, to keep with the result.")
+@click.option("--session", type=PATH, help="Folder for captured pairs; what is in it is gone on with.")
+@click.option("--pairs", type=click.IntRange(6, 60), default=24, show_default=True, help="Pairs to capture.")
+@click.option("--page", type=click.IntRange(0, 65535), help="Also show the capture on a page at this port (loopback).")
+@click.option("--max-skew-ms", type=float, default=5.0, show_default=True, help="Time between left and right at most.")
+@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+@click.pass_context
+def calibrate(context: click.Context, /, **options: Any) -> int | None:
+    """Calibrate a stereo rig, from images or guided at its camera; works over SSH.
+
+    The answer is a verdict with reasons, and what the calibration does to depth in centimetres.
+    """
+    if context.invoked_subcommand is not None:
+        return None
+    if (options["images"] is None) == (options["camera"] is None):
+        raise click.UsageError("give either --images DIR or --camera CAMERA")
+    if options["board_text"] is None and options["session"] is None:
+        raise click.UsageError("give --board, such as --board chessboard:9x6:25mm")
+    from roma_device.app.calibrate.finish import FinishChoice
+
+    keys = ("lens", "output", "report", "force", "as_json", "baseline_m", "serial", "temperature_c")
+    choice = FinishChoice(**{key: options[key] for key in keys})
+    if options["images"] is not None:
+        from roma_device.app.calibrate.image_command import calibrate_images
+
+        if options["board_text"] is None:
+            raise click.UsageError("give --board, such as --board chessboard:9x6:25mm")
+        return calibrate_images(options["images"], options["board_text"], options["swap"], choice)
+    from roma_device.app.calibrate.capture_command import CaptureChoice, calibrate_camera
+
+    names = ("camera", "board_text", "swap", "session", "pairs", "page", "max_skew_ms")
+    return calibrate_camera(CaptureChoice(**{name: options[name] for name in names}), choice)
+
+
+@calibrate.command()
+@click.option("--type", "board_text", required=True, help=BOARD_HELP)
+@click.option("--output", type=PATH, required=True, help="File to write; its ending is .pdf, .svg or .png.")
+@click.option("--dpi", type=click.IntRange(72, 2400), default=600, show_default=True, help="Resolution of a .png.")
+@click.option("--force", is_flag=True, help="Replace the file where it exists.")
+def board(board_text: str, output: Path, dpi: int, force: bool) -> None:
+    """Print a calibration board to scale, with a ruler to check the print."""
+    from roma_device.app.calibrate.board_command import print_board
+
+    click.echo(print_board(board_text, output, dpi, force))
+
+
+@calibrate.command()
+@click.option("--camera", help="Where frames come from, as for run.")
+@click.option("--images", help="Folder of pairs to check with instead.")
+@click.option("--calibration", type=PATH, help="Calibration file.  [default: the stored version in use]")
+@click.option("--board", "board_text", help=f"Board in view, for scale and yaw. {BOARD_HELP}")
+@click.option("--distance-m", type=click.FloatRange(0, min_open=True), help="Measured distance of board or wall.")
+@click.option("--frames", type=click.IntRange(1), default=20, show_default=True, help="Frames to look at.")
+@click.option("--propose", is_flag=True, help="Store a corrected calibration as a new version to try.")
+@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+def check(**options: Any) -> int:
+    """Is the rig still calibrated? Exit code 0: good, 1: warning, 2: calibrate again.
+
+    Rows that differ between left and right show roll and pitch. Yaw hardly shows there, and is what ruins depth:
+    give --board with the board in view, or --distance-m with a wall or board straight ahead.
+    """
+    from roma_device.app.calibrate.check_command import CheckChoice, check_rig
+
+    return check_rig(CheckChoice(**options))

@@ -1,0 +1,40 @@
+"""EuRoC (ASL): a sensor.yaml for each camera with its pose in the body's frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.section import parse_section
+
+from .text_file import read_text
+
+MODELS = ("radial-tangential",)
+
+
+def load_euroc(left: Path, right: Path) -> StereoCalibration:
+    """Two files such as cam0/sensor.yaml and cam1/sensor.yaml; raises CalibrationError."""
+    (first, body_from_left), (second, body_from_right) = _read(left), _read(right)
+    try:
+        return StereoCalibration(first, second, body_from_right.inverse() @ body_from_left)
+    except CalibrationError as error:
+        raise CalibrationError(f"{left} and {right}: {error}") from error
+
+
+def _read(path: Path) -> tuple[CameraModel, Pose]:
+    text = read_text(path, "EuRoC sensor file")
+    text = text.replace("%YAML:1.0", "#", 1)  # as OpenCV writes it, which is no YAML to others
+    top = parse_section(text, path, CalibrationError)
+    width, height = top.numbers("resolution", 2)
+    fx, fy, cx, cy = top.numbers("intrinsics", 4)
+    top.choice("distortion_model", MODELS)
+    distortion = np.array([*top.numbers("distortion_coefficients", 4), 0.0])
+    body_from_camera = np.array(top.section("T_BS").numbers("data", 16)).reshape(4, 4)
+    matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
+    camera = CameraModel((int(width), int(height)), matrix, distortion)
+    return camera, Pose.from_rounded(body_from_camera[:3, :3], body_from_camera[:3, 3])

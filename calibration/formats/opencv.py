@@ -1,0 +1,148 @@
+"""OpenCV's FileStorage: ``%YAML:1.0`` as version 4 writes it, ``%YAML 1.2`` as version 5 does, XML and JSON.
+
+None of them is YAML to other readers, so OpenCV itself reads them. Names are those of its stereo sample
+(M1, D1, M2, D2, R, T, R1, R2, P1, P2, Q) or of what people write instead.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel, FloatArray
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.rig import StereoCalibration
+
+from .ros import padded
+from .text_file import read_text, write_text
+
+NAMES = {
+    "M1": ("M1", "K1", "cameraMatrix1", "camera_matrix_1", "left_camera_matrix", "CM1", "KL"),
+    "D1": ("D1", "distCoeffs1", "distortion_coefficients_1", "left_distortion_coefficients", "DL"),
+    "M2": ("M2", "K2", "cameraMatrix2", "camera_matrix_2", "right_camera_matrix", "CM2", "KR"),
+    "D2": ("D2", "distCoeffs2", "distortion_coefficients_2", "right_distortion_coefficients", "DR"),
+    "R": ("R", "rotation"),
+    "T": ("T", "translation"),
+}
+WIDTHS, HEIGHTS = ("image_width", "width", "imageWidth"), ("image_height", "height", "imageHeight")
+
+
+def save_opencv(path: Path, calibration: StereoCalibration) -> None:
+    """Write one file with everything, in the dialect of the OpenCV that is installed."""
+    rectification = Rectification.from_calibration(calibration)
+    rig, focal = rectification.rig, rectification.rig.focal_px or 1.0
+    first = np.array([[focal, 0, rig.cx, 0], [0, focal, rig.cy, 0], [0, 0, 1, 0]])
+    second = first.copy()
+    second[0, 3] = -focal * calibration.baseline_m
+    matrices = {
+        "M1": calibration.left.matrix,
+        "D1": calibration.left.distortion[None],
+        "M2": calibration.right.matrix,
+        "D2": calibration.right.distortion[None],
+        "R": calibration.right_from_left.rotation,
+        "T": calibration.right_from_left.translation_m[:, None],
+        "R1": rectification.left_rotation,
+        "R2": rectification.right_rotation,
+        "P1": first,
+        "P2": second,
+    }
+    storage = cv2.FileStorage(".yml", cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_MEMORY | cv2.FILE_STORAGE_FORMAT_YAML)
+    storage.write("image_width", calibration.left.size[0])
+    storage.write("image_height", calibration.left.size[1])
+    storage.write("distortion_model", calibration.left.model)
+    for name, matrix in matrices.items():
+        storage.write(name, np.ascontiguousarray(matrix, np.float64))
+    write_text(path, storage.releaseAndGetString())
+
+
+def load_opencv(paths: list[Path], size: tuple[int, int] | None = None) -> StereoCalibration:
+    """Read one file, or intrinsics and extrinsics apart; ``size`` where the files do not tell the image size."""
+    nodes: dict[str, FloatArray] = {}
+    facts: dict[str, Any] = {}
+    for path in paths:
+        _collect(path, nodes, facts)
+    missing = [name for name in NAMES if name not in nodes]
+    where = " and ".join(str(path) for path in paths)
+    if missing:
+        raise CalibrationError(f"{where}: {', '.join(missing)} not found; known names are those of stereo_calib")
+    size = size or facts.get("size")
+    if size is None:
+        raise CalibrationError(f"{where}: the image size is not in it: give --size WIDTHxHEIGHT", exit_code=os.EX_USAGE)
+    try:
+        left, right = (_camera(nodes, number, size, facts) for number in (1, 2))
+        rotation = nodes["R"] if nodes["R"].size == 9 else cv2.Rodrigues(nodes["R"])[0]
+        return StereoCalibration(left, right, Pose.from_rounded(np.asarray(rotation), nodes["T"]))
+    except CalibrationError as error:
+        raise CalibrationError(f"{where}: {error}") from error
+
+
+def _camera(nodes: dict[str, FloatArray], number: int, size: tuple[int, int], facts: dict[str, Any]) -> CameraModel:
+    distortion = nodes[f"D{number}"].ravel()
+    model = facts.get("model") or _model_for(distortion)
+    if model == "rational_polynomial" and len(distortion) > 8 and not distortion[8:].any():
+        distortion = distortion[:8]
+    return CameraModel(size, nodes[f"M{number}"].reshape(3, 3), padded(distortion, model), model)
+
+
+def _model_for(distortion: FloatArray) -> DistortionModel:
+    """By the number of coefficients; four may be a fisheye lens as well, but then distortion_model has to say so."""
+    return "rational_polynomial" if len(distortion) >= 8 else "plumb_bob"
+
+
+def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) -> None:
+    text = read_text(path, "OpenCV file")
+    with _Opened(text, path) as storage:
+        for name, spellings in NAMES.items():
+            found = next((node for node in map(storage.getNode, spellings) if not node.empty()), None)
+            matrix = found.mat() if found is not None and found.isMap() else None
+            if matrix is not None and np.isfinite(matrix).all():
+                nodes[name] = np.asarray(matrix, np.float64)
+        width, height = (_number(storage, names) for names in (WIDTHS, HEIGHTS))
+        if width and height:
+            facts["size"] = int(width), int(height)
+        model = storage.getNode("distortion_model").string()
+        if model in COEFFICIENTS:
+            facts["model"] = model
+
+
+class _Opened:
+    """A FileStorage over text; it takes a file whose ending tells the format."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        self._path = path
+        start = text.lstrip()[:1]
+        ending = {"<": ".xml", "{": ".json"}.get(start, ".yml")
+        self._file = tempfile.NamedTemporaryFile("w", suffix=ending, encoding="utf-8")  # noqa: SIM115
+        self._file.write(text)
+        self._file.flush()
+
+    def __enter__(self) -> Any:
+        try:
+            storage = cv2.FileStorage(self._file.name, cv2.FILE_STORAGE_READ)
+        except (cv2.error, SystemError) as error:
+            self._file.close()
+            raise CalibrationError(f"{self._path} is not a file of OpenCV's FileStorage") from error
+        if not storage.isOpened():
+            self._file.close()
+            raise CalibrationError(f"{self._path} is not a file of OpenCV's FileStorage")
+        self._storage = storage
+        return storage
+
+    def __exit__(self, *_: object) -> None:
+        self._storage.release()
+        self._file.close()
+
+
+def _number(storage: Any, names: tuple[str, ...]) -> float:
+    for name in names:
+        node = storage.getNode(name)
+        if not node.empty() and (node.isInt() or node.isReal()):
+            return float(node.real())
+    return 0.0

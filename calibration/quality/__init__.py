@@ -1,0 +1,1 @@
+"""What a solved rig is worth: errors in pixels, and what they mean in centimetres."""

@@ -1,0 +1,93 @@
+"""The report as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+import cv2
+import numpy as np
+
+from roma_device.calibration.boards.board import GreyImage
+from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.solver.outliers import DroppedView
+
+from .plots import coverage_plot, epipolar_plot, residual_plot, view_plot
+from .report import QualityReport
+from .text import as_text
+
+LINES = 16
+WIDEST_PX = 1400
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 1000px; padding: 0 1rem; color: #1d2125; }
+h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
+.good { color: #1e7d3c; } .usable { color: #a66a00; } .redo { color: #b3261e; }
+pre { background: #f4f5f7; padding: .8rem; overflow-x: auto; font-size: 13px; }
+.row { display: flex; flex-wrap: wrap; gap: 1rem; } figure { margin: 0; flex: 1 1 420px; }
+figcaption { font-size: 13px; color: #555; margin-bottom: .2rem; } svg { width: 100%; background: #fff; }
+svg text { font: 10px system-ui, sans-serif; fill: #333; } .frame { fill: none; stroke: #bbb; }
+.arrow { fill: none; stroke: #c0392b; stroke-width: .8; }
+.dot { fill: none; stroke: #1d2125; stroke-width: 2; stroke-linecap: round; }
+img { max-width: 100%; } td, th { padding: .15rem .9rem .15rem 0; text-align: left; }
+"""
+
+
+def report_page(
+    report: QualityReport, refused: Sequence[DroppedView], example: tuple[GreyImage, GreyImage] | None
+) -> str:
+    """The page; ``example`` is a raw pair (H, W) to show rectified, ``refused`` the pairs without a view."""
+    verdict = report.verdict
+    findings = "".join(f"<li class='{one.grade}'>{escape(str(one))}</li>" for one in report.findings)
+    parts = [
+        f"<h1>Stereo calibration: <span class='{verdict}'>{verdict}</span></h1><ul>{findings}</ul>",
+        f"<h2>What it means</h2>{_depth_table(report)}",
+        _example(report, example),
+        f"<h2>Errors of the corners</h2>{_row(residual_plot(report, 0), residual_plot(report, 1))}",
+        f"<h2>Rows and pairs</h2>{_row(epipolar_plot(report), view_plot(report))}",
+        f"<h2>Coverage</h2>{_row(coverage_plot(report, 0), coverage_plot(report, 1))}",
+        f"<h2>All figures</h2><pre>{escape(as_text(report))}</pre>",
+        _refused(refused),
+    ]
+    head = f"<meta charset='utf-8'><title>Stereo calibration: {verdict}</title><style>{STYLE}</style>"
+    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+
+
+def _row(*figures: str) -> str:
+    return f"<div class='row'>{''.join(figures)}</div>"
+
+
+def _depth_table(report: QualityReport) -> str:
+    rows = "".join(
+        f"<tr><td>{one.distance_m:g} m</td><td>{one.percent:.2f} %</td><td>{one.cm:.1f} cm</td>"
+        f"<td>{one.matching_percent:.2f} %</td></tr>"
+        for one in report.depth
+    )
+    head = "<tr><th>distance</th><th>depth error, 95 %</th><th></th><th>a matcher 0.25 px off adds</th></tr>"
+    return f"<table>{head}{rows}</table>"
+
+
+def _example(report: QualityReport, example: tuple[GreyImage, GreyImage] | None) -> str:
+    """A pair after rectification with lines: what they cut on the left they have to cut on the right."""
+    if example is None:
+        return ""
+    rectification = Rectification.from_calibration(report.calibration)
+    maps = rectification.maps(rectification.rig.size)
+    if maps is None:
+        return ""
+    sides = [cv2.remap(image, *each, cv2.INTER_LINEAR) for image, each in zip(example, maps, strict=True)]
+    both = cv2.cvtColor(np.hstack(sides), cv2.COLOR_GRAY2BGR)
+    for line in range(1, LINES):
+        row = round(line * both.shape[0] / LINES)
+        cv2.line(both, (0, row), (both.shape[1] - 1, row), (60, 200, 60) if line % 2 else (230, 140, 40), 1)
+    scale = min(1.0, WIDEST_PX / both.shape[1])
+    small = cv2.resize(both, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    data = base64.b64encode(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()).decode("ascii")
+    return f"<h2>A pair, rectified</h2><img alt='rectified pair with lines' src='data:image/jpeg;base64,{data}'>"
+
+
+def _refused(refused: Sequence[DroppedView]) -> str:
+    if not refused:
+        return ""
+    items = "".join(f"<li>{escape(one.name)}: {escape(one.reason)}</li>" for one in refused)
+    return f"<h2>Pairs without a usable view</h2><ul>{items}</ul>"

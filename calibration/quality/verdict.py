@@ -1,0 +1,111 @@
+"""Good, usable or redo: with reasons, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from roma_device.calibration.coverage import Look, covered_share, distance_counts, grid_counts, tilt_counts
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.solver.solve import Solution
+
+Grade = Literal["good", "usable", "redo"]
+GRADES: tuple[Grade, ...] = ("good", "usable", "redo")
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "epipolar_px": (0.35, 1.0),
+    "rms_px": (0.5, 1.5),
+    "depth_px": (0.5, 1.5),
+    "scale_percent": (0.5, 2.0),
+    "dropped_share": (0.25, 0.5),
+}
+"""Figure -> up to where it is good, up to where it is usable.
+
+epipolar_px is what makers of stereo cameras advise; depth_px is the uncertainty of depth at 5 m as one of
+disparity, beside which a good matcher is 0.25 px off.
+"""
+
+GOOD_PAIRS, GOOD_COVERAGE = 12, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reason for the verdict, or a warning that goes with it."""
+
+    grade: Grade
+    what: str
+    todo: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}{': ' if self.todo else ''}{self.todo}"
+
+
+def worst(findings: Sequence[Finding]) -> Grade:
+    """The grade that the findings leave."""
+    return GRADES[max((GRADES.index(one.grade) for one in findings), default=0)]
+
+
+def judge_figures(figures: dict[str, float]) -> list[Finding]:
+    """Findings for the figures that are beyond their limit for good."""
+    texts = {
+        "epipolar_px": ("rows of pairs left out differ by {:.2f} px", "keep board and rig still while a pair is taken"),
+        "rms_px": ("corners are {:.2f} px off", "is the board flat and the image sharp? try --lens auto"),
+        "depth_px": (
+            "depth is uncertain by as much as {:.1f} px of disparity",
+            "take more pairs, tilted, near and far",
+        ),
+        "scale_percent": ("the board measures {:.1f} % wrong in pairs left out", "take more pairs at more distances"),
+        "dropped_share": ("{:.0%} of the pairs did not fit the rest", "hold board and rig still, check the pairing"),
+    }
+    findings = []
+    for name, (good, usable) in LIMITS.items():
+        value = figures[name]
+        if not value <= good:  # NaN is not good
+            what, todo = texts[name]
+            findings.append(Finding("usable" if value <= usable else "redo", what.format(value), todo))
+    return findings
+
+
+def judge_views(solution: Solution, looks: Sequence[Look]) -> list[Finding]:
+    """Findings about what the views show of the lens."""
+    findings = []
+    if len(solution.views) < GOOD_PAIRS:
+        findings.append(Finding("usable", f"{len(solution.views)} pairs are few", "take 20"))
+    for side in range(2):
+        share = covered_share(grid_counts([view.sides()[side] for view in solution.views], solution.size))
+        if share < GOOD_COVERAGE:
+            name = ("left", "right")[side]
+            what = f"the board was seen in {share:.0%} of the {name} image"
+            findings.append(Finding("usable", what, "hold it into the corners as well: the lens is a guess there"))
+    tilts = tilt_counts(looks)
+    if len(looks) - tilts["straight"] < max(4, 0.25 * len(looks)):
+        what = "the board was hardly tilted: focal length and distance cannot be told apart"
+        findings.append(Finding("redo" if tilts["straight"] == len(looks) else "usable", what, "tilt it to all sides"))
+    distances = distance_counts(looks)
+    if max(distances.values()) == len(looks) and len(looks) >= GOOD_PAIRS:
+        findings.append(Finding("usable", "all views are from one distance", "come nearer and go farther"))
+    return findings
+
+
+def judge_rig(solution: Solution, pose: Pose, stated_baseline_m: float | None) -> list[Finding]:
+    """Findings about a rig that is not built as one would expect."""
+    findings = []
+    baseline_m = float((pose.translation_m**2).sum() ** 0.5)
+    if stated_baseline_m is not None and abs(baseline_m / stated_baseline_m - 1) > 0.02:
+        ratio = stated_baseline_m / baseline_m
+        what = f"the baseline comes out as {baseline_m * 1000:.1f} mm, stated are {stated_baseline_m * 1000:.1f} mm"
+        findings.append(Finding("redo", what, f"is the board printed at {ratio:.3f} times the stated size? measure it"))
+    angle_deg = float((pose.rotation_vector**2).sum() ** 0.5) * 57.29578
+    if angle_deg > 15:
+        what = f"the cameras differ in direction by {angle_deg:.0f} degrees"
+        findings.append(Finding("usable", what, "is one image turned or mirrored? stereo needs them nearly parallel"))
+    for name, camera in zip(("left", "right"), solution.cameras, strict=True):
+        aside = max(abs(camera.cx / camera.size[0] - 0.5), abs(camera.cy / camera.size[1] - 0.5))
+        if aside > 0.12:
+            what = f"the {name} lens's axis lies {aside:.0%} off the middle of its image"
+            findings.append(Finding("usable", what, "is the image cropped or mirrored?"))
+        if abs(camera.fx / camera.fy - 1) > 0.03:
+            what = f"fx and fy of the {name} camera differ by {abs(camera.fx / camera.fy - 1):.1%}"
+            findings.append(Finding("usable", what, "is the image stretched, or the board?"))
+    return findings

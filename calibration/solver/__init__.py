@@ -1,0 +1,1 @@
+"""From the corners that were seen to a calibrated rig: start, least squares, outliers, uncertainty."""

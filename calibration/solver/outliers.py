@@ -1,0 +1,102 @@
+"""Which views and corners do not fit the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.boards.board import FloatArray
+
+from .single import deviation_px
+from .views import Corners, PairView
+
+CORNER_SIGMAS = 6.0
+LEAST_CORNER_PX = 0.6
+"""What is nearer than this stays, however sharp the other corners are."""
+
+MOST_FALSE_SHARE = 0.25
+VIEW_FACTOR = 3.5
+LEAST_VIEW_PX = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedView:
+    """A view that was left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DroppedCorner:
+    """A corner that was left out."""
+
+    view: str
+    side: str
+    corner: int
+    error_px: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sifted:
+    """The views that stay, some without a corner, and what went."""
+
+    kept: npt.NDArray[np.intp]  # (K,) indices
+    views: list[PairView]  # K of them
+    dropped_views: list[DroppedView]
+    dropped_corners: list[DroppedCorner]
+
+    @property
+    def is_clean(self) -> bool:
+        return not self.dropped_views and not self.dropped_corners
+
+
+def sift(views: Sequence[PairView], corners: tuple[Corners, ...], residuals: Sequence[FloatArray]) -> Sifted:
+    """Judge all views by their residuals, per camera (N, 2) px, under a robust solution."""
+    limit_px = max(CORNER_SIGMAS * deviation_px(residuals), LEAST_CORNER_PX)
+    errors = [np.linalg.norm(each, axis=1) for each in residuals]
+    medians = np.array([[_median(errors, corners, side, index) for side in range(2)] for index in range(len(views))])
+    view_limit_px = max(VIEW_FACTOR * float(np.median(medians)), LEAST_VIEW_PX)
+    sifted = Sifted(np.empty(0, np.intp), [], [], [])
+    kept = []
+    for index, view in enumerate(views):
+        own = [errors[side][corners[side].view == index] for side in range(2)]
+        reason = _reason(own, medians[index].tolist(), limit_px, view_limit_px)
+        if reason:
+            sifted.dropped_views.append(DroppedView(view.name, reason))
+        else:
+            kept.append(index)
+            sifted.views.append(_without(view, own, limit_px, sifted.dropped_corners))
+    return Sifted(np.array(kept, np.intp), sifted.views, sifted.dropped_views, sifted.dropped_corners)
+
+
+def _median(errors: list[FloatArray], corners: tuple[Corners, ...], side: int, index: int) -> float:
+    own = errors[side][corners[side].view == index]
+    return float(np.median(own)) if len(own) else 0.0
+
+
+def _reason(own: list[FloatArray], medians: list[float], limit_px: float, view_limit_px: float) -> str:
+    for side, errors in zip(("left", "right"), own, strict=True):
+        false = int((errors > limit_px).sum())
+        if len(errors) and false / len(errors) > MOST_FALSE_SHARE:
+            return f"{false} of {len(errors)} corners in the {side} image are false, by up to {errors.max():.1f} px"
+    worst = int(np.argmax(medians))
+    if medians[worst] > view_limit_px:
+        side = ("left", "right")[worst]
+        return f"its corners in the {side} image are {medians[worst]:.2f} px off, far more than in the other views"
+    return ""
+
+
+def _without(view: PairView, own: list[FloatArray], limit_px: float, dropped: list[DroppedCorner]) -> PairView:
+    sides = []
+    for side, detection, errors in zip(("left", "right"), view.sides(), own, strict=True):
+        false = errors > limit_px
+        dropped += [
+            DroppedCorner(view.name, side, int(number), float(error))
+            for number, error in zip(detection.ids[false], errors[false], strict=True)
+        ]
+        sides.append(detection.keep(~false) if false.any() else detection)
+    return PairView(view.name, *sides)
