@@ -13,6 +13,7 @@ from roma_device.app.service.state import service_state
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.store import CalibrationStore
 
 from .finding import MIB, Finding, Patient, read_text
 
@@ -26,13 +27,13 @@ EARLIEST_YEAR = 2025
 
 
 def check_calibration(patient: Patient) -> Iterator[Finding]:
-    path = patient.settings.calibration
-    if path is None:
-        if not patient.settings.rectified and patient.settings.camera is not None:
-            cure = "calibrate the rig, then name the file in the settings (calibration:)"
-            yield Finding("warn", "calibration", "the settings name none", cure)
-        return
     try:
+        path = patient.settings.calibration or _stored()
+        if path is None:
+            if not patient.settings.rectified and patient.settings.camera is not None:
+                cure = "calibrate the rig: roma-device calibrate"
+                yield Finding("warn", "calibration", "the settings name none, and none is stored", cure)
+            return
         rig = load_calibration(path)
     except CalibrationError as error:
         yield Finding("fail", "calibration", str(error), "calibrate the rig, or name the right file in the settings")
@@ -40,13 +41,23 @@ def check_calibration(patient: Patient) -> Iterator[Finding]:
     yield _verdict(path, rig)
 
 
+def _stored() -> Path | None:
+    """The version in use, which ``run`` takes where the settings name no file."""
+    version = CalibrationStore().current()
+    return None if version is None else version.path
+
+
 def _verdict(path: Path, rig: StereoCalibration) -> Finding:
     age_days, residual_px = _age_days(rig.made_at), rig.quality.get("epipolar_px")
     words = [f"{path}: baseline {1000 * rig.baseline_m:.1f} mm"]
     words.append("age unknown" if age_days is None else f"{age_days} days old")
+    if verdict := rig.origin.get("verdict"):
+        words.append(f"verdict {verdict}")
     if residual_px is not None:
         words.append(f"epipolar residual {residual_px:.2f} px")
     text = ", ".join(words)
+    if verdict == "redo":
+        return Finding("warn", "calibration", text, "its own report advises to calibrate again")
     if residual_px is not None and residual_px > POOR_PX:
         return Finding("warn", "calibration", text, f"over {POOR_PX} px depth suffers: calibrate again")
     if age_days is not None and age_days > OLD_DAYS:

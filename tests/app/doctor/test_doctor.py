@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from roma_device.app.doctor.finding import Finding, Patient
 from roma_device.app.doctor.report import CHECKS, examine, exit_code, findings_as_text
 from roma_device.app.settings import Settings
 from roma_device.calibration.formats.own import load_calibration, save_calibration
+from roma_device.calibration.store import CalibrationStore
 
 
 def patient(root: Path, **settings: object) -> Patient:
@@ -126,6 +128,14 @@ def test_calibrations(tmp_path: Path, made_at: str, residual_px: float, level: s
     file = calibrated(tmp_path / "rig.yaml", made_at, residual_px)
     (found,) = state.check_calibration(patient(tmp_path, calibration=file))
     assert found.level == level and words in found.text
+
+
+def test_the_stored_calibration_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    store = CalibrationStore()
+    store.use(store.add(replace(virtual_rig((64, 48)), origin={"verdict": "redo"})).number)
+    (found,) = state.check_calibration(patient(tmp_path, camera="v4l2:0,1"))
+    assert found.level == "warn" and "verdict redo" in found.text and "0001.yaml" in found.text
 
 
 def test_no_calibration_and_a_broken_one(tmp_path: Path) -> None:
