@@ -15,6 +15,7 @@ from loguru import logger
 
 from roma_device.calibration.errors import RomaError
 
+from .commands.model import model
 from .log import set_up_log
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -184,6 +185,9 @@ def stereo(index: Path, compare: tuple[str, ...], as_json: bool, **options: Any)
     from .run import evaluate_from_settings, settings_from_options
 
     _show(evaluate_from_settings(settings_from_options(None, options), index, compare), as_json)
+
+
+cli.add_command(model)
 
 
 if __name__ == "__main__":

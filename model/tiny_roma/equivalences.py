@@ -105,7 +105,7 @@ def _gather() -> Equivalence:
 def _enlarged(factor: int) -> Callable[[], Equivalence]:
     def check() -> Equivalence:
         x = torch.randn(1, 5, 7, 9)
-        ways = [Enlarge(kind, 5, factor)(x) for kind in ("fixed", "resize")]  # type: ignore[arg-type]
+        ways = [Enlarge(kind, 5, factor)(x) for kind in ("fixed", "resize")]
         return Equivalence(f"fixed transposed convolution = bilinear enlargement by {factor}", _difference(*ways), 1e-5)
 
     return check

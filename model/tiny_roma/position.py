@@ -54,7 +54,7 @@ def expected_position(config: TinyRomaConfig, a: Tensor, b: Tensor, exact: bool 
 
 def _full(a: Tensor, b: Tensor, released: bool) -> Tensor:
     batch, channels, height, width = map(int, a.shape)
-    similarity = torch.matmul(_cells(a), b.reshape(batch, channels, -1)) * channels**-0.5
+    similarity = torch.matmul(_cells(a * channels**-0.5), b.reshape(batch, channels, -1))
     grid = cell_grid(height, width).to(a.device)
     place = _released(similarity, grid, height, width) if released else torch.matmul(similarity.softmax(2), grid)
     return place.transpose(1, 2).reshape(batch, 2, height, width)
@@ -96,14 +96,15 @@ def _band(a: Tensor, b: Tensor, rows: int, columns: tuple[int, ...]) -> Tensor:
     batch, channels, height, width = map(int, a.shape)
     layout = BandLayout.of(height, width, rows, columns)
     padded = pad_zeros(b, (layout.left, layout.right), (rows, rows))
-    blocks_a = torch.stack([a[..., s : s + layout.block] for s in layout.starts], 1)
+    scaled = a * channels**-0.5  # not the products, of which there are many more
+    blocks_a = torch.stack([scaled[..., s : s + layout.block] for s in layout.starts], 1)
     blocks_b = torch.stack([padded[..., s : s + layout.window] for s in layout.starts], 1)
     left_cells = blocks_a.permute(0, 1, 3, 4, 2).reshape(-1, layout.block, channels)
     shifts = [blocks_b[..., k : k + height, :].permute(0, 1, 3, 2, 4) for k in range(2 * rows + 1)]
     products = [torch.matmul(left_cells, shift.reshape(-1, channels, layout.window)) for shift in shifts]
     tables = _tables(layout)
     missing, offsets, own = (table.to(a.device) for table in tables)
-    similarity = torch.cat(products, 2) * channels**-0.5
+    similarity = torch.cat(products, 2)
     if batch > 1:
         missing = missing.repeat(batch, 1, 1)
     place = torch.matmul((similarity + missing).softmax(2), offsets)  # (B blocks h, block, 2)
