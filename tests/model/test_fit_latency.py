@@ -8,13 +8,13 @@ import pytest
 pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
-from model.fit_latency import FOLDER, Measured, fit, law_of, leave_one_out, measured_rows  # noqa: E402
-from roma_device.app.model_check import find_chip  # noqa: E402
-from roma_device.runtime.graph_cost import GraphCost, graph_cost  # noqa: E402
-from roma_device.runtime.npu_latency import load_latency_law  # noqa: E402
-from roma_device.runtime.onnx_graph import Graph  # noqa: E402
-from roma_device.runtime.onnx_shapes import infer  # noqa: E402
-from roma_device.runtime.preflight import check_graph  # noqa: E402
+from model.fit_latency import FOLDER, Measured, fit, law_of, leave_one_out, measured_rows
+from roma_device.app.model_check import find_chip
+from roma_device.runtime.graph_cost import GraphCost, graph_cost
+from roma_device.runtime.npu_latency import load_latency_law
+from roma_device.runtime.onnx_graph import Graph
+from roma_device.runtime.onnx_shapes import infer
+from roma_device.runtime.preflight import check_graph
 
 UNKNOWN = {"C8"}
 """Failed at a size between sizes that compiled, for a reason that nobody recorded."""

@@ -88,7 +88,7 @@ def test_wrong_weights_are_one_sentence(state: object, message: str, tmp_path: P
 
 
 def test_a_variant_of_other_widths_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImportWeightsError, match="backbone.skip1.1.weight is 24x1x1x1, the variant needs 32x1x1x1"):
+    with pytest.raises(ImportWeightsError, match=r"backbone.skip1.1.weight is 24x1x1x1, the variant needs 32x1x1x1"):
         imported(published(), tmp_path, "tiny_row_large")
 
 
