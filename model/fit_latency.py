@@ -51,7 +51,7 @@ def measured_rows() -> list[Measured]:
 def fit(features: Array, ms: Array) -> Array:
     """(N, 2) and (N,) -> the two coefficients, neither below 0, of least squared relative error."""
     scaled = features / ms[:, None]
-    candidates: list[Array] = [np.linalg.lstsq(scaled, np.ones(len(ms)), rcond=None)[0]]
+    candidates: list[Array] = [np.asarray(np.linalg.lstsq(scaled, np.ones(len(ms)), rcond=None)[0], np.float64)]
     for column in range(2):
         single = np.zeros(2)
         single[column] = scaled[:, column].sum() / (scaled[:, column] ** 2).sum()

@@ -183,8 +183,8 @@ ax_run_model -m out/{card.name}.axmodel -i {VECTORS}/input -o on-chip -l {VECTOR
 roma-device verify BUNDLE --engine ax --vectors {VECTORS}                                      # on the board
 ```
 
-`build.json` keeps {len(chosen)} of {layers} measured layers at 16 bits: those whose rounding to 256 levels, alone, changes
-the first output by more than {arguments.limit:g} of its standard deviation (`sensitivity.json` has all).
+`build.json` keeps {len(chosen)} of {layers} measured layers at 16 bits, those whose rounding to 256 levels
+alone changes the first output by more than {arguments.limit:g} of its standard deviation (`sensitivity.json` has all).
 If none does, 8 bits hurt nowhere by themselves, and errors may still add up: the compiler's precision analysis
 shows that.
 
