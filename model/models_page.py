@@ -53,8 +53,8 @@ class Row:
     cpu_ratio: dict[str, float]  # engine -> median CPU time over that of SGBM
 
 
-def make_rows(rounds: int, folder: Path) -> list[Row]:
-    files = {variant: _exported(variant, folder) for variant in names()}
+def make_rows(variants: list[str], rounds: int, folder: Path) -> list[Row]:
+    files = {variant: _exported(variant, folder) for variant in variants}
     ratios = _cpu_ratios({variant: path for variant, (_, path) in files.items()}, rounds)
     return [_row(variant, network, path, ratios[variant]) for variant, (network, path) in files.items()]
 
@@ -170,8 +170,8 @@ def _line(row: Row, measured: dict[str, float]) -> str:
         f"{row.parameters / 1e6:.2f} M",
         f"{row.cost.gmac:.2f}",
         "-" if largest is None else f"{largest.moved / 1e6:.1f} ({largest.node.op})",
-        f"{row.cpu_ratio['onnx']:.1f}",
-        f"{row.cpu_ratio['opencv']:.1f}" if "opencv" in row.cpu_ratio else "does not run",
+        f"{row.cpu_ratio['onnx']:.2f}",
+        f"{row.cpu_ratio['opencv']:.2f}" if "opencv" in row.cpu_ratio else "does not run",
         *(row.reports[chip].verdict for chip in ("AX650", "AX620E")),
         f"{measured[row.variant]:.1f} measured" if row.variant in measured else _estimate(report),
         NOT_TRAINED,
@@ -193,10 +193,14 @@ def equivalence_table() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5, help="measured inferences of each variant (5)")
+    parser.add_argument("--variants", nargs="+", choices=names(), help="print the table of these and leave the page")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        rows = make_rows(arguments.rounds, Path(folder))
+        rows = make_rows(arguments.variants or names(), arguments.rounds, Path(folder))
+    if arguments.variants:
+        print(table(rows))
+        return
     machine = f"{platform.machine()}, OpenCV {cv2.__version__}, ONNX Runtime {onnxruntime.__version__}"
     note = f"640x320, one thread, median of {arguments.rounds} rounds; {machine}."
     page = PAGE.read_text()

@@ -19,7 +19,7 @@ from .atlas import Atlas
 from .optimizer import optimizers
 from .stream import batches
 from .synthetic import PairRenderer, SceneSampler
-from .tiny_roma.config import TinyRomaConfig
+from .tiny_roma.config import TinyRomaConfig, names
 from .tiny_roma.network import Stage, TinyRoma
 from .train import CHECKPOINT, Trainer, _average, _log, normalize, open_atlas
 from .train import parse as parse_options
@@ -112,6 +112,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     arguments = parse_options(given)
     if not any(word.startswith("--output") for word in given):
         arguments.output = Path("runs") / arguments.variant
+    if arguments.variant not in names():
+        raise SystemExit(f"train_two_view: unknown variant {arguments.variant!r}; known: {', '.join(names())}")
     if arguments.validate is not None:
         raise SystemExit("train_two_view: --validate scores the stereo network alone; export and evaluate instead")
     return arguments

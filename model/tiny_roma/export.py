@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import yaml
 
 from model.export import INPUTS, OPSET
 
-from .config import TinyRomaConfig, names
+from .config import TinyRomaConfig, VariantError, names
 from .network import TinyRoma
 
 OUTPUTS = ("warp", "certainty")
@@ -102,6 +103,8 @@ def load_network(source: str, seed: int = 0) -> tuple[TinyRoma, dict[str, Any]]:
         return TinyRoma(TinyRomaConfig.load(source)).eval(), {
             "trained_on": f"nothing: random weights, variant {source}"
         }
+    if not Path(source).is_file():
+        raise VariantError(f"{source!r} is neither a checkpoint nor a variant; known: {', '.join(names())}")
     state = torch.load(source, map_location="cpu", weights_only=True)
     network = TinyRoma(TinyRomaConfig.load(state["variant"]))
     network.load_state_dict(state.get("average", state["network"]))
@@ -116,7 +119,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(640, 320), metavar=("W", "H"), help="px, multiples of 32")
     parser.add_argument("--seed", type=int, default=0, help="of random weights")
     arguments = parser.parse_args()
-    network, facts = load_network(arguments.source, arguments.seed)
+    try:
+        network, facts = load_network(arguments.source, arguments.seed)
+    except VariantError as error:
+        sys.exit(f"export: {error}")
     write_bundle(network, tuple(arguments.size), arguments.output, arguments.output.name, **facts)
 
 

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the tests o
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
 from model.tiny_roma.config import TinyRomaConfig, VariantError, names  # noqa: E402
+from model.tiny_roma.export import load_network  # noqa: E402
 from model.tiny_roma.network import TinyRoma  # noqa: E402
 from roma_device.runtime.card import ModelCard  # noqa: E402
 from roma_device.runtime.engine import EngineError, EngineOptions, open_engine  # noqa: E402
@@ -76,6 +77,16 @@ def test_card_says_what_the_network_does(variant: str, bundle: Bundles) -> None:
     assert card.task == ("stereo" if network.config.stereo else "two_view")
     assert card.fixed_size() == SIZE and card.outputs[0].stride == network.config.stride
     assert card.normalization == "in_graph"
+
+
+def test_page_lists_every_variant_once() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "models.md").read_text()
+    assert [line.split("`")[1] for line in page.splitlines() if line.startswith("| `tiny_")] == names()
+
+
+def test_export_refuses_what_is_neither_checkpoint_nor_variant() -> None:
+    with pytest.raises(VariantError, match="'nothing' is neither a checkpoint nor a variant; known: tiny_band1, "):
+        load_network("nothing")
 
 
 def test_unknown_variant_names_the_known_ones() -> None:

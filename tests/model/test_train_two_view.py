@@ -48,3 +48,5 @@ def test_each_variant_has_its_folder() -> None:
     assert parse(["tiny_row"]).output == Path("runs/tiny_row")
     with pytest.raises(SystemExit, match="scores the stereo network alone"):
         parse(["tiny_row", "--validate", "index.json"])
+    with pytest.raises(SystemExit, match="unknown variant 'stereo'; known: tiny_band1, "):
+        parse(["stereo"])
