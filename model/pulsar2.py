@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from roma_device.runtime.card import ModelCard, load_card
+from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.preprocess import value_table
 
 from .sensitivity import Sensitivity, measure
@@ -66,7 +66,7 @@ def make_kit(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
     (folder / "sensitivity.json").write_text(
         json.dumps([{"layer": one.layer, "op": one.op, "change": one.change} for one in layers], indent=1) + "\n"
     )
-    (folder / "README.md").write_text(_readme(card, size, arguments, chosen, len(layers)))
+    (folder / "README.md").write_text(_readme(card, size, arguments, len(chosen), layers))
 
 
 def _generate(bundle: Path, folder: Path, count: int, size: tuple[int, ...]) -> None:
@@ -170,9 +170,9 @@ def _build(
 
 
 def _readme(
-    card: ModelCard, size: tuple[int, ...], arguments: argparse.Namespace, chosen: list[Sensitivity], layers: int
+    card: ModelCard, size: tuple[int, ...], arguments: argparse.Namespace, chosen: int, layers: list[Sensitivity]
 ) -> str:
-    worst = "\n".join(f"| `{one.layer}` | {one.op} | {one.change:.4f} |" for one in chosen[:10])
+    worst = "\n".join(f"| `{one.layer}` | {one.op} | {one.change:.4f} |" for one in layers[:10])
     return f"""# {card.name} for {arguments.chip}, {arguments.npu}, {size[0]}x{size[1]}
 Made by `python -m model.pulsar2`. Not tried: no compiler and no board were at hand.
 
@@ -183,10 +183,12 @@ ax_run_model -m out/{card.name}.axmodel -i {VECTORS}/input -o on-chip -l {VECTOR
 roma-device verify BUNDLE --engine ax --vectors {VECTORS}                                      # on the board
 ```
 
-`build.json` keeps {len(chosen)} of {layers} measured layers at 16 bits, those whose rounding to 256 levels
+`build.json` keeps {chosen} of {len(layers)} measured layers at 16 bits, those whose rounding to 256 levels
 alone changes the first output by more than {arguments.limit:g} of its standard deviation (`sensitivity.json` has all).
 If none does, 8 bits hurt nowhere by themselves, and errors may still add up: the compiler's precision analysis
 shows that.
+
+The most sensitive ones:
 
 | layer | operator | change |
 |---|---|---|
@@ -214,7 +216,7 @@ def main(words: list[str] | None = None) -> int:
     arguments = parse(words)
     try:
         make_kit(arguments.bundle, arguments.output, arguments)
-    except (KitError, OSError) as error:
+    except (KitError, ModelError, OSError) as error:
         print(f"pulsar2: {error}", file=sys.stderr)
         return 65
     print(f"{arguments.output}: see its README.md")

@@ -56,6 +56,11 @@ def test_kit_is_complete(bundle: Path, tmp_path: Path) -> None:
     assert "Not tried" in (kit / "README.md").read_text() and not (kit / "samples").exists()
 
 
+def test_no_bundle_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--chip", "AX650", "--output", str(tmp_path / "kit")]) == 65
+    assert "cannot read the model card" in capsys.readouterr().err
+
+
 def test_sensitivity_finds_the_layer_that_matters() -> None:
     """y = (1000 x - 1000 x) + x: rounding the large numbers drowns the small one."""
     rng = np.random.default_rng(0)
