@@ -21,6 +21,7 @@ from .commands.calibrate import calibrate
 from .commands.calibration import calibration
 from .commands.cameras import cameras
 from .commands.doctor import doctor
+from .commands.model import model
 from .commands.service import service
 from .log import set_up_log
 
@@ -80,6 +81,7 @@ cli.add_command(calibrate)
 cli.add_command(calibration)
 cli.add_command(cameras)
 cli.add_command(doctor)
+cli.add_command(model)
 cli.add_command(service)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from roma_device.calibration.rectify import MapPair, Rectification
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.decode import as_numbers, decode_stereo
+from roma_device.runtime.decode import decode
 from roma_device.runtime.depth import DepthLimits, make_depth, valid_matches
 from roma_device.runtime.engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, open_engine
 from roma_device.runtime.input_plan import InputPlan, plan_input
@@ -107,13 +107,11 @@ class StereoPipeline:
     def _result(self, one: _Submitted) -> Result:
         times, frame = one.times, one.frame
         with _timed(times, "decode"):
-            outputs = as_numbers(self.engine.outputs, self.card.outputs)
-            matches = decode_stereo(outputs, self.plan, self.rig.size)
+            matches = decode(self.card, self.engine.outputs, self.plan, self.rig.size)
         with _timed(times, "depth"):
             valid = valid_matches(matches, self._limits.min_confidence, self._in_view)
-            depth = (
-                make_depth(matches, valid, self.rig, self._limits, frame.timestamp_ns) if self.rig.is_metric else None
-            )
+            metric = self.rig.is_metric and matches.disparity_px is not None
+            depth = make_depth(matches, valid, self.rig, self._limits, frame.timestamp_ns) if metric else None
         left = self._left_image(frame.left.image) if self._needs_image else None
         return Result(frame, one.index, matches, valid, self.rig, depth, left, times, one.dropped)
 

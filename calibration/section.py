@@ -74,6 +74,15 @@ class Section:
             self._fail(node, self._full(key), "must be a text")
         return str(node.value)
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of scalars as they are written."""
+        name = self._full(key)
+        items = self._items(self._take(key), name, None)
+        for item in items:
+            if not isinstance(item, yaml.ScalarNode):
+                self._fail(item, name, "must be a list of texts")
+        return tuple(str(item.value) for item in items)
+
     def choice(self, key: str, allowed: tuple[str, ...]) -> str:
         """A text that is one of ``allowed``."""
         node = self._left.get(key, self._node)
@@ -109,7 +118,7 @@ class Section:
         """All keys that are left, each with a number."""
         return {key: self.number(key) for key in list(self._left)}
 
-    def texts(self) -> dict[str, str]:
+    def rest_texts(self) -> dict[str, str]:
         """All keys that are left, each with a text."""
         return {key: self.text(key) for key in list(self._left)}
 

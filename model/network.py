@@ -38,6 +38,12 @@ SMOOTH_PX = 0.5
 """How far the last enlargement may move a disparity away from its nearest neighbour's."""
 
 VARIANTS = Path(__file__).parent / "variants"
+KIND = "row_stereo"
+
+
+def variants(kind: str) -> list[str]:
+    """Names of the files in ``variants/`` that describe a network of this kind."""
+    return sorted(path.stem for path in VARIANTS.glob("*.yaml") if f"kind: {kind}\n" in path.read_text())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +58,8 @@ class StereoConfig:
     @classmethod
     def load(cls, variant: str) -> StereoConfig:
         path = VARIANTS / f"{variant}.yaml"
-        if not path.is_file():
-            known = ", ".join(sorted(p.stem for p in VARIANTS.glob("*.yaml")))
+        if variant not in variants(KIND):
+            known = ", ".join(variants(KIND))
             raise ModelError(f"unknown variant {variant!r}; known: {known}")
         raw: Mapping[str, Any] = yaml.safe_load(path.read_text())
         values: dict[str, Any] = {

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .bfloat16 import to_float32
-from .card import TensorSpec
+from .card import ModelCard, TensorSpec
+from .decode_two_view import decode_two_view
 from .input_plan import InputPlan
 from .types import FloatImage, Matches
 
@@ -27,6 +28,14 @@ def as_numbers(
     return {
         spec.name: to_float32(outputs[spec.name]) if spec.dtype == "bfloat16" else outputs[spec.name] for spec in specs
     }
+
+
+def decode(card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: tuple[int, int]) -> Matches:
+    """Matches at ``size`` (width, height) from what a model of ``card`` gave: a disparity, or a warp."""
+    numbers = as_numbers(outputs, card.outputs)
+    if "warp" in numbers:
+        return decode_two_view(numbers, plan, size, card.task)
+    return decode_stereo(numbers, plan, size)
 
 
 def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: tuple[int, int]) -> Matches:

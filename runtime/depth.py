@@ -41,11 +41,18 @@ def valid_matches(matches: Matches, min_confidence: float, in_view: Mask | None 
 
     ``in_view`` marks pixels of the rectified left image that the left camera really saw.
     """
-    if matches.disparity_px is None:
-        raise ValueError("these matches hold no disparity")
-    columns = np.arange(matches.disparity_px.shape[1], dtype=np.float32)
-    valid = (matches.certainty >= min_confidence) & (matches.disparity_px <= columns)
+    valid = (matches.certainty >= min_confidence) & _inside(matches)
     return valid if in_view is None else valid & in_view
+
+
+def _inside(matches: Matches) -> Mask:
+    """(H, W): the partner lies in the right image, which has the left one's size."""
+    if matches.disparity_px is not None:
+        columns = np.arange(matches.disparity_px.shape[1], dtype=np.float32)
+        return np.asarray(matches.disparity_px <= columns)
+    height, width = matches.certainty.shape
+    x, y = matches.warp[..., 0], matches.warp[..., 1]
+    return np.asarray((x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5))
 
 
 def make_depth(matches: Matches, valid: Mask, rig: RectifiedRig, limits: DepthLimits, timestamp_ns: int) -> DepthMap:

@@ -59,7 +59,7 @@ def _parse(top: Section, path: Path) -> StereoCalibration:
     rotation, translation_m = pose.matrix("rotation", 3, 3), pose.numbers("translation_m", 3)
     pose.finish()
     quality = top.section("quality").rest() if "quality" in top.untaken() else {}
-    origin = top.section("origin").texts() if "origin" in top.untaken() else {}
+    origin = top.section("origin").rest_texts() if "origin" in top.untaken() else {}
     top.finish()
     try:
         right_from_left = Pose(np.array(rotation), np.array(translation_m))

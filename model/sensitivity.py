@@ -1,0 +1,81 @@
+"""Which layers 8 bits hurt: each in turn is rounded to 256 levels, and the change of the outputs is measured.
+
+The NPU's compiler rounds every layer's output. Rounding one at a time on a host shows where 16 bits are worth it; it
+says nothing of how errors add up, for which the compiler's own precision analysis is there.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+ROUNDED = frozenset(["Conv", "ConvTranspose", "MatMul", "Softmax", "Resize", "GridSample", "Sigmoid"])
+Arrays = Mapping[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """What rounding the output of one layer does."""
+
+    layer: str
+    op: str
+    change: float  # mean absolute change of the first output, in its standard deviations
+
+
+def measure(model: onnx.ModelProto, inputs: Arrays) -> list[Sensitivity]:
+    """All layers of the kinds in ROUNDED, the most sensitive first; the ranges are those of ``inputs``."""
+    first = model.graph.output[0].name
+    layers = [node for node in model.graph.node if node.op_type in ROUNDED and node.output[0] != first]
+    ranges = _ranges(model, [node.output[0] for node in layers], inputs)
+    reference = _run(model, [first], inputs)[0]
+    spread = float(reference.std()) or 1.0
+    found = []
+    for node, (low, high) in zip(layers, ranges, strict=True):
+        changed = _run(_with_rounding(model, node.output[0], low, high), [first], inputs)[0]
+        found.append(Sensitivity(node.name, node.op_type, float(np.abs(changed - reference).mean()) / spread))
+    return sorted(found, key=lambda one: -one.change)
+
+
+def _run(model: onnx.ModelProto, outputs: list[str], inputs: Arrays) -> list[Any]:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return list(session.run(outputs, dict(inputs)))
+
+
+def _ranges(model: onnx.ModelProto, names: list[str], inputs: Arrays) -> Iterator[tuple[float, float]]:
+    """Least and greatest value of each tensor, with 0 between them as the compiler's asymmetric scheme has it."""
+    wide = copy.deepcopy(model)
+    wide.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
+    values = _run(wide, names, inputs)
+    return ((min(float(value.min()), 0.0), max(float(value.max()), 0.0)) for value in values)
+
+
+def _with_rounding(model: onnx.ModelProto, name: str, low: float, high: float) -> onnx.ModelProto:
+    scale = (high - low) / 255 or 1.0
+    rounded = copy.deepcopy(model)
+    for node in rounded.graph.node:
+        for place, one in enumerate(node.input):
+            if one == name:
+                node.input[place] = f"{name}.rounded"
+    values = {"scale": np.float32(scale), "zero": np.uint8(round(-low / scale))}
+    rounded.graph.initializer.extend(
+        onnx.numpy_helper.from_array(np.asarray(value), f"{name}.{key}") for key, value in values.items()
+    )
+    constants = [f"{name}.scale", f"{name}.zero"]
+    pair = [
+        onnx.helper.make_node("QuantizeLinear", [name, *constants], [f"{name}.levels"]),
+        onnx.helper.make_node("DequantizeLinear", [f"{name}.levels", *constants], [f"{name}.rounded"]),
+    ]
+    place = next(k for k, node in enumerate(rounded.graph.node) if name in node.output) + 1
+    for node in reversed(pair):
+        rounded.graph.node.insert(place, node)
+    return rounded

@@ -1,0 +1,130 @@
+"""A variant as a bundle: ``python -m model.tiny_roma.export runs/tiny/checkpoint.pt --output bundle``.
+
+With a variant's name in place of a checkpoint the weights are random: enough for ``roma-device model check`` and for
+measuring speed, useless for matching. The size is fixed, since the graph holds the coordinates of its cells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+import yaml
+
+from model.export import INPUTS, OPSET
+
+from .config import TinyRomaConfig, VariantError, names
+from .network import TinyRoma
+
+OUTPUTS = ("warp", "certainty")
+CONVENTION = {
+    "two_view": "warp: x, y in the right image in [-1, 1] from border to border; certainty: logit",
+    "stereo": "warp: x, y in the rectified right image in [-1, 1] from border to border; certainty: logit",
+}
+
+
+def to_onnx(network: TinyRoma, size: tuple[int, int]) -> onnx.ModelProto:
+    """Opset 17, batch norm folded, no shape arithmetic; ``size`` is (width, height)."""
+    width, height = size
+    example = (torch.zeros(1, 1, height, width), torch.zeros(1, 1, height, width))
+    buffer: Any = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval(),
+            example,
+            buffer,
+            input_names=list(INPUTS),
+            output_names=list(OUTPUTS),
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    _drop_copies(model.graph)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _drop_copies(graph: onnx.GraphProto) -> None:
+    """Without the Identity nodes that torch puts before weights that are used twice."""
+    weights = {one.name for one in graph.initializer}
+    copies = {
+        one.output[0]: one.input[0] for one in graph.node if one.op_type == "Identity" and one.input[0] in weights
+    }
+    kept = [one for one in graph.node if one.output[0] not in copies]
+    for node in kept:
+        for place, name in enumerate(node.input):
+            node.input[place] = copies.get(name, name)
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def write_bundle(network: TinyRoma, size: tuple[int, int], folder: Path, name: str, **facts: Any) -> None:
+    """ONNX file and card; ``facts`` are more keys of the card."""
+    folder.mkdir(parents=True, exist_ok=True)
+    data = to_onnx(network, size).SerializeToString()
+    (folder / f"{name}.onnx").write_bytes(data)
+    card = _card(network.config, size, name, hashlib.sha256(data).hexdigest()) | facts
+    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
+
+
+def _card(config: TinyRomaConfig, size: tuple[int, int], name: str, sha256: str) -> dict[str, Any]:
+    task = "stereo" if config.stereo else "two_view"
+    width, height = size
+    cells = [height // config.stride, width // config.stride]
+    normalization = config.normalization if config.normalization in ("preprocess", "none") else "in_graph"
+    return {
+        "name": name,
+        "task": task,
+        "files": {"onnx": {"file": f"{name}.onnx", "sha256": sha256}},
+        "inputs": [{"name": one, "shape": [1, 1, height, width], "dtype": "float32"} for one in INPUTS],
+        "outputs": [
+            {"name": one, "shape": [1, channels, *cells], "dtype": "float32", "stride": config.stride}
+            for one, channels in zip(OUTPUTS, (2, 1), strict=True)
+        ],
+        "normalization": normalization,
+        "convention": CONVENTION[task],
+        "size_multiple": 32,
+        "default_size": list(size),
+    }
+
+
+def load_network(source: str, seed: int = 0) -> tuple[TinyRoma, dict[str, Any]]:
+    """From a checkpoint, or with random weights from the name of a variant; and what a card should say of it."""
+    if source in names():
+        torch.manual_seed(seed)
+        return TinyRoma(TinyRomaConfig.load(source)).eval(), {
+            "trained_on": f"nothing: random weights, variant {source}"
+        }
+    if not Path(source).is_file():
+        raise VariantError(f"{source!r} is neither a checkpoint nor a variant; known: {', '.join(names())}")
+    state = torch.load(source, map_location="cpu", weights_only=True)
+    network = TinyRoma(TinyRomaConfig.load(state["variant"]))
+    network.load_state_dict(state.get("average", state["network"]))
+    origin = f"synthetic pairs, {int(state['step'])} steps, variant {state['variant']}"
+    return network.eval(), {"trained_on": origin}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", help="checkpoint, or name of a variant for random weights")
+    parser.add_argument("--output", type=Path, required=True, help="bundle folder")
+    parser.add_argument("--size", type=int, nargs=2, default=(640, 320), metavar=("W", "H"), help="px, multiples of 32")
+    parser.add_argument("--seed", type=int, default=0, help="of random weights")
+    arguments = parser.parse_args()
+    try:
+        network, facts = load_network(arguments.source, arguments.seed)
+    except VariantError as error:
+        sys.exit(f"export: {error}")
+    write_bundle(network, tuple(arguments.size), arguments.output, arguments.output.name, **facts)
+
+
+if __name__ == "__main__":
+    main()

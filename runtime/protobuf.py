@@ -1,0 +1,64 @@
+"""Protocol buffers, as far as reading them takes: fields of a message, without a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+Field = tuple[int, int, int | memoryview]
+"""Number, wire type, value; FIXED32 and FIXED64 are given as their bytes."""
+
+_SIZES = {FIXED64: 8, FIXED32: 4}
+_MAX_VARINT_BITS = 70
+
+
+class ProtobufError(ValueError):
+    """Bytes that are no message, or not all of it."""
+
+
+def read_fields(data: memoryview) -> Iterator[Field]:
+    """The fields of a message in their order; raises ProtobufError where it is cut off or not a message."""
+    position = 0
+    while position < len(data):
+        key, position = _varint(data, position)
+        number, wire = key >> 3, key & 7
+        if wire == VARINT:
+            value, position = _varint(data, position)
+            yield number, wire, value
+            continue
+        if wire == BYTES:
+            size, position = _varint(data, position)
+        elif wire in _SIZES:
+            size = _SIZES[wire]
+        else:
+            raise ProtobufError(f"byte {position} begins nothing that is known")
+        if number == 0 or position + size > len(data):
+            raise ProtobufError(f"a field at byte {position} takes {size} bytes, {len(data) - position} are left")
+        yield number, wire, data[position : position + size]
+        position += size
+
+
+def _varint(data: memoryview, position: int) -> tuple[int, int]:
+    value = shift = 0
+    while position < len(data) and shift < _MAX_VARINT_BITS:
+        byte = data[position]
+        value, position, shift = value | (byte & 0x7F) << shift, position + 1, shift + 7
+        if byte < 0x80:
+            return value, position
+    raise ProtobufError(f"a number at byte {position} does not end")
+
+
+def signed(value: int) -> int:
+    """An int32 or int64 field: negative ones are stored modulo 2 ** 64."""
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def packed(value: int | memoryview) -> list[int]:
+    """A repeated int64 field, packed into bytes or a single entry of it."""
+    if isinstance(value, int):
+        return [signed(value)]
+    numbers, position = [], 0
+    while position < len(value):
+        number, position = _varint(value, position)
+        numbers.append(signed(number))
+    return numbers

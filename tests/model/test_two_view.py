@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
+
+from torch.nn import functional  # noqa: E402
+
+from model.atlas import Atlas  # noqa: E402
+from model.textures import build_atlas  # noqa: E402
+from model.tiny_roma.network import Stage  # noqa: E402
+from model.two_view import (  # noqa: E402
+    TwoViewBatch,
+    TwoViewRenderer,
+    TwoViewSampler,
+    from_stereo,
+    own_positions,
+    turned,
+)
+from model.two_view_loss import at_cells, two_view_loss  # noqa: E402
+
+SIZE = (192, 96)
+
+
+@pytest.fixture(scope="module")
+def renderer() -> TwoViewRenderer:
+    return TwoViewRenderer(Atlas(build_atlas(None, 6)), SIZE)
+
+
+def sampler(share: float, seed: int = 0) -> TwoViewSampler:
+    return TwoViewSampler(SIZE, 4, 6, seed, rendered_share=share)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_second_view_shows_what_the_truth_says(renderer: TwoViewRenderer, share: float) -> None:
+    """Fetched from the true positions, b looks like a, up to light, and much less so from anywhere else."""
+    for index in range(3):
+        batch = renderer(sampler(share)(index))
+        for one in range(len(batch.a)):
+            seen = batch.visible[one]
+            if seen.float().mean() < 0.1 or batch.a[one, 0][seen].std() < 0.03:
+                continue
+            right = correlation(batch, batch.position, one)
+            wrong = correlation(batch, batch.position + 24 / SIZE[0], one)
+            assert right > 0.6 and right > wrong + 0.1
+
+
+def correlation(batch: TwoViewBatch, position: torch.Tensor, one: int) -> float:
+    fetched = functional.grid_sample(batch.b, position.permute(0, 2, 3, 1), align_corners=False)[one, 0]
+    seen = batch.visible[one]
+    return float(np.corrcoef(fetched[seen].numpy(), batch.a[one, 0][seen].numpy())[0, 1])
+
+
+def test_batches_are_reproducible_and_differ(renderer: TwoViewRenderer) -> None:
+    first, again, other = (renderer(sampler(0.0)(index)) for index in (5, 5, 6))
+    assert torch.equal(first.b, again.b) and torch.equal(first.position, again.position)
+    assert not torch.equal(first.b, other.b)
+
+
+def test_motion_covers_rotation_and_scale(renderer: TwoViewRenderer) -> None:
+    """The local map from a to b, by finite differences in px: turned by over 20 degrees, scaled up and down."""
+    angles, scales = [], []
+    for index in range(12):
+        batch = renderer(sampler(0.0)(index))
+        dx = (batch.position[..., 48, 97] - batch.position[..., 48, 95]) / 2 * torch.tensor(SIZE) / 2
+        angles += torch.rad2deg(torch.atan2(dx[:, 1], dx[:, 0])).abs().tolist()
+        scales += dx.norm(dim=1).tolist()
+    assert max(angles) > 20 and max(scales) > 1.2 and min(scales) < 0.85
+
+
+def test_turning_moves_image_and_truth_together(renderer: TwoViewRenderer) -> None:
+    """An image that is its own second view: after turning, the truth still finds every pixel."""
+    image = functional.avg_pool2d(torch.rand(2, 1, *SIZE[::-1]), 5, 1, 2)
+    own = own_positions(*SIZE[::-1], torch.device("cpu")).expand(2, -1, -1, -1)
+    batch = turned(
+        TwoViewBatch(image, image, own, torch.ones(2, *SIZE[::-1], dtype=torch.bool)), torch.Generator().manual_seed(1)
+    )
+    fetched = functional.grid_sample(batch.b, batch.position.permute(0, 2, 3, 1), align_corners=False)
+    assert ((fetched - image).abs()[:, 0][batch.visible]).mean() < 0.02
+    assert batch.visible.float().mean() > 0.4
+
+
+def test_disparity_becomes_a_position(renderer: TwoViewRenderer) -> None:
+    from model.synthetic import PairRenderer, SceneSampler
+
+    pairs = PairRenderer(renderer.atlas, SIZE)(SceneSampler(SIZE, 2, 6)(0))
+    batch = from_stereo(pairs)
+    column = (batch.position[:, 0] + 1) * SIZE[0] / 2 - 0.5
+    assert torch.allclose(torch.arange(SIZE[0]) - column, pairs.disparity_px, atol=1e-3)
+    assert not batch.visible[column < -0.5].any() and not batch.visible[pairs.occluded].any()
+
+
+def perfect(batch: TwoViewBatch, stride: int, offset: float = 0.0) -> Stage:
+    position, known = at_cells(batch, stride)
+    return Stage(stride, position + offset, torch.where(known, 9.0, -9.0)[:, None])
+
+
+def test_loss_is_least_at_the_truth(renderer: TwoViewRenderer) -> None:
+    batch = renderer(sampler(0.0)(0))
+    losses = [
+        float(two_view_loss([perfect(batch, 8, x), perfect(batch, 4, x)], batch)[0]) for x in (0, 0.001, 0.01, 0.05)
+    ]
+    assert losses == sorted(losses) and losses[0] < 0.9 * losses[1]
+
+
+def test_fine_stage_learns_only_where_the_coarse_one_is_near(renderer: TwoViewRenderer) -> None:
+    batch = renderer(sampler(0.0)(0))
+    fine = Stage(4, at_cells(batch, 4)[0].clone().requires_grad_(), perfect(batch, 4).certainty_logit)
+    two_view_loss([perfect(batch, 8, 0.5), fine], batch)[0].backward()
+    assert fine.position.grad is not None and float(fine.position.grad.abs().max()) == 0
+
+
+def test_cells_know_their_middle() -> None:
+    own = own_positions(*SIZE[::-1], torch.device("cpu"))
+    image = torch.zeros(1, 1, *SIZE[::-1])
+    batch = TwoViewBatch(image, image, own, torch.ones(1, *SIZE[::-1], dtype=torch.bool))
+    for stride in (4, 8):
+        position, known = at_cells(batch, stride)
+        expected = own_positions(SIZE[1] // stride, SIZE[0] // stride, torch.device("cpu"))
+        assert torch.allclose(position, expected, atol=1e-6) and known.all()
