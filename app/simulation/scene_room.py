@@ -16,7 +16,12 @@ def room(rng: np.random.Generator) -> Scene:
     """Walls, a table with things on it, shelves, crates and a chessboard."""
     surfaces: list[Surface] = [*_shell(), *_table(rng), *_shelves(), *_floor_things(rng), *_hanging()]
     lamp = Light(np.array([0.4, CEILING_M + 0.45, 1.9]), 0.25, (1.2, 1.34, 1.4), (0.46, 0.44, 0.42), reach_m=3.0)
-    path = Trajectory(
+    return Scene(tuple(surfaces), lamp, indoor_path(rng))
+
+
+def indoor_path(rng: np.random.Generator) -> Trajectory:
+    """Sways by a hand's width or two about the origin and looks about, ahead along z."""
+    return Trajectory(
         np.array([0.0, 0.0, 0.0]),
         np.array([0.3, 0.1, 0.12]),
         np.array([0.0, 0.1, 3.0]),
@@ -25,7 +30,6 @@ def room(rng: np.random.Generator) -> Scene:
         10.0,
         rng.uniform(0, 2 * np.pi, 3),
     )
-    return Scene(tuple(surfaces), lamp, path)
 
 
 def _shell() -> list[Quad]:

@@ -6,8 +6,8 @@ import numpy as np
 
 from .prints import PALETTE, checks
 from .scene import Light, Scene, Sphere, Surface, box, quad, turned
+from .scene_room import indoor_path
 from .textures import Painter, plaster
-from .trajectory import Trajectory
 
 _LAMP = Light(np.array([0.4, -1.1, 1.2]), 0.25, (1.1, 1.2, 1.25), (0.5, 0.48, 0.46), reach_m=4.0)
 
@@ -21,7 +21,7 @@ def bare(rng: np.random.Generator) -> Scene:
         pose = turned(x, 1.2 - side / 2, z, float(rng.uniform(0, 90)))
         things += box(pose, (side, side, side), plaster((tone, tone, tone), grain=0.004, mottle=0.01))
     things.append(Sphere(np.array([-0.3, 0.2, 1.5]), 0.22, plaster((90, 120, 190), 0.004, 0.01), np.eye(3)))
-    return Scene(tuple(things), _LAMP, _sway(rng))
+    return Scene(tuple(things), _LAMP, indoor_path(rng))
 
 
 def repeats(rng: np.random.Generator) -> Scene:
@@ -32,7 +32,7 @@ def repeats(rng: np.random.Generator) -> Scene:
     for index in range(17):
         things += box(turned(-1.2 + 0.15 * index, 0.55, 1.9), (0.03, 1.3, 0.03), bars)
     things += box(turned(0, -0.1, 1.9), (2.6, 0.05, 0.05), bars)
-    return Scene(tuple(things), _LAMP, _sway(rng))
+    return Scene(tuple(things), _LAMP, indoor_path(rng))
 
 
 def _shell(back: Painter, sides: Painter, floor: Painter) -> list[Surface]:
@@ -43,15 +43,3 @@ def _shell(back: Painter, sides: Painter, floor: Painter) -> list[Surface]:
         quad(turned(0, 1.2, 1.6, pitch_deg=-90), (4.6, 6.2), floor),
         quad(turned(0, -1.4, 1.6, pitch_deg=90), (4.6, 6.2), plaster((205, 210, 212), 0.004, 0.01)),
     ]
-
-
-def _sway(rng: np.random.Generator) -> Trajectory:
-    return Trajectory(
-        np.zeros(3),
-        np.array([0.3, 0.1, 0.12]),
-        np.array([0.0, 0.1, 3.0]),
-        np.array([0.25, 0.12, 0.0]),
-        np.deg2rad(2.5),
-        10.0,
-        rng.uniform(0, 2 * np.pi, 3),
-    )
