@@ -117,7 +117,7 @@ def test_bad_choices_are_one_sentence(raw: dict[str, object], message: str) -> N
 
 @pytest.mark.parametrize("variant", names())
 def test_run_gives_matches_on_a_real_pair(variant: str, bundle: Bundles, tmp_path: Path, shared_data: Path) -> None:
-    from roma_device.app.run import run_from_settings
+    from roma_device.app.live_run import run_from_settings
     from roma_device.app.settings import Settings
 
     pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
@@ -132,5 +132,5 @@ def test_run_gives_matches_on_a_real_pair(variant: str, bundle: Bundles, tmp_pat
         threads=1,
         **{"output.folder": tmp_path / "out", "output.save": ("results", "confidence")},
     )
-    assert run_from_settings(settings, as_json=False) == os.EX_OK
+    assert run_from_settings(settings, lambda: settings, as_json=False) == os.EX_OK
     assert len(list((tmp_path / "out").iterdir())) == 2
