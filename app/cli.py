@@ -89,6 +89,7 @@ def model_options(command: Command) -> Command:
     """Options that choose and run the network."""
     for option in (
         click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice."),
+        click.option("--precision", help="auto, fp32 or int8 on a host engine.  [default: auto]"),
         click.option("--engine", help="auto, axcl, ax, openvino, onnx or opencv.  [default: auto]"),
         click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"),
     ):
@@ -166,6 +167,12 @@ def bench(config: Path | None, as_json: bool, repeat: int, warmup: int, **option
 @click.argument("bundle")
 @click.option("--engine", help="Engine to verify.  [default: auto; opencv for --make-vectors]")
 @click.option("--threads", type=click.IntRange(0), default=0, help="Threads of a host engine; 0: its own choice.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "fp32", "int8"]),
+    default="auto",
+    help="Of a host engine; auto: the faster.",
+)
 @click.option("--size", help="WIDTHxHEIGHT of the network's input, for models of open size.")
 @click.option("--vectors", type=click.Path(path_type=Path), help="Stored vectors: list.txt, input/, output/.")
 @click.option("--make-vectors", type=click.Path(path_type=Path), help="Write such a folder and end.")

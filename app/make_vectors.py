@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from roma_device.calibration.rectify import Rectification
@@ -45,7 +45,7 @@ def make_vectors(
     for each in (card, source.card):
         check_inputs(each)
     writer, inputs = VectorWriter(root), allocate(card.inputs, options.size)
-    engine = open_engine(source.card, source.engine, options)
+    engine = open_engine(source.card, source.engine, replace(options, precision="fp32"))
     try:
         for index in range(count):
             frame, rectification = _frame(options.size, index)

@@ -16,7 +16,7 @@ from roma_device.calibration.rectify import MapPair, Rectification
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.decode import decode
 from roma_device.runtime.depth import DepthLimits, make_depth, valid_matches
-from roma_device.runtime.engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, open_engine
+from roma_device.runtime.engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, Precision, open_engine
 from roma_device.runtime.input_plan import InputPlan, plan_input
 from roma_device.runtime.preprocess import Preprocessor, check_inputs
 from roma_device.runtime.types import Image, Result, StageTimes, StereoFrame
@@ -34,6 +34,7 @@ class PipelineOptions:
     min_confidence: float | None = None  # None: the model card's
     needs_image: bool = False  # also rectify the left image at camera resolution
     npu: NpuOptions = field(default_factory=NpuOptions)
+    precision: Precision = "auto"  # of a host engine
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +60,7 @@ class StereoPipeline:
         check_inputs(card)
         self.plan: InputPlan = plan_input(card, self.rig.size, options.input_width)
         self.engine: Engine = open_engine(
-            card, options.engine, EngineOptions(self.plan.network, options.threads, options.npu)
+            card, options.engine, EngineOptions(self.plan.network, options.threads, options.npu, options.precision)
         )
         self._overlapping = _overlapping(self.engine, options.npu)
         self.capacity = 2 if self._overlapping else 1  # frames that may be on their way

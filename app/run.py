@@ -157,4 +157,5 @@ def pipeline_options(settings: Settings, needs_image: bool) -> PipelineOptions:
         settings.depth.min_confidence,
         needs_image,
         NpuOptions(**settings.npu.model_dump()),
+        settings.precision,
     )

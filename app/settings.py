@@ -23,7 +23,7 @@ from pydantic_core import ErrorDetails
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
 from roma_device.calibration.strict_yaml import YamlError
-from roma_device.runtime.engine import ENGINES, NpuMode
+from roma_device.runtime.engine import ENGINES, NpuMode, Precision
 
 from .cameras import CAMERAS
 from .network_address import is_loopback, parse_address
@@ -134,6 +134,7 @@ class Settings(_Section):
     model: str = Field(default="stereo", min_length=1)
     engine: str = "auto"
     threads: int = Field(default=0, ge=0)  # 0: the engine's choice
+    precision: Precision = "auto"
     input_width: int = Field(default=640, gt=0)  # px
     npu: NpuSettings = NpuSettings()
     depth: DepthSettings = DepthSettings()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.engine import EngineOptions, check_size
+from roma_device.runtime.engine import EngineOptions, Precision, check_size
 
 from .make_vectors import REFERENCE_ENGINE, VectorSource, make_vectors
 from .model_store import find_model
@@ -34,6 +34,7 @@ class VerifyChoice:
     bundle: str
     engine: str | None = None  # None: auto, or the reference engine where vectors are made
     threads: int = 0
+    precision: Precision = "auto"
     size: str | None = None  # "WxH" in px, for models of open size; None: the model's own
     vectors: Path | None = None  # None: made for this one run
     make_vectors: Path | None = None
@@ -60,7 +61,7 @@ def verify_command(choice: VerifyChoice, limits: VerifyLimits) -> tuple[VectorsM
     if choice.vectors is not None and choice.make_vectors is not None:
         raise VerifyUsageError("give --vectors to verify or --make-vectors to write some, not both")
     card = find_model(choice.bundle)
-    options = EngineOptions(_size(card, choice.size), threads=choice.threads)
+    options = EngineOptions(_size(card, choice.size), threads=choice.threads, precision=choice.precision)
     if choice.make_vectors is not None:
         source = VectorSource(find_model(choice.reference or choice.bundle), choice.engine or REFERENCE_ENGINE)
         folder = make_vectors(card, choice.make_vectors, options, choice.count, source)

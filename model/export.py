@@ -27,9 +27,8 @@ OPSET = 17
 MEASURED = ("bad2", "bad3", "epe", "d1", "bad2_80")
 """Figures of an evaluation that a card repeats: shares of pixels, EPE in px."""
 INPUTS = ("left", "right")
-OUTPUTS = ("disparity", "certainty")
-OUTPUT_STRIDE = 2
-"""Input px per value of the outputs."""
+OUTPUTS = {"disparity": 2, "certainty": 4}
+"""Name -> input px per value."""
 NPU_OPERATORS = frozenset(
     [
         "Abs",
@@ -81,7 +80,11 @@ def load_network(checkpoint: Path) -> tuple[RowStereo, dict[str, Any]]:
 
 
 def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.ModelProto:
-    """Opset 17, batch norm folded; ``size`` is (width, height)."""
+    """Opset 17, batch norm folded; ``size`` is (width, height).
+
+    Only operators that both NPUs know, unless the network is ``far_first`` and its size open: its shapes are then
+    computed in the graph.
+    """
     width, height = size
     example = (torch.zeros(1, 1, height, width), torch.zeros(1, 1, height, width))
     axes = {name: {2: "height", 3: "width"} for name in (*INPUTS, *OUTPUTS)} if dynamic else None
@@ -99,7 +102,8 @@ def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.Mo
             dynamo=False,
         )
     model = onnx.load_from_string(buffer.getvalue())
-    _check_operators(model)
+    if not (network.is_far_first and dynamic):
+        _check_operators(model)
     onnx.checker.check_model(model)
     return model
 
@@ -121,7 +125,7 @@ def write_bundle(network: RowStereo, facts: dict[str, Any], folder: Path, name: 
         "task": "stereo",
         "files": {"onnx": {"file": file, "sha256": hashlib.sha256(data).hexdigest()}},
         "inputs": list(map(_tensor, INPUTS)),
-        "outputs": [_tensor(name) | {"stride": OUTPUT_STRIDE} for name in OUTPUTS],
+        "outputs": [_tensor(name) | {"stride": stride} for name, stride in OUTPUTS.items()],
         "normalization": "preprocess",
         "convention": "x_right = x_left - disparity, input pixels, pixel centres at integers",
         "size_multiple": 32,

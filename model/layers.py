@@ -56,22 +56,28 @@ def around(x: Tensor) -> Tensor:
     return torch.cat([x[..., i : i - 2 or None, j : j - 2 or None] for i in range(3) for j in range(3)], 1)
 
 
-class PadLeft(torch.autograd.Function):
-    """Zeros before the first column: a single Pad node, where torch would export shape arithmetic."""
+class _PadColumns(torch.autograd.Function):
+    """A single Pad node, where torch would export shape arithmetic."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor, columns: int) -> Tensor:
-        context.columns = columns
-        return functional.pad(x, (columns, 0))
+    def forward(context: Any, x: Tensor, before: int, after: int) -> Tensor:
+        context.kept = slice(before, before + x.shape[-1])
+        return functional.pad(x, (before, after))
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return gradient[..., context.columns :], None
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return gradient[..., context.kept], None, None
 
     @staticmethod
-    def symbolic(graph: Any, x: Any, columns: int) -> Any:
-        pads = graph.op("Constant", value_t=torch.tensor([0, 0, 0, columns, 0, 0, 0, 0]))
+    def symbolic(graph: Any, x: Any, before: int, after: int) -> Any:
+        pads = graph.op("Constant", value_t=torch.tensor([0, 0, 0, before, 0, 0, 0, after]))
         return graph.op("Pad", x, pads, mode_s="constant")
+
+
+def pad_columns(x: Tensor, before: int, after: int) -> Tensor:
+    """(B, C, H, W) with columns of zeros on both sides."""
+    padded: Tensor = _PadColumns.apply(x, before, after)
+    return padded
 
 
 def channel_max(x: Tensor) -> Tensor:
@@ -85,18 +91,19 @@ def channel_max(x: Tensor) -> Tensor:
     return x
 
 
-def around_peak(probability: Tensor, reach: int) -> Tensor:
+def around_peak(relative: Tensor, reach: int) -> Tensor:
     """1 within ``reach`` candidates of the most probable one, 0 far from it: (B, C, H, W).
 
-    Candidates that are nearly as probable as the best count as peaks too, the more the nearer they come:
+    ``relative`` is the probability over that of the best candidate. Candidates that are nearly as probable as the
+    best count as peaks too, the more the nearer they come:
     a hard choice would make the result jump with the last bit of the probabilities.
     The expected position over such a window stays on one surface where two are possible; over all
     candidates it would lie in the empty space between them.
     """
-    count = int(probability.shape[1])
-    index = torch.arange(count, device=probability.device)
+    count = int(relative.shape[1])
+    index = torch.arange(count, device=relative.device)
     band = ((index[:, None] - index[None]).abs() <= reach).float().view(count, count, 1, 1)
-    peak = functional.relu(1 - PEAK_SLOPE * (1 - probability / channel_max(probability)))
+    peak = functional.relu(1 - PEAK_SLOPE * (1 - relative))
     return functional.conv2d(peak, band).clamp(max=1)
 
 
@@ -112,22 +119,25 @@ def interleave(x: Tensor) -> Tensor:
 def row_correlation(left: Tensor, right: Tensor, candidates: int) -> Tensor:
     """Similarity of each left cell with the right cells 0..candidates-1 steps to its left.
 
-    (B, C, H, W) twice -> (B, candidates, H, W). In training one matrix product per row and a view
-    of its diagonal band; at export one slice, product and sum per candidate, which needs no
-    shape arithmetic and so runs at any size on every engine.
+    (B, C, H, W) twice -> (B, candidates, H, W). At export one slice, product and sum per candidate, which
+    needs no shape arithmetic and so runs at any size on every engine.
     """
-    padded: Tensor = PadLeft.apply(right, candidates - 1)
-    if torch.onnx.is_in_onnx_export():
-        shifted = (padded[..., candidates - 1 - k : -k or None] for k in range(candidates))
-        return torch.cat([channel_sum(left * one) for one in shifted], 1)
-    product = torch.einsum("bchx,bchy->bhxy", left, padded)
-    return _diagonals(product, candidates)
+    if not torch.onnx.is_in_onnx_export():
+        return row_products(left, right, candidates).flip(1)
+    padded = pad_columns(right, candidates - 1, 0)
+    shifted = (padded[..., candidates - 1 - k : -k or None] for k in range(candidates))
+    return torch.cat([channel_sum(left * one) for one in shifted], 1)
 
 
-def _diagonals(product: Tensor, candidates: int) -> Tensor:
-    """band[b, k, h, x] = product[b, h, x, x + candidates - 1 - k]."""
-    batch, height, width, padded = product.shape
-    band = product.contiguous().as_strided(
-        (batch, height, width, candidates), (height * width * padded, width * padded, padded + 1, 1)
-    )
-    return band.flip(-1).permute(0, 3, 1, 2)
+def row_products(left: Tensor, right: Tensor, candidates: int) -> Tensor:
+    """``row_correlation`` with the farthest cell first, by one matrix product per row.
+
+    Of all products of a row those on a diagonal band are wanted. With p columns to match with and p + 1 rows, the
+    product read as p rows of p + 1 columns is moved by one more column in each row: the band stands upright.
+    """
+    rows = pad_columns(left, 0, candidates).permute(0, 2, 3, 1)
+    columns = pad_columns(right, candidates - 1, 0).permute(0, 2, 1, 3)
+    batch, height, width = left.shape[0], left.shape[2], left.shape[3]
+    wide = width + candidates - 1
+    upright = torch.matmul(rows, columns).reshape(batch, height, wide, wide + 1)
+    return upright[:, :, :width, :candidates].permute(0, 3, 1, 2)

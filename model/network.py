@@ -7,6 +7,7 @@ hourglass as in light stereo networks (Guo et al., LightStereo, 2024).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,11 +24,13 @@ from .layers import (
     Residual,
     around,
     around_peak,
+    channel_max,
     channel_sum,
     conv,
     double,
     interleave,
     row_correlation,
+    row_products,
     unit,
 )
 
@@ -74,7 +77,7 @@ class StereoConfig:
 
 @dataclass(slots=True)
 class StereoOutput:
-    """What training needs; the exported graph returns ``half_px`` and the certainty at 1/2 only."""
+    """What training needs; the exported graph returns ``half_px`` and the certainty at 1/4 only."""
 
     half_px: Tensor  # (B, 1, H/2, W/2) disparity in px of the input
     trust_logit: Tensor  # (B, 1, H/4, W/4) of the certainty
@@ -152,7 +155,7 @@ class Hourglass(nn.Module):
 
 
 class RowStereo(nn.Module):
-    """Normalized grey pair (B, 1, H, W) twice -> disparity in input px and certainty, both at half resolution.
+    """Normalized grey pair (B, 1, H, W) twice -> disparity in input px at 1/2 and certainty at 1/4 of the resolution.
 
     What is left to full resolution is an enlargement, which needs no network (``roma_device.runtime.decode``).
 
@@ -161,7 +164,7 @@ class RowStereo(nn.Module):
 
     def __init__(self, config: StereoConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.is_far_first = config, False
         quarter, candidates = config.hourglass_widths[0], _candidates(config)
         self.features = Features(config.feature_widths)
         self.match = nn.ModuleList(
@@ -179,28 +182,50 @@ class RowStereo(nn.Module):
 
     def forward(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
         output = self.infer(left, right)
-        return output.half_px, torch.sigmoid(double(output.trust_logit))
+        return output.half_px, torch.sigmoid(output.trust_logit)
+
+    def far_first(self) -> RowStereo:
+        """The same network with its candidates in the opposite order, in which ``row_products`` finds them.
+
+        For engines that can compute shapes it is the faster form to export.
+        """
+        network = copy.deepcopy(self)
+        network.is_far_first = not self.is_far_first
+        inlets = (network.hourglass.in_quarter, network.hourglass.in_eighth, network.hourglass.in_sixteenth)
+        with torch.no_grad():
+            for inlet, candidates in zip(inlets, _candidates(self.config), strict=True):
+                weight = inlet[0].weight
+                weight[:, :candidates] = weight[:, :candidates].flip(1)
+            for tensor, axis in ((network.score.weight, 0), (network.score.bias, 0), (network.steps_px, 1)):
+                assert tensor is not None
+                tensor.copy_(tensor.flip(axis))
+        return network
 
     def infer(self, left: Tensor, right: Tensor) -> StereoOutput:
         left_features, right_features = self._pyramids(left, right)
         matched = [(match(a), match(b)) for match, a, b in zip(self.match, left_features, right_features, strict=True)]
+        correlate = row_products if self.is_far_first else row_correlation
         with torch.autocast(left.device.type, enabled=False):  # positions need more than bf16's 8 bits
             similarities = tuple(
-                row_correlation(unit(a.float()), unit(b.float()), candidates)
+                correlate(unit(a.float()), unit(b.float()), candidates)
                 for (a, b), candidates in zip(matched, _candidates(self.config), strict=True)
             )
         filtered = self.hourglass(similarities, left_features)
         scores, guide = self.score(filtered), self.guide(torch.cat([filtered, left_features[0]], 1))
         with torch.autocast(left.device.type, enabled=False):
             logits = scores.float() + self.direct * similarities[0]
-            probabilities = functional.softmax(logits, 1)
-            near_peak = probabilities * around_peak(probabilities.detach(), PEAK_REACH)
+            relative = torch.exp(logits - self._best(logits))
+            near_peak = relative * around_peak(relative.detach(), PEAK_REACH)
             coarse = functional.conv2d(near_peak, self.steps_px) / channel_sum(near_peak)
             half = self._upsample(coarse, guide.float())
-        trust = self.trust(
-            torch.cat([filtered, channel_sum(probabilities * probabilities).to(filtered.dtype)], 1).detach()
-        )
+            total = channel_sum(relative)
+            sharpness = channel_sum(relative * relative) / (total * total)
+        trust = self.trust(torch.cat([filtered, sharpness.to(filtered.dtype)], 1).detach())
         return StereoOutput(half, trust.float(), coarse, logits, similarities)
+
+    def _best(self, logits: Tensor) -> Tensor:
+        """(B, 1, H, W); engines that compute shapes also know a maximum over an axis."""
+        return (logits.amax(1, keepdim=True) if self.is_far_first else channel_max(logits)).detach()
 
     def _pyramids(self, left: Tensor, right: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """One pass for both images while training; two at export, where the batch is one."""

@@ -6,6 +6,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+JPEG_SHARE = 0.15
+"""How many scenes come from cameras that compress."""
+_LUMINANCE = torch.tensor(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ],
+    dtype=torch.float32,
+)
+
 
 def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Generator) -> Tensor:
     return torch.empty(shape, device=generator.device).uniform_(low, high, generator=generator)
@@ -14,7 +30,7 @@ def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Ge
 def photograph(image: Tensor, generator: torch.Generator, shared: Tensor) -> Tensor:
     """(B, H, W) in [0, 1] -> (B, 1, H, W) as an 8-bit camera gives it, in [0, 1].
 
-    ``shared`` (B, 4): exposure, gamma, blur and noise level that both cameras of a pair have in
+    ``shared`` (B, 5): exposure, gamma, blur, noise level and compression that both cameras of a pair have in
     common; on top come small differences of this camera.
     """
     batch, height, width = image.shape
@@ -26,18 +42,44 @@ def photograph(image: Tensor, generator: torch.Generator, shared: Tensor) -> Ten
     light = _blur(light[:, None], shared[:, 2] + 0.1 * own[:, 3].abs())
     sigma = shared[:, 3].view(-1, 1, 1, 1)
     noise = torch.randn(light.shape, generator=generator, device=image.device)
-    return (light + sigma * (0.4 + light.clamp(0, 1).sqrt()) * noise).mul(255).round().clamp(0, 255) / 255
+    grey = (light + sigma * (0.4 + light.clamp(0, 1).sqrt()) * noise).mul(255).round().clamp(0, 255)
+    coarse = shared[:, 4] > 0
+    if bool(coarse.any()):
+        grey[coarse] = _jpeg(grey[coarse], shared[coarse, 4])
+    return grey / 255
 
 
 def shared_conditions(batch: int, generator: torch.Generator) -> Tensor:
-    """(B, 4): exposure, gamma, blur sigma in px, noise level; some scenes are dark or overexposed."""
+    """(B, 5): exposure, gamma, blur sigma in px, noise level, JPEG's quantization (0: none); some scenes are dark
+    or overexposed."""
     exposure = torch.exp(uniform((batch,), -0.5, 0.35, generator))
     dark = uniform((batch,), 0, 1, generator) < 0.12
     exposure = torch.where(dark, exposure * uniform((batch,), 0.1, 0.5, generator), exposure)
     gamma = torch.exp(uniform((batch,), -0.5, 0.5, generator))
     blur = torch.exp(uniform((batch,), -1.2, 0.3, generator))
     noise = torch.exp(uniform((batch,), -6.5, -3.6, generator))
-    return torch.stack([exposure, gamma, blur, noise], 1)
+    jpeg = torch.exp(uniform((batch,), -2.3, 0, generator)) * (uniform((batch,), 0, 1, generator) < JPEG_SHARE)
+    return torch.stack([exposure, gamma, blur, noise, jpeg], 1)
+
+
+def _jpeg(grey: Tensor, strength: Tensor) -> Tensor:
+    """(B, 1, H, W) in [0, 255] with what JPEG leaves of it; H and W are multiples of 8.
+
+    ``strength`` (B,) times the standard's luminance table is the quantization (ITU-T T.81, annex K.1): 1 is quality 50.
+    """
+    batch, _, height, width = grey.shape
+    wave, table = _cosines(grey.device), _LUMINANCE.to(grey.device)
+    blocks = grey.reshape(batch, height // 8, 8, width // 8, 8).transpose(2, 3) - 128
+    step = table * strength.view(-1, 1, 1, 1, 1)
+    kept = (wave @ blocks @ wave.T / step).round() * step
+    return (wave.T @ kept @ wave + 128).transpose(2, 3).reshape(grey.shape).round().clamp(0, 255)
+
+
+def _cosines(device: torch.device) -> Tensor:
+    """The orthonormal DCT of 8 samples as a matrix (frequency, sample)."""
+    k, n = torch.meshgrid(torch.arange(8.0, device=device), torch.arange(8.0, device=device), indexing="ij")
+    scale = torch.where(k == 0, 0.125, 0.25).sqrt()
+    return scale * torch.cos(torch.pi * (2 * n + 1) * k / 16)
 
 
 def _vignette(height: int, width: int, strength: Tensor, like: Tensor) -> Tensor:

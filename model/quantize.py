@@ -1,8 +1,8 @@
-"""Post-training quantization of a bundle: ``python -m model.quantize BUNDLE --textures DIR``.
+"""Post-training quantization: ``python -m model.quantize runs/stereo/checkpoint.pt BUNDLE --textures DIR``.
 
-Adds an int8 ONNX file (QDQ form, which ONNX Runtime and OpenVINO run) beside the fp32 one. The
-convolutions are quantized; correlation, softmax and coordinates stay in float, where 8 bits would
-cost whole pixels. Calibrated on generated pairs.
+Adds an int8 ONNX file (QDQ form, which ONNX Runtime and OpenVINO run) to the bundle that ``model.export`` wrote
+from the same checkpoint. The convolutions are quantized; correlation, probabilities and coordinates stay in float,
+where 8 bits would cost whole pixels. Calibrated on generated pairs.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from onnxruntime import quantization
 
 from .atlas import Atlas
 from .command import run_tool
+from .export import load_network, to_onnx
 from .stream import batches
 from .synthetic import PairRenderer, SceneSampler
 from .textures import build_atlas
@@ -83,11 +84,13 @@ def _is_scheme(weight: np.ndarray[Any, Any]) -> bool:
     return bool(np.all(weight == np.round(weight)))
 
 
-def add_int8(bundle: Path, textures: Path | None, count: int) -> None:
+def add_int8(checkpoint: Path, bundle: Path, textures: Path | None, count: int) -> None:
     """Write the int8 file and name it in the card."""
     path = bundle / "card.yaml"
     card = yaml.safe_load(path.read_text())
-    data = quantize((bundle / card["files"]["onnx"]["file"]).read_bytes(), GeneratedPairs(textures, count))
+    network, _ = load_network(checkpoint)
+    fp32 = to_onnx(network.far_first(), SIZE, dynamic=True).SerializeToString()
+    data = quantize(fp32, GeneratedPairs(textures, count))
     file = f"{card['name']}.int8.onnx"
     (bundle / file).write_bytes(data)
     card["files"]["onnx_int8"] = {"file": file, "sha256": hashlib.sha256(data).hexdigest()}
@@ -96,12 +99,13 @@ def add_int8(bundle: Path, textures: Path | None, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--textures", type=Path, help="folder of natural images (*.jpg)")
     parser.add_argument("--count", type=int, default=64, help="pairs to calibrate on")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    add_int8(arguments.bundle, arguments.textures, arguments.count)
+    add_int8(arguments.checkpoint, arguments.bundle, arguments.textures, arguments.count)
 
 
 if __name__ == "__main__":

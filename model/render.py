@@ -24,6 +24,10 @@ class View:
     disparity_px: Tensor
     surface: Tensor  # index of the surface that is seen
 
+    def mirrored(self) -> View:
+        """Left and right exchanged within the view."""
+        return View(self.image.flip(-1), self.disparity_px.flip(-1), self.surface.flip(-1))
+
 
 @dataclass(slots=True)
 class Misalignment:
@@ -74,7 +78,7 @@ def _view(surfaces: Surfaces, atlas: Atlas, x: Tensor, y: Tensor, is_right: bool
         best[part] = torch.where(visible, d, best[part])
         position[part] = torch.where(visible, left_x, position[part])
         index[part] = index[part].masked_fill(visible, k)
-    return View(_shade(surfaces, atlas, index, position, y, best), best, index)
+    return View(_shade(surfaces, atlas, index, position, y, best, is_right), best, index)
 
 
 def _windows(s: Surfaces, shape: tuple[int, ...], is_right: bool) -> list[tuple[slice, slice]]:
@@ -146,7 +150,7 @@ def _mask(s: Surfaces, x: Tensor, y: Tensor) -> Tensor:
     return inside
 
 
-def _shade(surfaces: Surfaces, atlas: Atlas, index: Tensor, x: Tensor, y: Tensor, d: Tensor) -> Tensor:
+def _shade(surfaces: Surfaces, atlas: Atlas, index: Tensor, x: Tensor, y: Tensor, d: Tensor, is_right: bool) -> Tensor:
     """Look up the texture of the surface that each pixel shows, in perspective."""
     batch = torch.arange(index.shape[0], device=index.device)[:, None, None]
     focal_px = 1.1 * index.shape[-1]
@@ -156,7 +160,16 @@ def _shade(surfaces: Surfaces, atlas: Atlas, index: Tensor, x: Tensor, y: Tensor
     v = (flat[..., 3] * x + flat[..., 4] * y + flat[..., 5]) * scale + flat[..., 7]
     value = atlas.look_up(flat[..., 8].long(), u, v)
     shading = 1 + flat[..., 11] * x + flat[..., 12] * y
-    return ((flat[..., 9] + flat[..., 10] * (value - 0.5)) * shading).clamp(0, 1)
+    light = (flat[..., 9] + flat[..., 10] * (value - 0.5)) * shading
+    if bool((surfaces.gloss[..., 0] > 0).any()):
+        light = light + _reflection(surfaces.gloss[batch, index], atlas, x, y, d, is_right)
+    return light.clamp(0, 1)
+
+
+def _reflection(gloss: Tensor, atlas: Atlas, x: Tensor, y: Tensor, d: Tensor, is_right: bool) -> Tensor:
+    """Light from the mirror image, which moves between the views by less than the surface that mirrors it."""
+    behind = x - (1 - gloss[..., 2]) * d if is_right else x
+    return gloss[..., 0] * (atlas.look_up(gloss[..., 1].long(), behind, y) - 0.3)
 
 
 def _shading_table(s: Surfaces, focal_px: float) -> Tensor:

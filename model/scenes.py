@@ -39,6 +39,7 @@ class Surfaces:
     offset: torch.Tensor  # (B, K, 2): texture pixels
     spin: torch.Tensor  # (B, K): rotation of the texture within the surface
     tone: torch.Tensor  # (B, K, 4): mean, contrast, shading gradient x, y per px
+    gloss: torch.Tensor  # (B, K, 3): strength of the reflection (0: dull), its texture, its share of the disparity
 
     def map(self, function: object) -> Surfaces:
         return Surfaces(*(function(getattr(self, field.name)) for field in fields(self)))  # type: ignore[operator]
@@ -122,6 +123,8 @@ def _slender(rng: np.random.Generator, size: tuple[int, int], far: float, near: 
 
 
 _LAYOUTS = {"clutter": _clutter, "room": _room, "street": _street, "thicket": _thicket}
+GLOSSY = 0.06
+"""Share of surfaces that mirror."""
 ALIKE = {"clutter": 0.2, "room": 0.2, "street": 0.2, "thicket": 0.7}
 """How often the things of a scene share a few looks, so that their outlines stand out little from one another."""
 
@@ -191,8 +194,14 @@ def _dressed(rng: np.random.Generator, surface: Description, textures: int) -> D
         "offset": rng.uniform(-400, 400, 2),
         "spin": rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.choice([0, np.pi / 2]),
         "tone": [rng.uniform(0.2, 0.8), contrast, *gradient],
+        "gloss": _gloss(rng, textures) if rng.random() < GLOSSY else [0, 0, 1],
         **surface,
     }
+
+
+def _gloss(rng: np.random.Generator, textures: int) -> list[float]:
+    """What a polished surface shows besides itself: something that seems to lie behind it."""
+    return [rng.uniform(0.05, 0.35), float(rng.integers(textures)), rng.uniform(0.2, 0.9)]
 
 
 def pack(scenes: list[list[Description]]) -> Surfaces:

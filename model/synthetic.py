@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -58,21 +59,22 @@ class PairRenderer:
     atlas: Atlas
     size: tuple[int, int]  # width, height in px
     max_shift_px: float = 1.0  # vertical misalignment of the right camera
+    batches_per_scenes: ClassVar[int] = 2
 
     def __call__(self, scenes: SceneBatch) -> PairBatch:
+        return self.batches(scenes)[0]
+
+    def batches(self, scenes: SceneBatch) -> tuple[PairBatch, PairBatch]:
+        """The pairs, and their mirror images in another light.
+
+        In a mirror the right camera is the left one: other truth, other occlusions, at the price of the light alone.
+        """
         device = self.atlas.device
         generator = torch.Generator(device).manual_seed(scenes.seed)
         surfaces = scenes.surfaces.map(lambda field: field.to(device, non_blocking=True))
-        batch = len(surfaces.dome_px)
         with torch.no_grad():
-            left, right = self._render(surfaces, self._misalignment(batch, generator))
-            shared = shared_conditions(batch, generator)
-            return PairBatch(
-                photograph(left.image, generator, shared),
-                photograph(right.image, generator, shared),
-                left.disparity_px.clamp(min=0),
-                occlusion(left, right),
-            )
+            left, right = self._render(surfaces, self._misalignment(len(surfaces.dome_px), generator))
+            return _photograph(left, right, generator), _photograph(right.mirrored(), left.mirrored(), generator)
 
     def _render(self, surfaces: Surfaces, misalignment: Misalignment) -> tuple[View, View]:
         """At once on a GPU; scene by scene on a CPU, where small objects then cost only their own pixels."""
@@ -93,6 +95,16 @@ class PairRenderer:
         some = (uniform((batch, 1, 1), 0, 1, generator) < 0.5).float()
         shift = uniform((batch, 1, 1), -self.max_shift_px, self.max_shift_px, generator) * some
         return Misalignment(shift, uniform((batch, 1, 1), -0.003, 0.003, generator) * some)
+
+
+def _photograph(left: View, right: View, generator: torch.Generator) -> PairBatch:
+    shared = shared_conditions(len(left.image), generator)
+    return PairBatch(
+        photograph(left.image, generator, shared),
+        photograph(right.image, generator, shared),
+        left.disparity_px.clamp(min=0),
+        occlusion(left, right),
+    )
 
 
 def _stack(views: list[View]) -> View:

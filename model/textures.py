@@ -86,6 +86,25 @@ def checks(rng: np.random.Generator) -> FloatArray:
     return _stretch(board + rng.uniform(0, 0.5) * fractal_noise(rng))
 
 
+def grating(rng: np.random.Generator) -> FloatArray:
+    """Equal bars, as of railings, blinds or cladding: nothing tells one from the next."""
+    period, share = rng.uniform(7, 48), rng.uniform(0.2, 0.8)
+    y, x = np.mgrid[:SIDE_PX, :SIDE_PX]
+    angle = rng.normal(0, 0.1) if rng.random() < 0.7 else rng.uniform(0, np.pi)
+    phase = ((x * np.cos(angle) + y * np.sin(angle)) / period) % 1
+    bars = np.clip((share / 2 - np.abs(phase - 0.5)) * period + 0.5, 0, 1)
+    return np.asarray(bars * rng.uniform(0.4, 1) + rng.uniform(0, 0.08) * fractal_noise(rng), np.float32).clip(0, 1)
+
+
+def lattice(rng: np.random.Generator) -> FloatArray:
+    """The same small thing at every crossing of a grid, as of windows, tiles or perforated sheet."""
+    cell = np.asarray(cv2.GaussianBlur(rng.uniform(0, 1, (12, 12)).astype(np.float32), (0, 0), rng.uniform(0.7, 2)))
+    height, width = rng.integers(10, 64, 2)
+    tile = cv2.resize(cell, (int(width), int(height)), interpolation=cv2.INTER_CUBIC)
+    tiled = np.tile(tile, (SIDE_PX // int(height) + 1, SIDE_PX // int(width) + 1))[:SIDE_PX, :SIDE_PX]
+    return _stretch(tiled + rng.uniform(0, 0.1) * fractal_noise(rng))
+
+
 def blobs(rng: np.random.Generator) -> FloatArray:
     """Discs, boxes and lines of random tones over each other, like print or clutter."""
     canvas = np.full((SIDE_PX, SIDE_PX), rng.uniform(0, 1), np.float32)
@@ -115,6 +134,8 @@ PATTERNS: tuple[Callable[[np.random.Generator], FloatArray], ...] = (
     bricks,
     stripes,
     checks,
+    grating,
+    lattice,
     blobs,
     speckle,
 )
@@ -124,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="natural images (*.jpg)")
     parser.add_argument("output", type=Path, help="file to write (.npz)")
-    parser.add_argument("--patterns", type=int, default=120, help="number of procedural textures")
+    parser.add_argument("--patterns", type=int, default=160, help="number of procedural textures")
     arguments = parser.parse_args()
     atlas = build_atlas(arguments.folder, arguments.patterns)
     np.savez_compressed(arguments.output, textures=(atlas * 255).round().to(torch.uint8).numpy())

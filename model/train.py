@@ -176,7 +176,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--start", type=Path, help="checkpoint to go on from where the output folder has none")
     add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
     add("--atlas", type=Path, help="textures prepared by python -m model.textures, in place of --textures")
-    add("--patterns", type=int, default=120, help="number of procedural textures")
+    add("--patterns", type=int, default=160, help="number of procedural textures")
     add("--steps", type=int, default=10000, help="train until this step")
     add("--cooldown", type=int, default=2000, help="steps over which the rate falls to zero at the end")
     add("--warmup", type=int, default=300, help="steps over which the rate rises")

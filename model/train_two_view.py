@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
@@ -76,13 +76,12 @@ def _figures(last: Stage, batch: TwoViewBatch) -> dict[str, float]:
 def pairs(trainer: TwoViewTrainer, atlas: Atlas) -> Iterator[TwoViewBatch]:
     """The stream of the trainer's options, from the step that it has reached."""
     a, size = trainer.arguments, tuple(trainer.arguments.size)
-    stream = cast(Any, batches)  # which takes any sampler with the renderer for its scenes
     if trainer.tiny.stereo:
         stereo = SceneSampler(size, a.batch, len(atlas), seed=a.seed)
-        rendered = stream(stereo, PairRenderer(atlas, size), trainer.step, a.steps, a.workers)
+        rendered = batches(stereo, PairRenderer(atlas, size), trainer.step, a.steps, a.workers)
         return (from_stereo(one) for one in rendered)
     sampler = TwoViewSampler(size, a.batch, len(atlas), seed=a.seed)
-    return cast(Iterator[TwoViewBatch], stream(sampler, TwoViewRenderer(atlas, size), trainer.step, a.steps, a.workers))
+    return batches(sampler, TwoViewRenderer(atlas, size), trainer.step, a.steps, a.workers)
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ atlas, and runs wherever the atlas is.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -160,6 +161,10 @@ class TwoViewRenderer:
 
     atlas: Atlas
     size: tuple[int, int]  # width, height in px
+    batches_per_scenes: ClassVar[int] = 1
+
+    def batches(self, scenes: TwoViewScenes) -> tuple[TwoViewBatch]:
+        return (self(scenes),)
 
     def __call__(self, scenes: TwoViewScenes) -> TwoViewBatch:
         generator = torch.Generator(self.atlas.device).manual_seed(scenes.seed)

@@ -39,24 +39,31 @@ def decode(card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], plan: Input
 
 
 def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: tuple[int, int]) -> Matches:
-    """``outputs["disparity"]`` and ``["certainty"]``, each (1, 1, H, W) at network size or at the same fraction
-    of it -> Matches at ``size`` (width, height).
+    """``outputs["disparity"]`` and ``["certainty"]``, each (1, 1, H, W) at network size or at a fraction of its
+    own -> Matches at ``size`` (width, height).
 
     Disparities are in px of the network's input and scale with the width. A value that is not finite becomes
     disparity 0 with certainty 0.
     """
-    disparity = np.array(outputs["disparity"][0, 0], np.float32)
-    certainty = np.array(outputs["certainty"][0, 0], np.float32)
-    broken = ~(np.isfinite(disparity) & np.isfinite(certainty))
-    if broken.any():
-        disparity[broken], certainty[broken] = 0, 0
-    disparity, certainty = (
-        _content(x, plan, enlarge) for x, enlarge in ((disparity, _by_surface), (certainty, _linear))
-    )
+    disparity, unknown = _finite(outputs["disparity"][0, 0])
+    certainty, _ = _finite(outputs["certainty"][0, 0])
+    disparity, certainty = _content(disparity, plan, _by_surface), _content(certainty, plan, _linear)
+    if unknown is not None:
+        certainty[_content(unknown, plan, _linear) > 0] = 0
     if size != plan.content:
         disparity, certainty = resize_disparity(disparity, size), _linear(certainty, size)
     np.maximum(disparity, 0, out=disparity)
     return Matches(np.clip(certainty, 0, 1, out=certainty), disparity)
+
+
+def _finite(values: npt.NDArray[Any]) -> tuple[FloatImage, FloatImage | None]:
+    """``values`` with 0 for what is not finite, and 1 where that was so; None: nowhere."""
+    numbers = np.array(values, np.float32)
+    broken = ~np.isfinite(numbers)
+    if not broken.any():
+        return numbers, None
+    numbers[broken] = 0
+    return numbers, np.asarray(broken, np.float32)
 
 
 def _content(

@@ -79,6 +79,7 @@ class OverlappingEngine(Engine, Protocol):
         """
 
 
+Precision = Literal["auto", "fp32", "int8"]
 NpuMode = Literal["auto", "disable", "enable", "big_little", "little_big"]
 
 
@@ -101,6 +102,7 @@ class EngineOptions:
     size: tuple[int, int]  # width, height of the network's input in px
     threads: int = 0  # 0: the engine's own choice
     npu: NpuOptions = NpuOptions()
+    precision: Precision = "auto"  # of a host engine; auto: the faster one
 
 
 def engine_class(name: str) -> Any:

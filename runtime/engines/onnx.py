@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.runtime.card import ModelCard, ModelError
+from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
+from roma_device.runtime.precision import onnx_file
 
 
 class OnnxEngine:
@@ -15,13 +16,12 @@ class OnnxEngine:
 
     def __init__(self, card: ModelCard, options: EngineOptions) -> None:
         runtime = _onnxruntime()
-        if "onnx" not in card.files:
-            raise EngineError(f"model {card.name} has no ONNX file, which ONNX Runtime needs")
+        precision, file = onnx_file(card, "onnx", options.precision)
         self.inputs = allocate(card.inputs, options.size)
         self.outputs = allocate(card.outputs, options.size)
-        self.facts = {"engine ver": str(runtime.__version__)}
+        self.facts = {"engine ver": str(runtime.__version__), "precision": precision}
         self._name = card.name
-        self._session: Any = _session(runtime, card, options.threads)
+        self._session: Any = _session(runtime, file, options.threads)
         self._binding = self._bind()
 
     def _bind(self) -> Any:
@@ -50,15 +50,15 @@ def _onnxruntime() -> Any:
     return onnxruntime
 
 
-def _session(runtime: Any, card: ModelCard, threads: int) -> Any:
+def _session(runtime: Any, file: ModelFile, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
-    data = card.files["onnx"].read()
+    data = file.read()
     try:
         return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # see run
-        raise ModelError(f"{card.files['onnx'].path}: ONNX Runtime cannot load it: {_reason(error)}") from None
+        raise ModelError(f"{file.path}: ONNX Runtime cannot load it: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -9,23 +9,25 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.runtime.card import ModelCard
+from roma_device.runtime.card import ModelCard, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
+from roma_device.runtime.precision import onnx_file
 
 
 class OpenCVEngine:
     """Runs a bundle's ONNX file; on OpenCV 5 its classic engine, which was measured faster than the new one."""
 
     def __init__(self, card: ModelCard, options: EngineOptions) -> None:
-        if "onnx" not in card.files:
-            raise EngineError(f"model {card.name} has no ONNX file, which the OpenCV engine needs")
+        if options.precision == "int8":
+            raise EngineError("the OpenCV engine runs fp32 alone: --precision fp32 or auto, or another engine")
+        _, file = onnx_file(card, "opencv", "fp32")
         self.inputs = allocate(card.inputs, options.size)
         self.outputs = allocate(card.outputs, options.size)
         if options.threads:
             cv2.setNumThreads(options.threads)
         self.facts = {"engine ver": cv2.__version__}
         self._names = [spec.name for spec in card.outputs]
-        self._net = _load(card)
+        self._net = _load(card, file)
         self._name = card.name
 
     def run(self) -> None:
@@ -48,8 +50,8 @@ class OpenCVEngine:
         self._net = None
 
 
-def _load(card: ModelCard) -> Any:
-    data = np.frombuffer(card.files["onnx"].read(), np.uint8)
+def _load(card: ModelCard, file: ModelFile) -> Any:
+    data = np.frombuffer(file.read(), np.uint8)
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
     try:
         with _quiet():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from roma_device.runtime.card import ModelCard, ModelError
+from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
+from roma_device.runtime.precision import onnx_file
 
 
 class OpenVinoEngine:
@@ -13,12 +14,12 @@ class OpenVinoEngine:
 
     def __init__(self, card: ModelCard, options: EngineOptions) -> None:
         openvino = _openvino()
-        if "onnx" not in card.files:
-            raise EngineError(f"model {card.name} has no ONNX file, which OpenVINO needs")
+        precision, file = onnx_file(card, "openvino", options.precision)
         self.inputs = allocate(card.inputs, options.size)
         self.outputs = allocate(card.outputs, options.size)
+        self.facts = {"precision": precision}
         self._name = card.name
-        self._request: Any = _compiled(openvino, card, options).create_infer_request()
+        self._request: Any = _compiled(openvino, card, file, options).create_infer_request()
         for name, array in {**self.inputs, **self.outputs}.items():
             self._request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
 
@@ -40,19 +41,19 @@ def _openvino() -> Any:
     return openvino
 
 
-def _compiled(openvino: Any, card: ModelCard, options: EngineOptions) -> Any:
+def _compiled(openvino: Any, card: ModelCard, file: ModelFile, options: EngineOptions) -> Any:
     # Without the hint OpenVINO may compute in bfloat16, which is off by a fifth of a pixel.
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     if options.threads:
         settings["INFERENCE_NUM_THREADS"] = str(options.threads)
-    data, (width, height) = card.files["onnx"].read(), options.size
+    data, (width, height) = file.read(), options.size
     try:
         core = openvino.Core()
         model = core.read_model(data, b"")
         model.reshape({spec.name: [1, 1, height, width] for spec in card.inputs})
         return core.compile_model(model, "CPU", settings)
     except Exception as error:  # see run
-        raise ModelError(f"{card.files['onnx'].path}: OpenVINO cannot load it: {_reason(error)}") from None
+        raise ModelError(f"{file.path}: OpenVINO cannot load it: {_reason(error)}") from None
 
 
 def _reason(error: Exception) -> str:

@@ -95,6 +95,15 @@ def test_outputs_at_half_resolution_are_in_px_of_the_input() -> None:
     assert not ((matches.disparity_px > 13) & (matches.disparity_px < 50)).any(), "nothing between near and far"
 
 
+def test_each_output_has_a_resolution_of_its_own() -> None:
+    disparity, certainty = field(7, (16, 16)), field(0.5, (8, 8))
+    disparity[3, 4] = np.nan
+    matches = decode_stereo(outputs(disparity, certainty), InputPlan((32, 32), (32, 32)), (32, 32))
+    assert matches.disparity_px is not None and matches.certainty.shape == matches.disparity_px.shape == (32, 32)
+    assert (matches.certainty[6:8, 8:10] == 0).all() and np.allclose(matches.certainty[12:], 0.5)
+    assert np.allclose(matches.disparity_px[12:], 7)
+
+
 def test_decode_marks_broken_numbers_as_worthless() -> None:
     disparity, certainty = field(5, (32, 32)), field(0.9, (32, 32))
     disparity[3, 4], certainty[5, 6], disparity[7, 8] = np.nan, np.inf, -2

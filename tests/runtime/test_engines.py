@@ -14,6 +14,7 @@ from _pytest.mark.structures import ParameterSet
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import ENGINES, Engine, EngineError, EngineOptions, engine_class, open_engine
+from roma_device.runtime.precision import onnx_file
 
 SIZE = (320, 160)
 PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
@@ -30,7 +31,7 @@ HOST_ENGINES = [engine_parameter(name) for name in ("opencv", "onnx", "openvino"
 
 
 def opened(card: ModelCard, name: str, size: tuple[int, int] = SIZE) -> Engine:
-    return open_engine(card, name, EngineOptions(size, threads=1))
+    return open_engine(card, name, EngineOptions(size, threads=1, precision="fp32"))
 
 
 def fill(engine: Engine, seed: int = 0, shift_px: int = 12) -> None:
@@ -136,3 +137,30 @@ def test_fixed_size_is_respected(stereo_card: ModelCard) -> None:
     card = dataclasses.replace(stereo_card, inputs=fixed)
     with pytest.raises(ModelError, match="takes 320x160 px only, not 640x320"):
         opened(card, "opencv", (640, 320))
+
+
+def with_int8(card: ModelCard) -> ModelCard:
+    return dataclasses.replace(card, files={**card.files, "onnx_int8": card.files["onnx"]})
+
+
+@pytest.mark.parametrize(
+    ("engine", "machine", "precision"),
+    [("openvino", "x86_64", "int8"), ("openvino", "aarch64", "fp32"), ("opencv", "x86_64", "fp32")],
+)
+def test_auto_takes_8_bits_where_they_were_measured_faster(
+    stereo_card: ModelCard, engine: str, machine: str, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert onnx_file(with_int8(stereo_card), engine, "auto")[0] == precision
+
+
+def test_without_8_bits_auto_takes_float_and_a_demand_is_refused(stereo_card: ModelCard) -> None:
+    card = dataclasses.replace(stereo_card, files={"onnx": stereo_card.files["onnx"]})
+    assert onnx_file(card, "openvino", "auto")[0] == "fp32"
+    with pytest.raises(EngineError, match="has no ONNX file in int8"):
+        onnx_file(card, "openvino", "int8")
+
+
+def test_opencv_says_that_it_runs_no_8_bits(stereo_card: ModelCard) -> None:
+    with pytest.raises(EngineError, match="runs fp32 alone"):
+        open_engine(with_int8(stereo_card), "opencv", EngineOptions(SIZE, precision="int8"))
