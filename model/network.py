@@ -194,7 +194,7 @@ class RowStereo(nn.Module):
         inlets = (network.hourglass.in_quarter, network.hourglass.in_eighth, network.hourglass.in_sixteenth)
         with torch.no_grad():
             for inlet, candidates in zip(inlets, _candidates(self.config), strict=True):
-                weight = inlet[0].weight
+                weight = inlet.get_parameter("0.weight")
                 weight[:, :candidates] = weight[:, :candidates].flip(1)
             for tensor, axis in ((network.score.weight, 0), (network.score.bias, 0), (network.steps_px, 1)):
                 assert tensor is not None

@@ -26,7 +26,7 @@ from .export import load_network, to_onnx
 from .stream import batches
 from .synthetic import PairRenderer, SceneSampler
 from .textures import build_atlas
-from .train import normalize
+from .training import normalize
 
 SIZE = (640, 320)
 CALIBRATION_SEED = 10_000

@@ -8,57 +8,40 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from .atlas import Atlas
-from .optimizer import optimizers
 from .stream import batches
-from .synthetic import PairRenderer, SceneSampler
 from .tiny_roma.config import TinyRomaConfig, names
 from .tiny_roma.network import Stage, TinyRoma
-from .train import CHECKPOINT, Trainer, _average, _log, normalize, open_atlas
+from .train import open_atlas
+from .train import pairs as stereo_pairs
 from .train import parse as parse_options
+from .training import Training, normalize, train
 from .two_view import TwoViewBatch, TwoViewRenderer, TwoViewSampler, from_stereo
 from .two_view_loss import at_cells, two_view_loss
 
 GOOD_PX = 3.0
 
 
-class TwoViewTrainer(Trainer):
-    """Network, optimizer and moving average, with the step that they have reached."""
+class TwoViewTraining(Training[TwoViewBatch]):
+    """Of a variant of TinyRoMa."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.arguments, self.step = arguments, 0
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.manual_seed(arguments.seed)
         self.tiny = TinyRomaConfig.load(arguments.variant)
-        self.network: Any = TinyRoma(self.tiny).to(self.device)
-        self.optimizers = optimizers(self.network, arguments.rate, arguments.muon_rate, arguments.decay)
-        self.full_rates = [optimizer.param_groups[0]["lr"] for optimizer in self.optimizers]
-        self.average = torch.optim.swa_utils.AveragedModel(self.network, multi_avg_fn=_average, use_buffers=True)
+        super().__init__(arguments, lambda: TinyRoma(self.tiny))
 
-    def learn(self, batch: TwoViewBatch) -> dict[str, float]:
-        """One step; returns figures for the log."""
-        for optimizer, rate in zip(self.optimizers, self.full_rates, strict=True):
-            optimizer.param_groups[0]["lr"] = rate * self.pace()
+    def loss(self, batch: TwoViewBatch) -> tuple[Tensor, dict[str, float]]:
         a, b = (normalize(one) if self.tiny.normalization == "preprocess" else one for one in (batch.a, batch.b))
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.arguments.bf16):
             stages = self.network.infer(a, b)
         loss, parts = two_view_loss(stages, batch)
-        self.network.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        self.average.update_parameters(self.network)
-        self.step += 1
-        return {"loss": float(loss.detach())} | parts | _figures(stages[-1], batch)
+        return loss, {"loss": float(loss.detach())} | parts | _figures(stages[-1], batch)
 
 
 @torch.no_grad()
@@ -73,36 +56,19 @@ def _figures(last: Stage, batch: TwoViewBatch) -> dict[str, float]:
     return {"median_px": float(error_px.median()), "good": float((error_px < GOOD_PX).float().mean())}
 
 
-def pairs(trainer: TwoViewTrainer, atlas: Atlas) -> Iterator[TwoViewBatch]:
-    """The stream of the trainer's options, from the step that it has reached."""
-    a, size = trainer.arguments, tuple(trainer.arguments.size)
-    if trainer.tiny.stereo:
-        stereo = SceneSampler(size, a.batch, len(atlas), seed=a.seed)
-        rendered = batches(stereo, PairRenderer(atlas, size), trainer.step, a.steps, a.workers)
-        return (from_stereo(one) for one in rendered)
+def pairs(training: TwoViewTraining) -> Iterator[TwoViewBatch]:
+    """The stream of the run's options, from the step that it has reached."""
+    if training.tiny.stereo:
+        return map(from_stereo, stereo_pairs(training))
+    a = training.arguments
+    atlas, size = Atlas(open_atlas(a).to(training.device)), tuple(a.size)
     sampler = TwoViewSampler(size, a.batch, len(atlas), seed=a.seed)
-    return batches(sampler, TwoViewRenderer(atlas, size), trainer.step, a.steps, a.workers)
+    return batches(sampler, TwoViewRenderer(atlas, size), training.step, a.steps, a.workers)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    folder: Path = arguments.output
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(arguments.threads)
-    trainer = TwoViewTrainer(arguments)
-    checkpoint = folder / CHECKPOINT if (folder / CHECKPOINT).exists() else arguments.start
-    if checkpoint is not None:
-        trainer.resume(checkpoint)
-    sums: dict[str, float] = {}
-    started = time.monotonic()
-    for batch in pairs(trainer, Atlas(open_atlas(arguments).to(trainer.device))):
-        for name, value in trainer.learn(batch.to(trainer.device)).items():
-            sums[name] = sums.get(name, 0.0) + value
-        if trainer.step % arguments.log_every == 0:
-            means = {name: round(value / arguments.log_every, 4) for name, value in sums.items()}
-            seconds, started, sums = time.monotonic() - started, time.monotonic(), {}
-            _log(folder, {"step": trainer.step, **means, "seconds": round(seconds, 1)})
-        if trainer.step % arguments.save_every == 0 or trainer.step == arguments.steps:
-            trainer.save(folder / CHECKPOINT)
+    training = TwoViewTraining(arguments)
+    train(training, lambda: pairs(training))
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:

@@ -11,7 +11,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 from model.export import NPU_OPERATORS, to_onnx, write_bundle  # noqa: E402
 from model.layers import interleave, row_correlation  # noqa: E402
 from model.network import RowStereo, StereoConfig, variants  # noqa: E402
-from model.train import VARIANCE_FLOOR, normalize  # noqa: E402
+from model.training import VARIANCE_FLOOR, normalize  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402
 from roma_device.runtime.preprocess import VARIANCE_FLOOR as DEVICE_FLOOR  # noqa: E402

@@ -9,7 +9,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the tests o
 
 from model.export import load_network  # noqa: E402
 from model.slim import slim  # noqa: E402
-from model.train import CHECKPOINT, Trainer, parse, run  # noqa: E402
+from model.train import StereoTraining, parse, run  # noqa: E402
+from model.training import CHECKPOINT  # noqa: E402
 
 
 def words(folder: Path, steps: int, *more: str) -> list[str]:
@@ -36,14 +37,14 @@ def test_training_learns_a_pair(tmp_path: Path) -> None:
     from model.synthetic import PairRenderer, SceneSampler
     from model.textures import build_atlas
 
-    trainer = Trainer(parse(words(tmp_path, 1000, "--warmup", "1")))
+    trainer = StereoTraining(parse(words(tmp_path, 1000, "--warmup", "1")))
     batch = PairRenderer(Atlas(build_atlas(None, 6)), (192, 64))(SceneSampler((192, 64), 2, 6, 40.0)(0))
-    errors = [trainer.train_step(batch)["epe_seen"] for _ in range(30)]
+    errors = [trainer.learn(batch)["epe_seen"] for _ in range(30)]
     assert min(errors[-5:]) < 0.5 * errors[0]
 
 
 def test_rate_rises_stays_and_falls(tmp_path: Path) -> None:
-    trainer = Trainer(parse(words(tmp_path, 100, "--warmup", "10", "--cooldown", "20")))
+    trainer = StereoTraining(parse(words(tmp_path, 100, "--warmup", "10", "--cooldown", "20")))
     rates = []
     for step in (0, 9, 50, 80, 90, 100):
         trainer.step = step

@@ -8,11 +8,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
-from model.atlas import Atlas  # noqa: E402
-from model.textures import build_atlas  # noqa: E402
 from model.tiny_roma.export import load_network  # noqa: E402
-from model.train import CHECKPOINT  # noqa: E402
-from model.train_two_view import TwoViewTrainer, pairs, parse, run  # noqa: E402
+from model.train_two_view import TwoViewTraining, pairs, parse, run  # noqa: E402
+from model.training import CHECKPOINT  # noqa: E402
 
 
 def words(variant: str, folder: Path, steps: int, *more: str) -> list[str]:
@@ -37,8 +35,8 @@ def test_interrupted_training_goes_on_as_if_nothing_happened(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("variant", ["tiny_narrow", "tiny_row_narrow"])
 def test_training_learns_a_batch(variant: str, tmp_path: Path) -> None:
-    trainer = TwoViewTrainer(parse(words(variant, tmp_path, 1000, "--warmup", "1")))
-    batch = next(pairs(trainer, Atlas(build_atlas(None, 6))))
+    trainer = TwoViewTraining(parse(words(variant, tmp_path, 1000, "--warmup", "1")))
+    batch = next(pairs(trainer))
     figures = [trainer.learn(batch) for _ in range(25)]
     assert figures[-1]["median_px"] < 0.6 * figures[0]["median_px"]
     assert figures[-1]["loss"] < 0.9 * figures[0]["loss"]
