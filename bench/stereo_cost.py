@@ -1,8 +1,8 @@
 """What the stereo model costs beside SGBM: ``python bench/stereo_cost.py [--model M] [--rounds N]``.
 
-Process CPU time of one pair at 640x320 with one thread, for every installed host engine and for what "auto"
-takes, all in turn in each round, so that other load on the machine meets all of them alike. SGBM is OpenCV's
-three-way mode with 128 disparities. Prints a Markdown table with the ratios to SGBM.
+Process CPU time of one pair at 640x320 with one thread, for every installed host engine in fp32 and int8 and for
+what "auto" takes, all in turn in each round, so that other load on the machine meets all of them alike. SGBM is
+OpenCV's three-way mode with 128 disparities. Prints a Markdown table with the ratios to SGBM.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from itertools import product
 from statistics import median
 
 import cv2
@@ -19,12 +20,13 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.model_store import find_model
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.engine import EngineError, EngineOptions, engine_name, open_engine
+from roma_device.runtime.engine import EngineError, EngineOptions, Precision, engine_facts, engine_name, open_engine
 from roma_device.runtime.input_plan import InputPlan
 from roma_device.runtime.preprocess import Preprocessor
 
 SIZE = (640, 320)
 HOST_ENGINES = ("openvino", "onnx", "opencv")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 Run = Callable[[], object]
 
 
@@ -45,14 +47,15 @@ def _frame() -> tuple[np.ndarray, np.ndarray]:
 def networks(card: ModelCard) -> dict[str, Run]:
     """The network in every engine that is installed, and what "auto" takes, by name."""
     found: dict[str, Run] = {}
-    for name in (*HOST_ENGINES, "auto"):
+    for name, precision in (*product(HOST_ENGINES, PRECISIONS), ("auto", "auto")):
         try:
-            engine = open_engine(card, name, EngineOptions(SIZE, 1))
+            engine = open_engine(card, name, EngineOptions(SIZE, 1, precision=precision))
         except EngineError as error:
-            print(f"{name}: left out, {error}")
+            print(f"{name} {precision}: left out, {error}")
             continue
         _fill(engine.inputs, card)
-        found[name if name != "auto" else f"auto ({engine_name(engine)})"] = engine.run
+        chosen = f"auto ({engine_name(engine)} {engine_facts(engine).get('precision', 'fp32')})"
+        found[chosen if name == "auto" else f"{name} {precision}"] = engine.run
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from onnxruntime import quantization
 
 from .atlas import Atlas
 from .command import run_tool
-from .export import load_network, to_onnx
+from .export import MEASURED, load_network, to_onnx
 from .stream import batches
 from .synthetic import PairRenderer, SceneSampler
 from .textures import build_atlas
@@ -103,9 +104,20 @@ def main() -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--textures", type=Path, help="folder of natural images (*.jpg)")
     parser.add_argument("--count", type=int, default=64, help="pairs to calibrate on")
+    parser.add_argument("--measured", type=Path, help="report of roma-device evaluate stereo --precision int8 --json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     add_int8(arguments.checkpoint, arguments.bundle, arguments.textures, arguments.count)
+    if arguments.measured is not None:
+        _note(arguments.bundle / "card.yaml", json.loads(arguments.measured.read_text())["mean"])
+
+
+def _note(path: Path, mean: dict[str, float]) -> None:
+    """The figures of the 8-bit file beside those of the float one in the card at ``path``."""
+    card = yaml.safe_load(path.read_text())
+    figures = {f"{name}_int8": round(mean[name], 4) for name in MEASURED}
+    card["measured"] = card.get("measured", {}) | figures
+    path.write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
 
 
 if __name__ == "__main__":

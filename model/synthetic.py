@@ -58,7 +58,7 @@ class PairRenderer:
 
     atlas: Atlas
     size: tuple[int, int]  # width, height in px
-    max_shift_px: float = 1.0  # vertical misalignment of the right camera
+    max_shift_px: float = 1.0  # usual vertical misalignment of the right camera
     batches_per_scenes: ClassVar[int] = 2
 
     def __call__(self, scenes: SceneBatch) -> PairBatch:
@@ -93,7 +93,8 @@ class PairRenderer:
 
     def _misalignment(self, batch: int, generator: torch.Generator) -> Misalignment:
         some = (uniform((batch, 1, 1), 0, 1, generator) < 0.5).float()
-        shift = uniform((batch, 1, 1), -self.max_shift_px, self.max_shift_px, generator) * some
+        far = 1 + (uniform((batch, 1, 1), 0, 1, generator) < 0.1).float()  # now and then twice as far
+        shift = uniform((batch, 1, 1), -self.max_shift_px, self.max_shift_px, generator) * some * far
         return Misalignment(shift, uniform((batch, 1, 1), -0.003, 0.003, generator) * some)
 
 
