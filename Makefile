@@ -42,7 +42,7 @@ bench: $(VENV)/ready-run        ## latency of every stage
 	$(BIN)/roma-device bench
 
 train: $(VENV)/ready-model      ## train VARIANT (resumes); TEXTURES is a folder of natural images
-	$(BIN)/python -m model.train $(VARIANT) --output runs/$(VARIANT) --bf16 \
+	$(BIN)/python -m model.train $(VARIANT) --output runs/$(VARIANT) \
 	  $(if $(wildcard $(TEXTURES)),--textures $(TEXTURES))
 
 # mypy cannot follow the mapped layout of an editable install: it gets a folder of links instead.

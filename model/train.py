@@ -36,7 +36,7 @@ class StereoTraining(Training[PairBatch]):
 
     def loss(self, batch: PairBatch) -> tuple[Tensor, dict[str, float]]:
         left, right = normalize(batch.left), normalize(batch.right)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.arguments.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             output = self.network.infer(left, right)
         loss, parts = stereo_loss(output, batch, self.config.max_disparity_px)
         return loss, parts | _figures(output.disparity_px.detach(), batch)
@@ -96,7 +96,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--decay", type=float, default=1e-2, help="weight decay")
     add("--batch", type=int, default=8, help="pairs per step")
     add("--size", type=int, nargs=2, default=(384, 192), metavar=("W", "H"), help="px, multiples of 32")
-    add("--bf16", action="store_true", help="compute convolutions in bfloat16")
+    add("--bf16", action=argparse.BooleanOptionalAction, help="convolutions in bfloat16; not given: on a GPU alone")
     add("--workers", type=int, default=1, help="processes that make pairs (CPU) or scenes (GPU)")
     add("--threads", type=int, default=1, help="threads of the training process")
     add("--validate", type=Path, help="index of real pairs to score now and then (needs roma-device installed)")

@@ -38,7 +38,7 @@ class TwoViewTraining(Training[TwoViewBatch]):
     def loss(self, batch: TwoViewBatch) -> tuple[Tensor, dict[str, float]]:
         a, b = (normalize(one) if self.tiny.normalization == "preprocess" else one for one in (batch.a, batch.b))
         self.network.train()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.arguments.bf16):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             stages = self.network.infer(a, b)
         loss, parts = two_view_loss(stages, batch)
         return loss, {"loss": float(loss.detach())} | parts | _figures(stages[-1], batch)

@@ -45,6 +45,7 @@ class Training(ABC, Generic[Batch]):
     def __init__(self, arguments: argparse.Namespace, make_network: Callable[[], nn.Module]) -> None:
         self.arguments, self.step = arguments, 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.bf16 = self.device.type == "cuda" if arguments.bf16 is None else bool(arguments.bf16)
         torch.manual_seed(arguments.seed)
         self.network: Any = make_network().to(self.device)
         self.optimizers = optimizers(self.network, arguments.rate, arguments.muon_rate, arguments.decay)
