@@ -24,6 +24,12 @@ class View:
     disparity_px: Tensor
     surface: Tensor  # index of the surface that is seen
 
+    @property
+    def columns(self) -> Tensor:
+        """(W,): px from the middle of the image."""
+        width = self.image.shape[-1]
+        return torch.arange(width, device=self.image.device) - (width - 1) / 2
+
     def mirrored(self) -> View:
         """Left and right exchanged within the view."""
         return View(self.image.flip(-1), self.disparity_px.flip(-1), self.surface.flip(-1))

@@ -23,6 +23,7 @@ class PairBatch:
     right: Tensor  # (B, 1, H, W)
     disparity_px: Tensor  # (B, H, W), exact
     occluded: Tensor  # (B, H, W) bool: not seen by the right camera
+    row_offset_px: Tensor  # (B, H, W): row of the match in the right image minus that in the left one
 
     def to(self, device: torch.device) -> PairBatch:
         return PairBatch(*(getattr(self, name).to(device, non_blocking=True) for name in self.__slots__))
@@ -73,8 +74,12 @@ class PairRenderer:
         generator = torch.Generator(device).manual_seed(scenes.seed)
         surfaces = scenes.surfaces.map(lambda field: field.to(device, non_blocking=True))
         with torch.no_grad():
-            left, right = self._render(surfaces, self._misalignment(len(surfaces.dome_px), generator))
-            return _photograph(left, right, generator), _photograph(right.mirrored(), left.mirrored(), generator)
+            off = self._misalignment(len(surfaces.dome_px), generator)
+            left, right = self._render(surfaces, off)
+            return (
+                _photograph(left, right, -_rows_off(off, left.columns - left.disparity_px), generator),
+                _photograph(right.mirrored(), left.mirrored(), _rows_off(off, -right.columns), generator),
+            )
 
     def _render(self, surfaces: Surfaces, misalignment: Misalignment) -> tuple[View, View]:
         """At once on a GPU; scene by scene on a CPU, where small objects then cost only their own pixels."""
@@ -98,13 +103,19 @@ class PairRenderer:
         return Misalignment(shift, uniform((batch, 1, 1), -0.003, 0.003, generator) * some)
 
 
-def _photograph(left: View, right: View, generator: torch.Generator) -> PairBatch:
+def _rows_off(misalignment: Misalignment, column: Tensor) -> Tensor:
+    """Row of the left camera minus that of the right one, where the right camera has ``column`` px from its middle."""
+    return misalignment.shift_px + misalignment.rotation_rad * column
+
+
+def _photograph(left: View, right: View, row_offset_px: Tensor, generator: torch.Generator) -> PairBatch:
     shared = shared_conditions(len(left.image), generator)
     return PairBatch(
         photograph(left.image, generator, shared),
         photograph(right.image, generator, shared),
         left.disparity_px.clamp(min=0),
         occlusion(left, right),
+        row_offset_px.expand_as(left.disparity_px),
     )
 
 

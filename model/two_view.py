@@ -270,11 +270,10 @@ def own_positions(height: int, width: int, device: torch.device) -> Tensor:
 
 
 def from_stereo(pairs: PairBatch) -> TwoViewBatch:
-    """Rectified pairs; their vertical misalignment of up to 1 px counts as none."""
+    """Rectified pairs, with what is left of their vertical misalignment."""
     height, width = pairs.left.shape[2:]
     own = own_positions(height, width, pairs.left.device)
-    shift = torch.stack([pairs.disparity_px * 2 / width, torch.zeros_like(pairs.disparity_px)], 1)
-    position = own - shift
+    position = own + torch.stack([-pairs.disparity_px * 2 / width, pairs.row_offset_px * 2 / height], 1)
     return TwoViewBatch(pairs.left, pairs.right, position, ~pairs.occluded & within(position))
 
 

@@ -98,3 +98,24 @@ def test_patterns_fill_their_range() -> None:
     for pattern in PATTERNS:
         texture = pattern(np.random.default_rng(0))
         assert texture.min() >= 0 and texture.max() <= 1 and texture.std() > 0.05, pattern.__name__
+
+
+@pytest.mark.parametrize("mirrored", [0, 1])
+def test_matches_lie_in_the_rows_that_the_truth_says(mirrored: int, atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.synthetic.photograph", lambda image, *_: image[:, None])
+    renderer = PairRenderer(atlas, SIZE, max_shift_px=4.0)
+    pair = renderer.batches(SceneSampler(SIZE, 8, len(atlas), 60.0, 3)(0))[mirrored]
+    width, height = SIZE
+    x = torch.arange(width) - pair.disparity_px
+    looks = (
+        torch.nn.functional.grid_sample(
+            pair.right,
+            torch.stack([(2 * x + 1) / width - 1, (2 * (torch.arange(height)[:, None] + rows) + 1) / height - 1], -1),
+            align_corners=False,
+        )
+        for rows in (pair.row_offset_px, torch.zeros_like(pair.row_offset_px), -pair.row_offset_px)
+    )
+    off = (pair.row_offset_px.abs() > 1.5) & ~pair.occluded
+    assert off.float().mean() > 0.1
+    true, level, opposite = ((one - pair.left).abs()[:, 0][off].mean() for one in looks)
+    assert true < 0.7 * level and level < 0.9 * opposite
