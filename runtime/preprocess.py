@@ -76,9 +76,7 @@ class Preprocessor:
         Each is (1, 1, H, W) float32 or bfloat16 (its bits as uint16), or uint8 as grey_tensor.py has it where the
         network normalizes by itself.
         """
-        for name, image, maps in zip(
-            ("left", "right"), (frame.left.image, frame.right.image), self._maps, strict=True
-        ):
+        for name, image, maps in zip(("left", "right"), (frame.left.image, frame.right.image), self._maps, strict=True):
             self._fill(inputs[name], grey(image, self._grey), maps)
 
     def _fill(self, target: npt.NDArray[Any], image: Image, maps: RemapTables | None) -> None:
