@@ -28,6 +28,7 @@ from roma_device.calibration.solver.solve import Solution, solve_rig
 BOARDS = {
     "opencv_leftright": "chessboard:9x6:25mm",
     "boofcv_bumblebee2_chess": "chessboard:6x4:30mm",
+    "boofcv_bumblebee2_square": "squares:3x4:30mm:30mm",
     "sourishg_stereo": "chessboard:9x6:24.23mm",
     "sourishg_fisheye": "chessboard:9x6:24.23mm",
 }

@@ -50,6 +50,15 @@ def test_a_bumblebee_whose_baseline_is_published(shared_data: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_bumblebee_seen_with_a_grid_of_squares(shared_data: Path) -> None:
+    report = report_of(shared_data, "boofcv_bumblebee2_square")
+    assert len(report.solution.views) == 13
+    assert report.calibration.left.fx == pytest.approx(526.7, abs=4)  # published: 528.9 and, with a chessboard, 524.6
+    assert report.calibration.baseline_m == pytest.approx(0.11977, rel=0.006)  # published: 119.51 and 120.04 mm
+    assert_no_worse_than_opencv(report)
+
+
+@pytest.mark.slow
 def test_a_rig_of_web_cameras(shared_data: Path) -> None:
     report = report_of(shared_data, "sourishg_stereo")
     assert report.solution.rms_px() < 0.2516
