@@ -3,7 +3,8 @@
 python -m bench.calibration_sets FOLDER/calibration.json
 
 OpenCV's is that of its stereo sample with intrinsics first: calibrateCamera for each camera, then stereoCalibrate with
-the intrinsics fixed. RMS and rows (difference of the rectified rows): over the corners of all pairs that both cameras kept.
+the intrinsics fixed. RMS and rows (difference of the rectified rows) are over the corners that
+both cameras kept.
 """
 
 from __future__ import annotations
