@@ -19,6 +19,9 @@ from .lens import PINHOLE, Projected, project
 from .views import Corners
 
 MOST_STEPS = 60
+LEAST_GAIN = 1e-9
+"""Sum of squares in px: what gains less than this is not worth a step, as on corners without any noise."""
+
 LEAST_DEPTH_M = 1e-6
 BEHIND_PX = 100.0
 """Error of a corner behind the camera under a robust loss: more than any true one has, without a slope. Lenses that see
@@ -77,7 +80,7 @@ class Bundle:
                 continue
             gain, state, best = best.cost - trial.cost, moved, trial
             damping = max(damping / 5, 1e-12)
-            if gain < 1e-9 * best.cost:
+            if gain < 1e-9 * best.cost + LEAST_GAIN:
                 break
         return state
 
