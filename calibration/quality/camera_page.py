@@ -24,8 +24,8 @@ def camera_page(report: CameraReport, refused: Sequence[DroppedView], example: G
     views = view_plot(solution, report.held_out_px, "per image: corners (blue), corners when left out (red)")
     parts = [
         f"<h2>All figures</h2><pre>{escape(camera_as_text(report))}</pre>",
-        f"<h2>Errors of the corners</h2>{row_of(residual_plot(solution, 0), views)}",
-        f"<h2>Coverage</h2>{row_of(coverage_plot(solution, 0))}",
+        f"<h2>Corners: errors and coverage</h2>{row_of(residual_plot(solution, 0), coverage_plot(solution, 0))}",
+        f"<h2>Images</h2>{row_of(views)}",
         "" if example is None else _example(solution.camera, example),
         refused_list("Images", refused),
     ]
