@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -63,14 +63,16 @@ def calibrate_camera(choice: CaptureChoice, finish_choice: FinishChoice) -> int:
     session = Session.open(choice.session or _new_folder(), choice.board_text)
     board = parse_board(session.board_text)
     capture = Capture(choice, session, board)
-    if not capture.run():
-        kept = len(session.names())
-        click.echo(f"stopped: {kept} pairs are kept; go on with --session {session.folder}", err=True)
+    is_complete = capture.run()
+    kept = f"{len(session.names())} pairs are kept; go on with --session {session.folder}"
+    if not is_complete:
+        click.echo(f"stopped: {kept}", err=True)
         return EXIT_INTERRUPTED
     guide = capture.guide
     if guide is None:
         raise CameraError("the camera gave no frame")
-    return finish(Sightings(guide.size, list(guide.views)), board, finish_choice, session.load(guide.views[0].name))
+    sightings, example = Sightings(guide.size, list(guide.views)), session.load(guide.views[0].name)
+    return finish(sightings, board, replace(finish_choice, kept=kept), example)
 
 
 def _new_folder() -> Path:

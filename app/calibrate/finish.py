@@ -24,6 +24,7 @@ from roma_device.calibration.solver.outliers import DroppedView
 from roma_device.calibration.solver.solve import solve_rig
 from roma_device.calibration.store import CalibrationStore
 
+from .interruption import told_when_interrupted
 from .no_overwrite import refuse_existing
 
 EXIT_REDO = 1
@@ -41,6 +42,7 @@ class FinishChoice:
     baseline_m: float | None = None
     serial: str = ""
     temperature_c: float | None = None
+    kept: str = ""  # what is there to go on with after an interruption: a clause
 
     def check(self) -> None:
         """Refuse before the work what could not be written after it; raises CalibrationError."""
@@ -56,11 +58,16 @@ def finish(
     sightings: Sightings, board: Board, choice: FinishChoice, example: tuple[GreyImage, GreyImage] | None = None
 ) -> int:
     """Solve, print the report, save; returns the exit code. ``example`` is a pair to show rectified."""
-    report = make_report(solve_rig(sightings.views, board, sightings.size, choice.lens), choice.baseline_m)
+    with told_when_interrupted(choice.kept):
+        logger.info("solving {} pairs", len(sightings.views))
+        report = make_report(solve_rig(sightings.views, board, sightings.size, choice.lens), choice.baseline_m)
     calibration = finished_calibration(report, choice.serial, choice.temperature_c)
     saved = _save(calibration, report, choice)
     if choice.report is not None:
-        _write_report(choice.report, report, sightings.refused, example)
+        from roma_device.calibration.quality.page import report_page
+
+        without_view = [DroppedView(name, reason) for name, reason in sightings.refused.items()]
+        write_report(choice.report, report_page(report, without_view, example))
     if choice.as_json:
         click.echo(json.dumps({**report.as_json(), **_sightings_json(sightings), "saved": saved}))
     else:
@@ -104,14 +111,10 @@ def _sightings_json(sightings: Sightings) -> dict[str, Any]:
     return {"refused_pairs": refused, "skipped_pairs": sightings.skipped}
 
 
-def _write_report(
-    path: Path, report: QualityReport, refused: Mapping[str, str], example: tuple[GreyImage, GreyImage] | None
-) -> None:
-    from roma_device.calibration.quality.page import report_page
-
-    without_view = [DroppedView(name, reason) for name, reason in refused.items()]
+def write_report(path: Path, page: str) -> None:
+    """Write the HTML ``page``; raises CalibrationError."""
     try:
-        write_atomic(path, report_page(report, without_view, example).encode("utf-8"))
+        write_atomic(path, page.encode("utf-8"))
     except OSError as error:
         message = f"cannot write the report {path}: {error.strerror}"
         raise CalibrationError(message, exit_code=write_exit_code(error)) from error

@@ -51,7 +51,7 @@ def sightings_in(folder: str, board: Board, swap: bool = False, progress: Progre
         sightings = sightings or Sightings(size)
         if size != sightings.size:
             raise CalibrationError(
-                f"{pair[0]} is {_by(size)}, but {first[0]} is {_by(sightings.size)}: one rig, one size"
+                f"{pair[0]} is {by_size(size)}, but {first[0]} is {by_size(sightings.size)}: one rig, one size"
             )
         outcome = see_pair(board, pair[0].name, left, right)
         if isinstance(outcome, PairView):
@@ -70,7 +70,7 @@ def _read(pairs: list[Pair]) -> Iterator[tuple[Pair, GreyImage, GreyImage]]:
     for pair in pairs:
         left, right = (grey_file(path) for path in pair)
         if left.shape != right.shape:
-            sizes = f"{pair[0]} is {_by(left.shape[::-1])}, {pair[1]} is {_by(right.shape[::-1])}"
+            sizes = f"{pair[0]} is {by_size(left.shape[::-1])}, {pair[1]} is {by_size(right.shape[::-1])}"
             raise CameraError(f"left and right differ in size: {sizes}", exit_code=os.EX_DATAERR)
         yield pair, left, right
 
@@ -83,7 +83,8 @@ def grey_file(path: Path) -> GreyImage:
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _by(size: tuple[int, ...]) -> str:
+def by_size(size: tuple[int, ...]) -> str:
+    """In words."""
     return f"{size[0]}x{size[1]} px"
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-
 from roma_device.app.cameras.pairing import find_pairs
 from roma_device.calibration.boards import parse_board
 
 from .finish import FinishChoice, finish
 from .from_images import grey_file, sightings_in
+from .interruption import told_when_interrupted
+from .progress import progress_shown
 
 
 def calibrate_images(folder: str, board_text: str, swap: bool, choice: FinishChoice) -> int:
     """Calibrate from the pairs in ``folder``; returns the exit code."""
     board = parse_board(board_text)
     choice.check()
-    sightings = sightings_in(folder, board, swap, _show_progress if sys.stderr.isatty() else None)
+    with told_when_interrupted():
+        sightings = sightings_in(folder, board, swap, progress_shown)
     example = None
     if choice.report is not None:
         used = {view.name for view in sightings.views}
@@ -23,9 +24,3 @@ def calibrate_images(folder: str, board_text: str, swap: bool, choice: FinishCho
         left, right = (grey_file(path) for path in (reversed(pair) if swap else pair))
         example = left, right
     return finish(sightings, board, choice, example)
-
-
-def _show_progress(number: int, total: int, outcome: str) -> None:
-    ending = "\n" if number == total else ""
-    sys.stderr.write(f"\r\x1b[Klooking for the board: {number} of {total}, {outcome[:50]}{ending}")
-    sys.stderr.flush()

@@ -42,6 +42,13 @@ def find_pairs(argument: str) -> list[Pair]:
     return _in_order(halves, left, right)
 
 
+def find_images(argument: str) -> list[Path]:
+    """The images of a single camera: of a folder or a pattern, in order; raises CameraError."""
+    if any((Path(argument) / side).is_dir() for side in ("left", "right")):
+        raise _missing(f"{argument} holds pairs: name one camera's folder, such as {Path(argument) / 'left'}")
+    return _images(argument)
+
+
 def _exists(name: str) -> bool:
     return bool(name) and (Path(name).exists() or bool(_matching(name)))
 

@@ -13,6 +13,7 @@ BOARD_HELP = "Such as chessboard:9x6:25mm (inner corners), charuco:8x6:30mm:22mm
 
 @click.group(invoke_without_command=True)
 @click.option("--images", help="Folder with left/ and right/, or with left* and right* images, paired by number.")
+@click.option("--mono", is_flag=True, help="With --images: a folder of one camera's images; its lens alone is solved.")
 @click.option("--camera", help="Guided capture: the rig's camera, as for run.")
 @click.option("--board", "board_text", help=BOARD_HELP)
 @click.option(
@@ -23,6 +24,12 @@ BOARD_HELP = "Such as chessboard:9x6:25mm (inner corners), charuco:8x6:30mm:22mm
     help="Model of the lenses; auto takes the simplest that fits.",
 )
 @click.option("--output", type=PATH, help="Calibration file to write.  [default: a new stored version]")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(["ros", "opencv", "kalibr"]),
+    help="With --mono: format of --output.  [default: ros]",
+)
 @click.option("--report", type=PATH, help="HTML file with plots to write.")
 @click.option("--force", is_flag=True, help="Replace --output and --report where they exist.")
 @click.option("--baseline-m", type=click.FloatRange(0, min_open=True), help="Known distance of the cameras, to check.")
@@ -36,7 +43,7 @@ BOARD_HELP = "Such as chessboard:9x6:25mm (inner corners), charuco:8x6:30mm:22mm
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
 @click.pass_context
 def calibrate(context: click.Context, /, **options: Any) -> int | None:
-    """Calibrate a stereo rig, from images or guided at its camera; works over SSH.
+    """Calibrate a stereo rig, from images or guided at its camera; works over SSH. With --mono: a single camera.
 
     The answer is a verdict with reasons, and what the calibration does to depth in centimetres.
     """
@@ -46,15 +53,25 @@ def calibrate(context: click.Context, /, **options: Any) -> int | None:
         raise click.UsageError("give either --images DIR or --camera CAMERA")
     if options["board_text"] is None and options["session"] is None:
         raise click.UsageError("give --board, such as --board chessboard:9x6:25mm")
+    if options["mono"] and (options["images"] is None or options["swap"] or options["baseline_m"] is not None):
+        raise click.UsageError("--mono is for --images of one camera, without --swap and --baseline-m")
+    if options["format_name"] is not None and not options["mono"]:
+        raise click.UsageError("--format is for --mono; a rig is written for others by: roma-device calibration export")
     from roma_device.app.calibrate.finish import FinishChoice
 
     keys = ("lens", "output", "report", "force", "as_json", "baseline_m", "serial", "temperature_c")
     choice = FinishChoice(**{key: options[key] for key in keys})
     if options["images"] is not None:
-        from roma_device.app.calibrate.image_command import calibrate_images
-
         if options["board_text"] is None:
             raise click.UsageError("give --board, such as --board chessboard:9x6:25mm")
+        if options["mono"]:
+            from roma_device.app.calibrate.camera_command import calibrate_one_camera
+
+            return calibrate_one_camera(
+                options["images"], options["board_text"], options["format_name"] or "ros", choice
+            )
+        from roma_device.app.calibrate.image_command import calibrate_images
+
         return calibrate_images(options["images"], options["board_text"], options["swap"], choice)
     from roma_device.app.calibrate.capture_command import CaptureChoice, calibrate_camera
 

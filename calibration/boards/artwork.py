@@ -80,6 +80,7 @@ def _draw(fine: npt.NDArray[np.uint8], shape: Shape, scale: FloatArray) -> None:
     if isinstance(shape, Polygon):
         low, high = (np.round(edge * scale).astype(int) for edge in (shape.corners_m.min(0), shape.corners_m.max(0)))
         if _is_upright(shape):
+            high = np.maximum(high, low + 1)  # thin lines stay visible in small pictures
             fine[low[1] : high[1], low[0] : high[0]] = 0 if shape.black else 255
             return
         corners = np.round((shape.corners_m * scale - 0.5) * unit).astype(np.int32)

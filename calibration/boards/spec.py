@@ -15,13 +15,26 @@ from .charuco import CharucoBoard
 from .chessboard import Chessboard
 from .circles import CircleGrid
 from .dictionaries import DEFAULT, plain_name
+from .squares import SquareGrid
 
 EXAMPLES = {
     "chessboard": "chessboard:9x6:25mm (inner corners, square)",
     "charuco": "charuco:8x6:30mm:22mm:5x5_1000 (squares, square, marker, dictionary)",
     "aprilgrid": "aprilgrid:6x6:88mm:0.3 (tags, tag, gap over tag)",
     "circles": "circles:4x11:20mm (circles, half their distance in a row)",
+    "squares": "squares:3x4:30mm:30mm (black squares, square, gap)",
 }
+LENGTHS = {
+    "charuco": ["square_mm", "marker_mm"],
+    "aprilgrid": ["tag_mm"],
+    "circles": ["spacing_mm"],
+    "squares": ["square_mm", "gap_mm"],
+}
+"""Keys of a board file that hold a length, square_mm alone where nothing is said."""
+
+PARTS = {"chessboard": (2, 2), "charuco": (3, 5), "aprilgrid": (3, 4), "circles": (2, 2), "squares": (3, 3)}
+"""How many words, at least and at most, come after the kind."""
+
 LAYOUTS = {"new": False, "legacy": True}
 _UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _LENGTH = re.compile(r"^(\d+(?:\.\d+)?)\s*(mm|cm|m)$")
@@ -53,9 +66,7 @@ def load_board(path: Path) -> Board:
 def _spec_of(section: Section) -> str:
     kind = section.choice("type", tuple(EXAMPLES))
     parts = [kind, f"{section.number('columns'):g}x{section.number('rows'):g}"]
-    for key in {"charuco": ["square_mm", "marker_mm"], "aprilgrid": ["tag_mm"], "circles": ["spacing_mm"]}.get(
-        kind, ["square_mm"]
-    ):
+    for key in LENGTHS.get(kind, ["square_mm"]):
         parts.append(f"{section.number(key):.10g}mm")
     if kind == "charuco":
         parts += [section.text("dictionary", DEFAULT), *([layout] if (layout := section.text("layout", "")) else [])]
@@ -77,7 +88,7 @@ def _kalibr(section: Section) -> Board:
 
 
 def _from_parts(kind: str, parts: list[str], text: str) -> Board:
-    least, most = {"chessboard": (2, 2), "charuco": (3, 5), "aprilgrid": (3, 4), "circles": (2, 2)}[kind]
+    least, most = PARTS[kind]
     if not least <= len(parts) <= most:
         raise _usage(f"board {text!r} is not complete: write it as {EXAMPLES[kind]}")
     columns, rows = _grid(parts[0], text)
@@ -86,6 +97,8 @@ def _from_parts(kind: str, parts: list[str], text: str) -> Board:
         return _checked(Chessboard(columns, rows, size_m))
     if kind == "circles":
         return _checked(CircleGrid(columns, rows, size_m))
+    if kind == "squares":
+        return _checked(SquareGrid(columns, rows, size_m, _length(parts[2], text)))
     if kind == "aprilgrid":
         return _checked(AprilGrid(columns, rows, size_m, _ratio(parts[2], text), _border(parts[3:], text)))
     name = plain_name(parts[3]) if len(parts) > 3 else DEFAULT
@@ -98,6 +111,8 @@ def _checked(board: Board) -> Board:
     columns, rows = (getattr(board, key) for key in ("columns", "rows"))
     if isinstance(board, Chessboard) and columns == rows:
         raise _usage(f"a chessboard of {columns}x{rows} looks the same from its sides: take one more column than rows")
+    if isinstance(board, SquareGrid) and (columns == rows or min(columns, rows) < 2):
+        raise _usage(f"a grid of {columns}x{rows} squares cannot be told from a turned one: take one of 3x4 or more")
     if isinstance(board, Chessboard | CharucoBoard) and min(columns, rows) < 3:
         raise _usage(f"a board of {columns}x{rows} holds too little: take at least 3 in each direction")
     if isinstance(board, CharucoBoard) and board.marker_m >= board.square_m:

@@ -23,13 +23,14 @@ OPTIONAL = {"rostopic", "cam_overlaps", "timeshift_cam_imu", "T_cam_imu"}
 
 def save_kalibr(path: Path, calibration: StereoCalibration) -> None:
     """Write a camchain; raises CalibrationError for a lens that Kalibr has no model for."""
-    left, right = _document(calibration.left), _document(calibration.right)
+    left, right = camera_document(calibration.left), camera_document(calibration.right)
     right["T_cn_cnm1"] = calibration.right_from_left.matrix.tolist()
     document = {"cam0": left, "cam1": right}
     write_text(path, yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000))
 
 
-def _document(camera: CameraModel) -> dict[str, Any]:
+def camera_document(camera: CameraModel) -> dict[str, Any]:
+    """One camera of a camchain; raises CalibrationError for a lens that Kalibr has no model for."""
     coefficients = camera.distortion
     if camera.model == "plumb_bob" and coefficients[4] == 0:
         name, coefficients = "radtan", coefficients[:4]

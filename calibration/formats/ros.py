@@ -48,6 +48,11 @@ def _document(
     rig = rectification.rig
     focal = rig.focal_px or 1.0
     projection = [[focal, 0.0, rig.cx, -focal * offset_m], [0.0, focal, rig.cy, 0.0], [0.0, 0.0, 1.0, 0.0]]
+    return camera_info(name, camera, np.eye(3) if rotation is None else rotation, np.array(projection))
+
+
+def camera_info(name: str, camera: CameraModel, rectification: FloatArray, projection: FloatArray) -> dict[str, Any]:
+    """The document of one camera; ``rectification`` is R (3, 3), ``projection`` P (3, 4)."""
     return {
         "image_width": camera.size[0],
         "image_height": camera.size[1],
@@ -55,8 +60,8 @@ def _document(
         "camera_matrix": _matrix(camera.matrix),
         "distortion_model": camera.model,
         "distortion_coefficients": _matrix(camera.distortion[None]),
-        "rectification_matrix": _matrix(np.eye(3) if rotation is None else rotation),
-        "projection_matrix": _matrix(np.array(projection)),
+        "rectification_matrix": _matrix(rectification),
+        "projection_matrix": _matrix(projection),
     }
 
 

@@ -8,14 +8,17 @@ from html import escape
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from roma_device.calibration.boards.board import GreyImage
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.solver.outliers import DroppedView
 
+from .epipolar import rms
 from .plots import coverage_plot, epipolar_plot, residual_plot, view_plot
 from .report import QualityReport
 from .text import as_text
+from .verdict import Finding, Grade
 
 LINES = 16
 WIDEST_PX = 1400
@@ -37,23 +40,30 @@ def report_page(
     report: QualityReport, refused: Sequence[DroppedView], example: tuple[GreyImage, GreyImage] | None
 ) -> str:
     """The page; ``example`` is a raw pair (H, W) to show rectified, ``refused`` the pairs without a view."""
-    verdict = report.verdict
-    findings = "".join(f"<li class='{one.grade}'>{escape(str(one))}</li>" for one in report.findings)
+    solution = report.solution
+    rows = {one.name: rms([one.vertical_px]) for one in report.held_out}
+    views = view_plot(solution, rows, "per pair: corners (blue), rows when left out (red)")
     parts = [
-        f"<h1>Stereo calibration: <span class='{verdict}'>{verdict}</span></h1><ul>{findings}</ul>",
         f"<h2>What it means</h2>{_depth_table(report)}",
         _example(report, example),
-        f"<h2>Errors of the corners</h2>{_row(residual_plot(report, 0), residual_plot(report, 1))}",
-        f"<h2>Rows and pairs</h2>{_row(epipolar_plot(report), view_plot(report))}",
-        f"<h2>Coverage</h2>{_row(coverage_plot(report, 0), coverage_plot(report, 1))}",
+        f"<h2>Errors of the corners</h2>{row_of(residual_plot(solution, 0), residual_plot(solution, 1))}",
+        f"<h2>Rows and pairs</h2>{row_of(epipolar_plot(report), views)}",
+        f"<h2>Coverage</h2>{row_of(coverage_plot(solution, 0), coverage_plot(solution, 1))}",
         f"<h2>All figures</h2><pre>{escape(as_text(report))}</pre>",
-        _refused(refused),
+        refused_list("Pairs", refused),
     ]
-    head = f"<meta charset='utf-8'><title>Stereo calibration: {verdict}</title><style>{STYLE}</style>"
-    return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>\n"
+    return page_of("Stereo calibration", report.verdict, report.findings, parts)
 
 
-def _row(*figures: str) -> str:
+def page_of(title: str, verdict: Grade, findings: Sequence[Finding], parts: Sequence[str]) -> str:
+    """A whole page with the verdict and its reasons at the top."""
+    reasons = "".join(f"<li class='{one.grade}'>{escape(str(one))}</li>" for one in findings)
+    top = f"<h1>{title}: <span class='{verdict}'>{verdict}</span></h1><ul>{reasons}</ul>"
+    head = f"<meta charset='utf-8'><title>{title}: {verdict}</title><style>{STYLE}</style>"
+    return f"<!doctype html><html lang='en'><head>{head}</head><body>{top}{''.join(parts)}</body></html>\n"
+
+
+def row_of(*figures: str) -> str:
     return f"<div class='row'>{''.join(figures)}</div>"
 
 
@@ -80,14 +90,19 @@ def _example(report: QualityReport, example: tuple[GreyImage, GreyImage] | None)
     for line in range(1, LINES):
         row = round(line * both.shape[0] / LINES)
         cv2.line(both, (0, row), (both.shape[1] - 1, row), (60, 200, 60) if line % 2 else (230, 140, 40), 1)
-    scale = min(1.0, WIDEST_PX / both.shape[1])
-    small = cv2.resize(both, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return f"<h2>A pair, rectified</h2>{picture('rectified pair with lines', both)}"
+
+
+def picture(what: str, image: npt.NDArray[np.uint8]) -> str:
+    """An image (H, W[, 3]) inside of the page."""
+    scale = min(1.0, WIDEST_PX / image.shape[1])
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     data = base64.b64encode(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()).decode("ascii")
-    return f"<h2>A pair, rectified</h2><img alt='rectified pair with lines' src='data:image/jpeg;base64,{data}'>"
+    return f"<img alt='{what}' src='data:image/jpeg;base64,{data}'>"
 
 
-def _refused(refused: Sequence[DroppedView]) -> str:
+def refused_list(what: str, refused: Sequence[DroppedView]) -> str:
     if not refused:
         return ""
     items = "".join(f"<li>{escape(one.name)}: {escape(one.reason)}</li>" for one in refused)
-    return f"<h2>Pairs without a usable view</h2><ul>{items}</ul>"
+    return f"<h2>{what} without a usable view</h2><ul>{items}</ul>"

@@ -8,6 +8,7 @@ import numpy as np
 
 from roma_device.calibration.boards.board import FloatArray
 from roma_device.calibration.coverage import grid_counts
+from roma_device.calibration.solver.solved import Solved
 
 from .epipolar import rms
 from .report import QualityReport
@@ -19,25 +20,30 @@ TARGET_ARROW_PX = 28
 CELLS = (12, 8)
 
 
-def residual_plot(report: QualityReport, side: int) -> str:
+def residual_plot(solution: Solved, side: int) -> str:
     """Where corners were seen, with the direction and size of what is left of their error, enlarged."""
-    corners, residuals = report.solution.corners[side], report.solution.residuals()[side]
+    corners, residuals = solution.corners[side], solution.residuals()[side]
     typical = max(float(np.percentile(np.linalg.norm(residuals, axis=1), 95)), 1e-6)
-    scale, zoom = WIDTH / report.solution.size[0], TARGET_ARROW_PX / typical
+    scale, zoom = WIDTH / solution.size[0], TARGET_ARROW_PX / typical
     parts = []
     for (x, y), (dx, dy) in zip((corners.pixels * scale).tolist(), (residuals * zoom).tolist(), strict=True):
         parts.append(f"M{x:.1f} {y:.1f}l{dx:.1f} {dy:.1f}")
     dots = "".join(f"M{x:.1f} {y:.1f}h.1" for x, y in (corners.pixels * scale).tolist())
-    title = f"{('left', 'right')[side]}: {TARGET_ARROW_PX} px long is {typical:.2f} px"
+    title = f"{_named(solution, side)}{TARGET_ARROW_PX} px long is {typical:.2f} px"
     content = f'<path d="{"".join(parts)}" class="arrow"/><path d="{dots}" class="dot"/>'
-    return _framed(title, content, _height(report))
+    return _framed(title, content, _height(solution))
 
 
-def coverage_plot(report: QualityReport, side: int) -> str:
+def coverage_plot(solution: Solved, side: int) -> str:
     """In how many views corners lie in each part of the image."""
-    counts = grid_counts([view.sides()[side] for view in report.solution.views], report.solution.size)
-    content = _cells(counts.astype(float), _height(report), max(float(counts.max()), 1.0), "{:.0f}", "#2f8f4e")
-    return _framed(f"{('left', 'right')[side]}: views per part of the image", content, _height(report))
+    counts = grid_counts([view.sides()[side] for view in solution.views], solution.size)
+    content = _cells(counts.astype(float), _height(solution), max(float(counts.max()), 1.0), "{:.0f}", "#2f8f4e")
+    return _framed(f"{_named(solution, side)}views per part of the image", content, _height(solution))
+
+
+def _named(solution: Solved, side: int) -> str:
+    name = solution.views[0].SIDES[side]
+    return f"{name}: " if name else ""
 
 
 def epipolar_plot(report: QualityReport) -> str:
@@ -51,39 +57,40 @@ def epipolar_plot(report: QualityReport) -> str:
             inside = (cells[:, 0] == column) & (cells[:, 1] == row)
             if inside.sum() >= 3:
                 values[row, column] = rms([errors[inside]])
-    content = _cells(values, _height(report), max(float(np.nanmax(values, initial=0)), 0.5), "{:.2f}", "#c0392b")
-    return _framed("difference between the rows of left and right, px RMS", content, _height(report))
+    content = _cells(
+        values, _height(report.solution), max(float(np.nanmax(values, initial=0)), 0.5), "{:.2f}", "#c0392b"
+    )
+    return _framed("difference between the rows of left and right, px RMS", content, _height(report.solution))
 
 
-def view_plot(report: QualityReport) -> str:
-    """Error of every pair: corners, and rows where the pair was left out."""
-    solution = report.solution
-    rows = {one.name: rms([one.vertical_px]) for one in report.held_out}
-    corner_px = [_view_rms(report, index) for index in range(len(solution.views))]
-    top = max([*corner_px, *rows.values(), 0.1])
-    step, height, parts = WIDTH / len(solution.views), 160, []
-    for index, view in enumerate(solution.views):
-        for offset, value, colour in ((0.1, corner_px[index], "#3477b5"), (0.5, rows[view.name], "#c0392b")):
+def view_plot(solution: Solved, left_out_px: dict[str, float], title: str) -> str:
+    """Error of every view: its corners, and (by its name) what counts where it was left out."""
+    names: list[str] = [view.name for view in solution.views]
+    corner_px = [_view_rms(solution, index) for index in range(len(names))]
+    top = max([*corner_px, *left_out_px.values(), 0.1])
+    step, height, parts = WIDTH / len(names), 160, []
+    for index, name in enumerate(names):
+        for offset, value, colour in ((0.1, corner_px[index], "#3477b5"), (0.5, left_out_px[name], "#c0392b")):
             tall = 130 * value / top
             x = (index + offset) * step
             box = f'x="{x:.1f}" y="{140 - tall:.1f}" width="{0.36 * step:.1f}" height="{tall:.1f}"'
-            parts.append(f'<rect {box} fill="{colour}"><title>{escape(view.name)}: {value:.3f} px</title></rect>')
-    parts.append(f'<text x="2" y="12">{top:.2f} px</text><text x="2" y="155">{escape(solution.views[0].name)}</text>')
-    last = escape(solution.views[-1].name)
+            parts.append(f'<rect {box} fill="{colour}"><title>{escape(name)}: {value:.3f} px</title></rect>')
+    parts.append(f'<text x="2" y="12">{top:.2f} px</text><text x="2" y="155">{escape(names[0])}</text>')
+    last = escape(names[-1])
     parts.append(f'<text x="{WIDTH - 2}" y="155" text-anchor="end">{last}</text>')
-    return _framed("per pair: corners (blue), rows when left out (red)", "".join(parts), height)
+    return _framed(title, "".join(parts), height)
 
 
-def _view_rms(report: QualityReport, index: int) -> float:
+def _view_rms(solution: Solved, index: int) -> float:
     own = [
         residuals[corners.view == index]
-        for corners, residuals in zip(report.solution.corners, report.solution.residuals(), strict=True)
+        for corners, residuals in zip(solution.corners, solution.residuals(), strict=True)
     ]
     return float(np.sqrt(np.concatenate([(each**2).sum(axis=1) for each in own]).mean()))
 
 
-def _height(report: QualityReport) -> int:
-    return round(WIDTH * report.solution.size[1] / report.solution.size[0])
+def _height(solution: Solved) -> int:
+    return round(WIDTH * solution.size[1] / solution.size[0])
 
 
 def _cells(values: FloatArray, height: int, top: float, form: str, colour: str) -> str:

@@ -14,7 +14,8 @@ from roma_device.calibration.coverage import Look, covered_share, grid_counts, l
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.bundle import BundleState
-from roma_device.calibration.solver.solve import LENSES, Solution
+from roma_device.calibration.solver.lens_choice import LENSES
+from roma_device.calibration.solver.solve import Solution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance
 
 from .depth_error import DepthError, depth_errors
@@ -73,7 +74,7 @@ class QualityReport:
             "pairs": len(solution.views),
             "dropped_pairs": [{"name": one.name, "reason": one.reason} for one in solution.dropped_views],
             "dropped_corners": [
-                {"pair": one.view, "side": one.side, "corner": one.corner, "error_px": round(one.error_px, 2)}
+                {"pair": one.view, "side": one.side, "corner": one.corner, "error_px": one.rounded_px()}
                 for one in solution.dropped_corners
             ],
             "rms_px": {

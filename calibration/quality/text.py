@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from roma_device.calibration.boards.chessboard import Chessboard
+from roma_device.calibration.solver.solved import Solved
 
 from .epipolar import rms
 from .report import QualityReport
@@ -41,15 +42,11 @@ def _figures(report: QualityReport) -> str:
     solution = report.solution
     left, right = report.coverage()
     total = len(solution.views) + len(solution.dropped_views)
-    lens = f"{solution.model}" + (f" (deviations tried: {_tried(report)})" if len(solution.tried) > 1 else "")
-    notes = {view.left.note for view in solution.views} - {""}
-    board = solution.board.spec + (f" ({', '.join(sorted(notes))})" if notes else "")
-    corners = "" if not isinstance(solution.board, Chessboard) else ", inner corners"
     return "\n".join(
         [
-            f"Board:      {board}{corners}",
+            board_line(solution),
             f"Pairs:      {len(solution.views)} of {total} used, {solution.size[0]}x{solution.size[1]} px",
-            f"Lens:       {lens}",
+            lens_line(solution),
             f"Corners:    RMS {report.rms_px[0]:.3f} px left, {report.rms_px[1]:.3f} px right",
             f"Rows:       RMS {report.epipolar_px:.3f} px between left and right in pairs left out of the solution "
             f"({rms([one.vertical_px for one in report.fitted]):.3f} px in those used)",
@@ -59,8 +56,17 @@ def _figures(report: QualityReport) -> str:
     )
 
 
-def _tried(report: QualityReport) -> str:
-    return ", ".join(f"{name} {value:.3f} px" for name, value in report.solution.tried.items())
+def board_line(solution: Solved) -> str:
+    notes = {side.note for view in solution.views for side in view.sides()[:1]} - {""}
+    found = f" ({', '.join(sorted(notes))})" if notes else ""
+    return (
+        f"Board:      {solution.board.spec}{found}{', inner corners' if isinstance(solution.board, Chessboard) else ''}"
+    )
+
+
+def lens_line(solution: Solved) -> str:
+    tried = ", ".join(f"{name} {value:.3f} px" for name, value in solution.tried.items())
+    return f"Lens:       {solution.model}" + (f" (deviations tried: {tried})" if len(solution.tried) > 1 else "")
 
 
 def _estimates(report: QualityReport) -> str:
@@ -88,7 +94,7 @@ def _dropped(report: QualityReport) -> str:
     lines = [f"Left out: {len(solution.dropped_views)} pairs, {len(solution.dropped_corners)} single corners"]
     lines += [f"  {one.name}: {one.reason}" for one in solution.dropped_views[:MOST_LISTED]]
     for one in sorted(solution.dropped_corners, key=lambda one: -one.error_px)[:MOST_LISTED]:
-        lines.append(f"  {one.view}: corner {one.corner} of the {one.side} image is {one.error_px:.1f} px off")
+        lines.append(f"  {one.view}: corner {one.corner} of the {one.side} image {one.reason}")
     if max(len(solution.dropped_views), len(solution.dropped_corners)) > MOST_LISTED:
         lines.append("  ... the rest is listed with --json")
     return "\n".join(lines)

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.coverage import Look, covered_share, distance_counts, grid_counts, tilt_counts
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.solver.solve import Solution
+from roma_device.calibration.solver.solved import Solved
 
 Grade = Literal["good", "usable", "redo"]
 GRADES: tuple[Grade, ...] = ("good", "usable", "redo")
@@ -19,11 +21,14 @@ LIMITS: dict[str, tuple[float, float]] = {
     "depth_px": (0.5, 1.5),
     "scale_percent": (0.5, 2.0),
     "dropped_share": (0.25, 0.5),
+    "held_out_px": (0.6, 1.8),
+    "direction_px": (0.5, 1.5),
 }
 """Figure -> up to where it is good, up to where it is usable.
 
 epipolar_px is what makers of stereo cameras advise; depth_px is the uncertainty of depth at 5 m as one of
-disparity, beside which a good matcher is 0.25 px off.
+disparity, beside which a good matcher is 0.25 px off. held_out_px and direction_px are of single cameras: corners in
+images left out, and how far directions are uncertain.
 """
 
 GOOD_PAIRS, GOOD_COVERAGE = 12, 0.5
@@ -56,27 +61,28 @@ def judge_figures(figures: dict[str, float]) -> list[Finding]:
             "take more pairs, tilted, near and far",
         ),
         "scale_percent": ("the board measures {:.1f} % wrong in pairs left out", "take more pairs at more distances"),
-        "dropped_share": ("{:.0%} of the pairs did not fit the rest", "hold board and rig still, check the pairing"),
+        "dropped_share": ("{:.0%} of the views did not fit the rest", "hold board and camera still"),
+        "held_out_px": ("corners of images left out are {:.2f} px off", "take more images, into the corners as well"),
+        "direction_px": ("directions are uncertain by as much as {:.2f} px", "take more images, tilted, near and far"),
     }
     findings = []
-    for name, (good, usable) in LIMITS.items():
-        value = figures[name]
+    for name, value in figures.items():
+        good, usable = LIMITS[name]
         if not value <= good:  # NaN is not good
             what, todo = texts[name]
             findings.append(Finding("usable" if value <= usable else "redo", what.format(value), todo))
     return findings
 
 
-def judge_views(solution: Solution, looks: Sequence[Look]) -> list[Finding]:
+def judge_views(solution: Solved, looks: Sequence[Look]) -> list[Finding]:
     """Findings about what the views show of the lens."""
     findings = []
     if len(solution.views) < GOOD_PAIRS:
-        findings.append(Finding("usable", f"{len(solution.views)} pairs are few", "take 20"))
-    for side in range(2):
+        findings.append(Finding("usable", f"{len(solution.views)} views are few", "take 20"))
+    for side, name in enumerate(solution.views[0].SIDES):
         share = covered_share(grid_counts([view.sides()[side] for view in solution.views], solution.size))
         if share < GOOD_COVERAGE:
-            name = ("left", "right")[side]
-            what = f"the board was seen in {share:.0%} of the {name} image"
+            what = f"the board was seen in {share:.0%} of the {name or 'whole'} image"
             findings.append(Finding("usable", what, "hold it into the corners as well: the lens is a guess there"))
     tilts = tilt_counts(looks)
     if len(looks) - tilts["straight"] < max(4, 0.25 * len(looks)):
@@ -101,11 +107,18 @@ def judge_rig(solution: Solution, pose: Pose, stated_baseline_m: float | None) -
         what = f"the cameras differ in direction by {angle_deg:.0f} degrees"
         findings.append(Finding("usable", what, "is one image turned or mirrored? stereo needs them nearly parallel"))
     for name, camera in zip(("left", "right"), solution.cameras, strict=True):
-        aside = max(abs(camera.cx / camera.size[0] - 0.5), abs(camera.cy / camera.size[1] - 0.5))
-        if aside > 0.12:
-            what = f"the {name} lens's axis lies {aside:.0%} off the middle of its image"
-            findings.append(Finding("usable", what, "is the image cropped or mirrored?"))
-        if abs(camera.fx / camera.fy - 1) > 0.03:
-            what = f"fx and fy of the {name} camera differ by {abs(camera.fx / camera.fy - 1):.1%}"
-            findings.append(Finding("usable", what, "is the image stretched, or the board?"))
+        findings += judge_lens(f"{name} ", camera)
+    return findings
+
+
+def judge_lens(name: str, camera: CameraModel) -> list[Finding]:
+    """Findings about a camera that is not built as one would expect; ``name`` is "left " or the like, or ""."""
+    findings = []
+    aside = max(abs(camera.cx / camera.size[0] - 0.5), abs(camera.cy / camera.size[1] - 0.5))
+    if aside > 0.12:
+        what = f"the {name}lens's axis lies {aside:.0%} off the middle of its image"
+        findings.append(Finding("usable", what, "is the image cropped or mirrored?"))
+    if abs(camera.fx / camera.fy - 1) > 0.03:
+        what = f"fx and fy of the {name}camera differ by {abs(camera.fx / camera.fy - 1):.1%}"
+        findings.append(Finding("usable", what, "is the image stretched, or the board?"))
     return findings

@@ -15,11 +15,19 @@ import numpy.typing as npt
 from roma_device.calibration.camera import DistortionModel, FloatArray
 from roma_device.calibration.pose import Pose
 
-from .lens import PINHOLE, project
+from .lens import PINHOLE, Projected, project
 from .views import Corners
 
 MOST_STEPS = 60
+LEAST_GAIN = 1e-9
+"""Sum of squares in px: what gains less than this is not worth a step, as on corners without any noise."""
+
 LEAST_DEPTH_M = 1e-6
+BEHIND_PX = 100.0
+"""Error of a corner behind the camera under a robust loss: more than any true one has, without a slope. Lenses that see
+beyond 90 degrees show such corners; they must not keep the rest from moving.
+"""
+
 RATIONAL_PRIOR = 2.0
 """The six radial terms of the rational model hardly differ from each other: a wide prior (their sigma) holds them."""
 
@@ -72,15 +80,15 @@ class Bundle:
                 continue
             gain, state, best = best.cost - trial.cost, moved, trial
             damping = max(damping / 5, 1e-12)
-            if gain < 1e-9 * best.cost:
+            if gain < 1e-9 * best.cost + LEAST_GAIN:
                 break
         return state
 
     def _in_front(self, state: BundleState) -> bool:
-        """No lens turned inside out, no corner behind a camera."""
+        """No lens turned inside out, no corner behind a camera unless the loss is robust."""
         if any(min(vector[:2]) <= 1 or not np.isfinite(vector).all() for vector in state.intrinsics):
             return False
-        return all(
+        return self.loss_px is not None or all(
             bool((points_in_camera(state, camera, corners)[:, 2] > LEAST_DEPTH_M).all())
             for camera, corners in enumerate(self.corners)
         )
@@ -88,10 +96,18 @@ class Bundle:
     def residuals(self, state: BundleState) -> tuple[FloatArray, ...]:
         """Per camera (N, 2) px."""
         return tuple(
-            project(self.model, state.intrinsics[camera], points_in_camera(state, camera, corners)).pixels
-            - corners.pixels
+            _difference(self._project(state, camera, points_in_camera(state, camera, corners)), corners)
             for camera, corners in enumerate(self.corners)
         )
+
+    def _project(self, state: BundleState, camera: int, points_m: FloatArray) -> Projected:
+        """Points (N, 3) in the camera's frame; those behind it are NaN, and do not change."""
+        behind = points_m[:, 2] <= LEAST_DEPTH_M
+        if not behind.any():
+            return project(self.model, state.intrinsics[camera], points_m)
+        projected = project(self.model, state.intrinsics[camera], np.where(behind[:, None], [0.0, 0.0, 1.0], points_m))
+        projected.pixels[behind] = np.nan
+        return Projected(projected.pixels, *(np.where(behind[:, None, None], 0, slopes) for slopes in projected[1:]))
 
     def linearize(self, state: BundleState) -> Linearized:
         counts = [len(vector) for vector in state.intrinsics]
@@ -117,17 +133,17 @@ class Bundle:
         turned = np.einsum("nij,nj->ni", state.rotations[corners.view], corners.points_m)
         first = turned + state.translations_m[corners.view]
         if camera == 0:
-            projected = project(self.model, state.intrinsics[0], first)
+            projected = self._project(state, 0, first)
             by_first, parts = projected.by_point, [projected.by_intrinsics]
         else:
             pose = state.from_first[camera - 1]
             rotated = first @ pose.rotation.T
-            projected = project(self.model, state.intrinsics[camera], rotated + pose.translation_m)
+            projected = self._project(state, camera, rotated + pose.translation_m)
             by_first = projected.by_point @ pose.rotation
             parts = [projected.by_intrinsics, _by_rotation(projected.by_point, rotated), projected.by_point]
             columns = np.concatenate([columns, sum(counts) + 6 * (camera - 1) + np.arange(6)])
         jacobian = np.concatenate([*parts, _by_rotation(by_first, turned), by_first], axis=2)
-        return projected.pixels - corners.pixels, jacobian, columns
+        return _difference(projected, corners), jacobian, columns
 
     def _weights(self, residual: FloatArray) -> tuple[FloatArray, float]:
         """Weights (N,) of the corners, and the cost."""
@@ -149,6 +165,11 @@ class Bundle:
                 cost += float(vector[PINHOLE + index] / RATIONAL_PRIOR) ** 2
             start += len(vector)
         return cost
+
+
+def _difference(projected: Projected, corners: Corners) -> FloatArray:
+    """Residuals (N, 2) px."""
+    return np.nan_to_num(projected.pixels - corners.pixels, copy=False, nan=BEHIND_PX)
 
 
 def points_in_camera(state: BundleState, camera: int, corners: Corners) -> FloatArray:

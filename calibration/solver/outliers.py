@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.boards.board import FloatArray
 
+from .bundle import BEHIND_PX
 from .single import deviation_px
-from .views import Corners, PairView
+from .views import Corners, View
 
 CORNER_SIGMAS = 6.0
 LEAST_CORNER_PX = 0.6
@@ -39,13 +41,25 @@ class DroppedCorner:
     corner: int
     error_px: float
 
+    @property
+    def is_behind(self) -> bool:
+        """It lies beyond what a flat image can show, and so has no error in px."""
+        return self.error_px >= BEHIND_PX
+
+    @property
+    def reason(self) -> str:
+        return "lies 90 degrees off the lens's axis or more" if self.is_behind else f"is {self.error_px:.1f} px off"
+
+    def rounded_px(self) -> float | None:
+        return None if self.is_behind else round(self.error_px, 2)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sifted:
+class Sifted(Generic[View]):
     """The views that stay, some without a corner, and what went."""
 
     kept: npt.NDArray[np.intp]  # (K,) indices
-    views: list[PairView]  # K of them
+    views: list[View]  # K of them
     dropped_views: list[DroppedView]
     dropped_corners: list[DroppedCorner]
 
@@ -54,17 +68,18 @@ class Sifted:
         return not self.dropped_views and not self.dropped_corners
 
 
-def sift(views: Sequence[PairView], corners: tuple[Corners, ...], residuals: Sequence[FloatArray]) -> Sifted:
+def sift(views: Sequence[View], corners: tuple[Corners, ...], residuals: Sequence[FloatArray]) -> Sifted[View]:
     """Judge all views by their residuals, per camera (N, 2) px, under a robust solution."""
     limit_px = max(CORNER_SIGMAS * deviation_px(residuals), LEAST_CORNER_PX)
     errors = [np.linalg.norm(each, axis=1) for each in residuals]
-    medians = np.array([[_median(errors, corners, side, index) for side in range(2)] for index in range(len(views))])
+    sides = range(len(corners))
+    medians = np.array([[_median(errors, corners, side, index) for side in sides] for index in range(len(views))])
     view_limit_px = max(VIEW_FACTOR * float(np.median(medians)), LEAST_VIEW_PX)
-    sifted = Sifted(np.empty(0, np.intp), [], [], [])
+    sifted: Sifted[View] = Sifted(np.empty(0, np.intp), [], [], [])
     kept = []
     for index, view in enumerate(views):
-        own = [errors[side][corners[side].view == index] for side in range(2)]
-        reason = _reason(own, medians[index].tolist(), limit_px, view_limit_px)
+        own = [errors[side][corners[side].view == index] for side in sides]
+        reason = _reason(view.SIDES, own, medians[index].tolist(), limit_px, view_limit_px)
         if reason:
             sifted.dropped_views.append(DroppedView(view.name, reason))
         else:
@@ -78,25 +93,27 @@ def _median(errors: list[FloatArray], corners: tuple[Corners, ...], side: int, i
     return float(np.median(own)) if len(own) else 0.0
 
 
-def _reason(own: list[FloatArray], medians: list[float], limit_px: float, view_limit_px: float) -> str:
-    for side, errors in zip(("left", "right"), own, strict=True):
+def _reason(
+    sides: Sequence[str], own: list[FloatArray], medians: list[float], limit_px: float, view_limit_px: float
+) -> str:
+    where = [f" in the {side} image" if side else "" for side in sides]
+    for place, errors in zip(where, own, strict=True):
         false = int((errors > limit_px).sum())
         if len(errors) and false / len(errors) > MOST_FALSE_SHARE:
-            return f"{false} of {len(errors)} corners in the {side} image are false, by up to {errors.max():.1f} px"
+            return f"{false} of {len(errors)} corners{place} are false, by up to {errors.max():.1f} px"
     worst = int(np.argmax(medians))
     if medians[worst] > view_limit_px:
-        side = ("left", "right")[worst]
-        return f"its corners in the {side} image are {medians[worst]:.2f} px off, far more than in the other views"
+        return f"its corners{where[worst]} are {medians[worst]:.2f} px off, far more than in the other views"
     return ""
 
 
-def _without(view: PairView, own: list[FloatArray], limit_px: float, dropped: list[DroppedCorner]) -> PairView:
+def _without(view: View, own: list[FloatArray], limit_px: float, dropped: list[DroppedCorner]) -> View:
     sides = []
-    for side, detection, errors in zip(("left", "right"), view.sides(), own, strict=True):
+    for side, detection, errors in zip(view.SIDES, view.sides(), own, strict=True):
         false = errors > limit_px
         dropped += [
             DroppedCorner(view.name, side, int(number), float(error))
             for number, error in zip(detection.ids[false], errors[false], strict=True)
         ]
         sides.append(detection.keep(~false) if false.any() else detection)
-    return PairView(view.name, *sides)
+    return view.with_sides(*sides)

@@ -3,45 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from roma_device.calibration.boards.board import Board, FloatArray
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 
-from .bundle import Bundle, BundleState
-from .outliers import DroppedCorner, DroppedView, Sifted, sift
+from .lens_choice import solve_singles
+from .outliers import DroppedView
 from .pair import agreed_pose, cameras_of, pair_state, poses_in
-from .single import SingleCamera, as_rational, solve_robustly, solve_single
-from .views import LEAST_CORNERS, Corners, PairView
+from .single import SingleCamera
+from .solved import Solved, refine
+from .views import LEAST_CORNERS, PairView
 
 LEAST_PAIRS = 6
-LENSES: dict[str, DistortionModel] = {
-    "plumb_bob": "plumb_bob",
-    "rational": "rational_polynomial",
-    "fisheye": "equidistant",
-}
-"""Names on the command line; auto takes the simplest that fits about as well as the best."""
-
-CLEARLY_BETTER = 0.93
-MOST_ROUNDS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Solution:
+class Solution(Solved):
     """A solved rig with all that a report needs."""
 
-    board: Board
-    model: DistortionModel
-    size: tuple[int, int]  # width, height in px
-    views: tuple[PairView, ...]  # those that stayed
-    state: BundleState
-    dropped_views: tuple[DroppedView, ...] = ()
-    dropped_corners: tuple[DroppedCorner, ...] = ()
-    tried: dict[str, float] = field(default_factory=dict)  # lens -> robust deviation in px
+    views: tuple[PairView, ...]
 
     @property
     def cameras(self) -> tuple[CameraModel, CameraModel]:
@@ -50,19 +33,6 @@ class Solution:
     @property
     def right_from_left(self) -> Pose:
         return self.state.from_first[0]
-
-    @property
-    def corners(self) -> tuple[Corners, Corners]:
-        return _corners(self.views, self.board.points_m)
-
-    def residuals(self) -> tuple[FloatArray, ...]:
-        """Per camera (N, 2) px, projected minus seen, in the order of ``corners``."""
-        return Bundle(self.model, self.corners).residuals(self.state)
-
-    def rms_px(self) -> float:
-        """Root mean square of the distance between projected and seen corners, over both cameras."""
-        squared = np.concatenate([(each**2).sum(axis=1) for each in self.residuals()])
-        return float(np.sqrt(squared.mean()))
 
 
 def solve_rig(views: Sequence[PairView], board: Board, size: tuple[int, int], lens: str = "auto") -> Solution:
@@ -73,7 +43,7 @@ def solve_rig(views: Sequence[PairView], board: Board, size: tuple[int, int], le
     """
     usable, dropped = _with_enough_corners(views)
     _require(usable, dropped, len(views))
-    model, singles, tried = _solve_singles(usable, board, size, lens)
+    model, singles, tried = solve_singles(usable, board, size, lens)
     solution = _solve_pair(usable, board, size, model, singles, dropped)
     return replace(solution, tried=tried)
 
@@ -98,42 +68,6 @@ def _require(usable: Sequence[PairView], dropped: Sequence[DroppedView], total: 
         )
 
 
-def _solve_singles(
-    views: Sequence[PairView], board: Board, size: tuple[int, int], lens: str
-) -> tuple[DistortionModel, tuple[SingleCamera, ...], dict[str, float]]:
-    chosen = LENSES.items() if lens == "auto" else [(lens, LENSES[lens])]
-    solved: dict[str, tuple[SingleCamera, ...]] = {}
-    for name, model in chosen:
-        starts = [as_rational(one.intrinsics) for one in solved.get("plumb_bob", ())] if name == "rational" else []
-        if name == "rational" and not starts:
-            starts = [as_rational(one.intrinsics) for one in _singles(views, board, size, "plumb_bob", [])]
-        solved[name] = _singles(views, board, size, model, starts)
-    tried = {name: float(np.mean([one.sigma_px for one in pair])) for name, pair in solved.items()}
-    best = _simplest(tried)
-    return LENSES[best], solved[best], tried
-
-
-def _singles(
-    views: Sequence[PairView], board: Board, size: tuple[int, int], model: DistortionModel, starts: list[FloatArray]
-) -> tuple[SingleCamera, ...]:
-    return tuple(
-        solve_single(
-            [view.sides()[side] for view in views], board.points_m, size, model, starts[side] if starts else None
-        )
-        for side in range(2)
-    )
-
-
-def _simplest(tried: dict[str, float]) -> str:
-    """From the simplest model on, take another only where its deviation is clearly smaller."""
-    order = [name for name in ("plumb_bob", "fisheye", "rational") if name in tried]
-    best = order[0]
-    for name in order[1:]:
-        if tried[name] < CLEARLY_BETTER * tried[best]:
-            best = name
-    return best
-
-
 def _solve_pair(
     views: Sequence[PairView],
     board: Board,
@@ -153,7 +87,8 @@ def _solve_pair(
     poses = [own for own, fits in zip(left, agree.tolist(), strict=True) if fits and own is not None]
     if pose is None or len(kept) < LEAST_PAIRS:
         raise _disagreement(cameras, views, board, len(kept))
-    return _refined(kept, board, size, model, pair_state(intrinsics, pose, poses), dropped)
+    refined = refine(kept, board.points_m, model, pair_state(intrinsics, pose, poses), dropped, _require)
+    return Solution(board, model, size, *refined)
 
 
 def _disagreement(
@@ -166,33 +101,3 @@ def _disagreement(
         f"only {kept} of {len(views)} pairs agree on where the right camera stands ({seen} show the board to it): "
         "are left and right images of the same instant, paired in the right order, and neither mirrored nor turned?"
     )
-
-
-def _refined(
-    views: list[PairView],
-    board: Board,
-    size: tuple[int, int],
-    model: DistortionModel,
-    state: BundleState,
-    dropped_views: list[DroppedView],
-) -> Solution:
-    total, dropped_corners = len(views) + len(dropped_views), list[DroppedCorner]()
-    for _ in range(MOST_ROUNDS):
-        corners = _corners(views, board.points_m)
-        state, _ = solve_robustly(corners, state, model)
-        sifted: Sifted = sift(views, corners, Bundle(model, corners).residuals(state))
-        if sifted.is_clean:
-            break
-        views, state = sifted.views, state.of_views(sifted.kept)
-        dropped_views, dropped_corners = (
-            dropped_views + sifted.dropped_views,
-            dropped_corners + sifted.dropped_corners,
-        )
-        _require(views, dropped_views, total)
-    state = Bundle(model, _corners(views, board.points_m)).solve(state)
-    return Solution(board, model, size, tuple(views), state, tuple(dropped_views), tuple(dropped_corners))
-
-
-def _corners(views: Sequence[PairView], points_m: FloatArray) -> tuple[Corners, Corners]:
-    left, right = (Corners.of([view.sides()[side] for view in views], points_m) for side in range(2))
-    return left, right

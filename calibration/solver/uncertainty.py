@@ -11,7 +11,7 @@ from roma_device.calibration.camera import FloatArray
 from roma_device.calibration.pose import Pose
 
 from .bundle import Bundle, BundleState
-from .solve import Solution
+from .solved import Solved
 
 INTERVAL_95 = 1.96
 FLOOR_PX = 0.02
@@ -23,7 +23,7 @@ BOARD_SCALE = 3e-4
 Quantity = Callable[[BundleState], FloatArray]
 
 
-def shared_covariance(solution: Solution) -> FloatArray:
+def shared_covariance(solution: Solved) -> FloatArray:
     """Covariance (S, S) of intrinsics, left then right, and of the pair's pose (rotation rad, translation m).
 
     The sum of two estimates. The first takes all corners for independent and follows from the size of the
@@ -33,7 +33,7 @@ def shared_covariance(solution: Solution) -> FloatArray:
     board's size comes on top of the baseline.
     """
     at = Bundle(solution.model, solution.corners).linearize(solution.state)
-    shared = sum(map(len, solution.state.intrinsics)) + 6
+    shared = sum(map(len, solution.state.intrinsics)) + 6 * len(solution.state.from_first)
     freedom = max(sum(each.size for each in at.residuals) - len(at.hessian), 1)
     variance = max(float(sum((each**2).sum() for each in at.residuals)) / freedom, FLOOR_PX**2)
     parts = [_own_information(solution, view, shared) for view in range(len(solution.views))]
@@ -45,14 +45,14 @@ def shared_covariance(solution: Solution) -> FloatArray:
     ]
     spread, views = np.stack(moved), len(moved)
     covariance = np.asarray(variance * total + (views - 1) / views * spread.T @ spread)
-    shift = solution.right_from_left.translation_m
-    covariance[-3:, -3:] += BOARD_SCALE**2 * np.outer(shift, shift)
+    for pose in solution.state.from_first[-1:]:
+        covariance[-3:, -3:] += BOARD_SCALE**2 * np.outer(pose.translation_m, pose.translation_m)
     return covariance
 
 
-def _own_information(solution: Solution, view: int, shared: int) -> FloatArray:
+def _own_information(solution: Solved, view: int, shared: int) -> FloatArray:
     """What one view says (S, S) about the shared unknowns once its own board pose is solved for."""
-    one = replace(solution, views=(solution.views[view],))
+    one = replace(solution, views=solution.views[view : view + 1])
     alone = Bundle(solution.model, one.corners, has_prior=False).linearize(solution.state.of_views(np.array([view])))
     across, own = alone.hessian[:shared, shared:], alone.hessian[shared:, shared:]
     return alone.hessian[:shared, :shared] - across @ np.linalg.solve(own, across.T)
@@ -64,7 +64,7 @@ def _inverse(hessian: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.pinv(hessian * np.outer(scale, scale), rcond=1e-13) * np.outer(scale, scale))
 
 
-def propagated(solution: Solution, covariance: FloatArray, quantity: Quantity) -> FloatArray:
+def propagated(solution: Solved, covariance: FloatArray, quantity: Quantity) -> FloatArray:
     """Standard deviations (K,) of K numbers that follow from the shared unknowns, by numerical slopes."""
     start = quantity(solution.state)
     columns = []
@@ -82,7 +82,9 @@ def stepped(state: BundleState, step: FloatArray) -> BundleState:
     for vector in state.intrinsics:
         intrinsics.append(vector + step[at : at + len(vector)])
         at += len(vector)
-    pose = state.from_first[0]
-    turned = Pose.from_rotation_vector(step[at : at + 3], np.zeros(3)).rotation @ pose.rotation
-    moved = Pose(turned, pose.translation_m + step[at + 3 : at + 6])
-    return BundleState(tuple(intrinsics), (moved,), state.rotations, state.translations_m)
+    poses = []
+    for pose in state.from_first:
+        turned = Pose.from_rotation_vector(step[at : at + 3], np.zeros(3)).rotation @ pose.rotation
+        poses.append(Pose(turned, pose.translation_m + step[at + 3 : at + 6]))
+        at += 6
+    return BundleState(tuple(intrinsics), tuple(poses), state.rotations, state.translations_m)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -21,13 +22,37 @@ class PairView:
     left: Detection
     right: Detection
 
+    SIDES: ClassVar = ("left", "right")
+
     def sides(self) -> tuple[Detection, Detection]:
         return self.left, self.right
+
+    def with_sides(self, left: Detection, right: Detection) -> PairView:
+        return PairView(self.name, left, right)
 
     def common(self) -> tuple[FloatArray, FloatArray]:
         """Pixels (N, 2) of the corners that both cameras see."""
         _, left, right = np.intersect1d(self.left.ids, self.right.ids, assume_unique=True, return_indices=True)
         return self.left.pixels[left], self.right.pixels[right]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoloView:
+    """One image of a single camera that sees the board."""
+
+    name: str
+    seen: Detection
+
+    SIDES: ClassVar = ("",)
+
+    def sides(self) -> tuple[Detection]:
+        return (self.seen,)
+
+    def with_sides(self, seen: Detection) -> SoloView:
+        return SoloView(self.name, seen)
+
+
+View = TypeVar("View", PairView, SoloView)
 
 
 def pair_view(name: str, board: Board, left: Detection, right: Detection) -> PairView:
@@ -65,3 +90,8 @@ class Corners:
         ids = np.concatenate([one.ids for one in detections])
         pixels = np.concatenate([one.pixels for one in detections])
         return cls(np.repeat(np.arange(len(counts)), counts), ids, points_m[ids], pixels)
+
+
+def corners_of(views: Sequence[PairView] | Sequence[SoloView], points_m: FloatArray) -> tuple[Corners, ...]:
+    """The corners of each camera."""
+    return tuple(Corners.of([view.sides()[side] for view in views], points_m) for side in range(len(views[0].sides())))

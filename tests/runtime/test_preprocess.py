@@ -10,9 +10,10 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.runtime.bfloat16 import from_float32
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.input_plan import InputPlan, plan_input
-from roma_device.runtime.preprocess import Preprocessor, grey
+from roma_device.runtime.preprocess import Preprocessor, grey, value_table
 from roma_device.runtime.types import Frame, Image, StereoFrame
 
 
@@ -46,6 +47,29 @@ def test_normalization_is_instance_norm_of_each_image(seed: int, low: int, span:
     Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "preprocess")(pair(left, right), inputs)
     assert np.abs(inputs["left"][0, 0] - instance_norm(left)).max() < 2e-4
     assert np.abs(inputs["right"][0, 0] - instance_norm(right)).max() < 2e-4
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**31), low=st.integers(0, 254), span=st.integers(1, 255))
+def test_tensors_are_the_table_looked_up_whatever_the_type(seed: int, low: int, span: int) -> None:
+    image = photo(seed, low=low, high=min(low + span, 255) + 1)
+    table = value_table(image, "preprocess")
+    inputs = {"left": np.empty((1, 1, 32, 64), np.float32), "right": np.empty((1, 1, 32, 64), np.uint16)}
+    Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "preprocess")(pair(image, image), inputs)
+    assert np.abs(inputs["left"][0, 0] - table[image]).max() <= 1e-6 * np.abs(table).max()
+    assert np.array_equal(inputs["right"][0, 0], from_float32(table)[image])
+
+
+def test_colour_frames_of_any_size_leave_those_before_alone() -> None:
+    """The buffer for grey is the program's own: images that were given stay as they are."""
+    colour = np.dstack([photo(seed) for seed in range(3)])
+    before, inputs = colour.copy(), tensors((64, 32))
+    preprocess = Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "preprocess")
+    preprocess(pair(colour, photo(9)), inputs)
+    preprocess(pair(photo(8), colour), inputs)
+    assert np.array_equal(colour, before)
+    assert np.abs(inputs["left"][0, 0] - instance_norm(photo(8))).max() < 2e-4
+    assert np.abs(inputs["right"][0, 0] - instance_norm(grey(colour))).max() < 2e-4
 
 
 def test_flat_image_stays_finite() -> None:

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[3]
         "aprilgrid:6x6:88mm:0.3",
         "aprilgrid:6x6:88mm:0.3:border1",
         "circles:4x11:20mm",
+        "squares:3x4:30mm:30mm",
     ],
 )
 def test_a_board_writes_itself_as_it_was_read(spec: str) -> None:
@@ -40,6 +41,8 @@ def test_lengths_have_units(text: str) -> None:
     [
         ("chess", "unknown board"),
         ("chessboard", "not complete"),
+        ("squares:3x4:30mm", "not complete"),
+        ("squares:4x4:30mm:30mm", "cannot be told from a turned one"),
         ("chessboard:9x6:25", "unit"),
         ("chessboard:9by6:25mm", "COLUMNSxROWS"),
         ("chessboard:9x6:0mm", "unit"),

@@ -13,7 +13,7 @@ import pytest
 
 from roma_device.runtime.bfloat16 import to_float32
 from roma_device.runtime.card import ModelCard, TensorSpec
-from roma_device.runtime.preprocess import value_table
+from roma_device.runtime.preprocess import value_table, write_numbers
 from tests.standin.network import NetworkRunner, standin_bundle
 
 from .conftest import SIZE, Command, Npu
@@ -47,7 +47,9 @@ class ImageRunner(NetworkRunner):
         if self._spec.layout == "NV12" and tensor.any():  # but for the warm-up
             assert (tensor[0, HEIGHT:] == 128).all(), "grey has no colour"
         image = {"NCHW": tensor[0, 0], "NHWC": tensor[0, :, :, 0], "NV12": tensor[0, :HEIGHT, :, 0]}[self._spec.layout]
-        return value_table(image, "preprocess")[image]
+        numbers = np.empty(image.shape, np.float32)
+        write_numbers(numbers, image, value_table(image, "preprocess"))
+        return numbers
 
 
 def npu_bundle(card: ModelCard, spec: TensorSpec, normalization: str, folder: Path) -> str:

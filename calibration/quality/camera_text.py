@@ -1,0 +1,45 @@
+"""A single camera's report in words, for a terminal."""
+
+from __future__ import annotations
+
+from .camera_report import CameraReport
+from .text import MOST_LISTED, board_line, lens_line
+
+_MEANING = {
+    "good": "good: use it",
+    "usable": "usable, and could be better",
+    "redo": "redo: do not rely on it",
+}
+
+
+def camera_as_text(report: CameraReport) -> str:
+    """About 15 lines: verdict first, then the figures."""
+    lines = [f"Verdict: {_MEANING[report.verdict]}", *(f"  - {finding}" for finding in report.findings)]
+    return "\n".join([*lines, "", *_figures(report), *_dropped(report)])
+
+
+def _figures(report: CameraReport) -> list[str]:
+    solution, (median, greatest) = report.solution, report.direction_px
+    total = len(solution.views) + len(solution.dropped_views)
+    values = ", ".join(f"{name} {one.value:.2f} ± {one.margin:.2f}" for name, one in report.estimates.items())
+    return [
+        board_line(solution),
+        f"Images:     {len(solution.views)} of {total} used, {solution.size[0]}x{solution.size[1]} px",
+        lens_line(solution),
+        f"Corners:    RMS {solution.rms_px():.3f} px, {report.left_out_px:.3f} px in images left out of the solution",
+        f"Directions: uncertain by {median:.2f} px where the board was seen, {greatest:.2f} px at worst (95 %)",
+        f"Coverage:   {report.coverage:.0%} of the image",
+        f"Camera:     {values} px (95 % intervals)",
+        f"Distortion: {' '.join(f'{value:.6g}' for value in solution.camera.distortion)}",
+    ]
+
+
+def _dropped(report: CameraReport) -> list[str]:
+    solution = report.solution
+    if not solution.dropped_views and not solution.dropped_corners:
+        return []
+    lines = ["", f"Left out: {len(solution.dropped_views)} images, {len(solution.dropped_corners)} single corners"]
+    lines += [f"  {one.name}: {one.reason}" for one in solution.dropped_views[:MOST_LISTED]]
+    for one in sorted(solution.dropped_corners, key=lambda one: -one.error_px)[:MOST_LISTED]:
+        lines.append(f"  {one.view}: corner {one.corner} {one.reason}")
+    return lines

@@ -1,0 +1,63 @@
+"""Which lens model: each camera is solved alone with all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from roma_device.calibration.boards.board import Board, FloatArray
+from roma_device.calibration.camera import DistortionModel
+
+from .single import SingleCamera, as_rational, solve_single
+from .views import PairView, SoloView
+
+LENSES: dict[str, DistortionModel] = {
+    "plumb_bob": "plumb_bob",
+    "rational": "rational_polynomial",
+    "fisheye": "equidistant",
+}
+"""Names on the command line; auto takes the simplest that fits about as well as the best."""
+
+CLEARLY_BETTER = 0.93
+
+
+def solve_singles(
+    views: Sequence[PairView] | Sequence[SoloView], board: Board, size: tuple[int, int], lens: str
+) -> tuple[DistortionModel, tuple[SingleCamera, ...], dict[str, float]]:
+    """The lens that was chosen, each camera solved with it, and the deviation (px) that each tried lens left."""
+    chosen = LENSES.items() if lens == "auto" else [(lens, LENSES[lens])]
+    solved: dict[str, tuple[SingleCamera, ...]] = {}
+    for name, model in chosen:
+        starts = [as_rational(one.intrinsics) for one in solved.get("plumb_bob", ())] if name == "rational" else []
+        if name == "rational" and not starts:
+            starts = [as_rational(one.intrinsics) for one in _singles(views, board, size, "plumb_bob", [])]
+        solved[name] = _singles(views, board, size, model, starts)
+    tried = {name: float(np.mean([one.sigma_px for one in pair])) for name, pair in solved.items()}
+    best = _simplest(tried)
+    return LENSES[best], solved[best], tried
+
+
+def _singles(
+    views: Sequence[PairView] | Sequence[SoloView],
+    board: Board,
+    size: tuple[int, int],
+    model: DistortionModel,
+    starts: list[FloatArray],
+) -> tuple[SingleCamera, ...]:
+    return tuple(
+        solve_single(
+            [view.sides()[side] for view in views], board.points_m, size, model, starts[side] if starts else None
+        )
+        for side in range(len(views[0].sides()))
+    )
+
+
+def _simplest(tried: dict[str, float]) -> str:
+    """From the simplest model on, take another only where its deviation is clearly smaller."""
+    order = [name for name in ("plumb_bob", "fisheye", "rational") if name in tried]
+    best = order[0]
+    for name in order[1:]:
+        if tried[name] < CLEARLY_BETTER * tried[best]:
+            best = name
+    return best
