@@ -1,0 +1,172 @@
+"""Matches and cameras -> relative pose with a state: consensus, refinement, and what could be wrong with either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.pose import Pose
+from roma_device.runtime.point_pairs import PointPairs
+
+from .chance import is_by_chance
+from .consensus import THRESHOLD_PX, consensus_motion, front_score
+from .motion import Motion
+from .plane import planar_motions
+from .rays import RayPairs
+from .refine import Refined, refine
+from .result import RelativePose
+from .robust import INLIER_SIGMAS, cost_over_scales
+from .turning import Turning, fit_turning
+
+LEAST_INLIERS = 15
+CONSENSUS_POINTS = 1000
+"""More points make the search slower and not better: refinement takes all of them."""
+
+HYPOTHESES = 3
+SURE_INLIERS = 300
+"""So many inliers of the first hypothesis, and more than half of all: no need to look for another."""
+
+FINAL_STEPS = 6
+SAME_DEG = 1.0
+"""Motions that differ by less are one."""
+
+RIVAL_COST = 12.0, 0.02
+"""A rival within so many squared deviations, and so many more per inlier, fits as well as the best."""
+
+NO_MOTION_DEG = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class PoseLimits:
+    """Beyond these a pose is called degraded."""
+
+    rotation_deg: float = 1.0  # standard deviations
+    direction_deg: float = 5.0
+    inlier_ratio: float = 0.2
+    in_front: float = 0.5  # see front_score
+
+
+def estimate_relative_pose(
+    pairs: PointPairs,
+    camera_a: CameraModel,
+    camera_b: CameraModel,
+    seed: int = 0,
+    threshold_px: float = THRESHOLD_PX,
+    limits: PoseLimits = PoseLimits(),
+) -> RelativePose:
+    """The pose of camera b relative to camera a; the same input gives the same result.
+
+    ``threshold_px``: what the search takes for noise of a match. Raises nothing for bad matches: they are "lost".
+    """
+    rays = RayPairs.of(pairs, camera_a, camera_b)
+    finite = np.isfinite(rays.a).all(axis=0) & np.isfinite(rays.b).all(axis=0)
+    result = _estimate(rays.chosen(finite), camera_b.size, seed, threshold_px, limits)
+    inliers = np.zeros(len(pairs), bool)
+    inliers[finite] = result.inliers
+    return replace(result, inliers=inliers)
+
+
+def _estimate(
+    rays: RayPairs, size_b: tuple[int, int], seed: int, threshold_px: float, limits: PoseLimits
+) -> RelativePose:
+    matches = len(rays)
+    if matches < LEAST_INLIERS:
+        return RelativePose.lost(f"{matches} matches, at least {LEAST_INLIERS} are needed", matches)
+    few = rays.chosen(np.linspace(0, matches - 1, min(matches, CONSENSUS_POINTS)).astype(np.intp))
+    best = _best_of(list(_hypotheses(few, seed, threshold_px)))
+    if best is None:
+        return RelativePose.lost("the matches agree on no motion", matches)
+    turning = fit_turning(few.chosen(best.inliers), best.noise_px)
+    if not turning.has_parallax(best.noise_px):
+        return _turned(rays, turning, best.noise_px, size_b)
+    rivals = _rivals(few, best, seed)
+    best = _best_of([best, *rivals]) or best
+    final = refine(rays, best.motion, best.noise_px, FINAL_STEPS)
+    if (lost := _lost(final, size_b)) is not None:
+        return lost
+    return _judged(rays, final, [each.motion for each in rivals if _is_rival(each, best)], limits)
+
+
+def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refined]:
+    for number in range(HYPOTHESES):
+        motion = consensus_motion(rays, seed + number, threshold_px)
+        if motion is None:
+            continue
+        yield (refined := refine(rays, motion))
+        inliers = int(refined.inliers.sum())
+        if inliers >= SURE_INLIERS and 2 * inliers > len(rays):
+            return
+
+
+def _best_of(hypotheses: list[Refined]) -> Refined | None:
+    return min(hypotheses, key=lambda each: cost_over_scales(each.distance_px), default=None)
+
+
+def _rivals(rays: RayPairs, best: Refined, seed: int) -> list[Refined]:
+    """What a plane in the scene allows besides ``best``."""
+    motions = planar_motions(rays.chosen(best.inliers), seed)
+    refined = [refine(rays, motion, best.noise_px) for motion in motions]
+    return [
+        each
+        for each in refined
+        if max(each.motion.angles_deg(best.motion)) > SAME_DEG and front_score(rays.chosen(each.inliers), each.motion) > 0
+    ]
+
+
+def _is_rival(other: Refined, best: Refined) -> bool:
+    margin = RIVAL_COST[0] + RIVAL_COST[1] * best.inliers.sum()
+    apart = max(other.motion.angles_deg(best.motion)) > SAME_DEG
+    return bool(apart and other.cost_at(best.noise_px) - best.cost_at(best.noise_px) < margin)
+
+
+def _lost(final: Refined, size_b: tuple[int, int]) -> RelativePose | None:
+    matches, inliers = len(final.distance_px), int(final.inliers.sum())
+    if inliers < LEAST_INLIERS:
+        return RelativePose.lost(f"{inliers} of {matches} matches agree, at least {LEAST_INLIERS} are needed", matches)
+    if is_by_chance(matches, inliers, INLIER_SIGMAS * final.noise_px, size_b):
+        return RelativePose.lost(f"{inliers} of {matches} matches agree, as many as would by chance", matches)
+    return None
+
+
+def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: tuple[int, int]) -> RelativePose:
+    """The result for a camera that turned, or did not even turn."""
+    whole = fit_turning(rays, noise_px)
+    inliers, matches = whole.agreeing(noise_px), len(rays)
+    if is_by_chance(matches, int(inliers.sum()), INLIER_SIGMAS * noise_px, size_b):
+        return RelativePose.lost("the matches agree on no motion", matches)
+    pose = Pose(turning.rotation, np.zeros(3))
+    if np.rad2deg(np.linalg.norm(pose.rotation_vector)) < NO_MOTION_DEG:
+        return RelativePose.lost("both images show the same view: there is no motion to see", matches)
+    reason = "the camera only turned: the direction of its translation is not known"
+    return RelativePose("degraded", (reason,), inliers, pose, turning.covariance, noise_px)
+
+
+def _judged(rays: RayPairs, final: Refined, rivals: list[Motion], limits: PoseLimits) -> RelativePose:
+    covariance = final.covariance(rays)
+    pose = RelativePose(
+        "ok",
+        (),
+        final.inliers,
+        Pose(final.motion.rotation, final.motion.direction),
+        covariance,
+        final.noise_px,
+        tuple(Pose(motion.rotation, motion.direction) for motion in rivals),
+    )
+    reasons = tuple(_doubts(pose, front_score(rays.chosen(final.inliers), final.motion), limits))
+    return replace(pose, state="degraded", reasons=reasons) if reasons else pose
+
+
+def _doubts(pose: RelativePose, in_front: float, limits: PoseLimits) -> Iterator[str]:
+    if pose.alternatives:
+        yield "the scene is a plane, and another motion explains it as well"
+    if pose.inlier_ratio < limits.inlier_ratio:
+        yield f"only {100 * pose.inlier_ratio:.0f} % of the matches agree"
+    if in_front < limits.in_front:
+        yield "many points would lie behind a camera"
+    if (rotation := pose.rotation_deviation_deg or 0) > limits.rotation_deg:
+        yield f"the rotation is known to {rotation:.1f} deg only"
+    if (direction := pose.direction_deviation_deg or 0) > limits.direction_deg:
+        yield f"the direction is known to {direction:.1f} deg only"

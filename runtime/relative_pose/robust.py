@@ -1,0 +1,61 @@
+"""What is done about outliers: a loss that forgets them, a scale that follows the noise, and covariance under both.
+
+Tukey's biweight is 95 % efficient where errors are Gaussian, and takes no notice of what is more than TUKEY deviations
+away. The covariance is that of an M-estimate (Huber, Robust Statistics, 6.3): it takes the size of errors from the
+errors themselves, for points of unequal quality too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.runtime.point_pairs import FloatArray
+
+TUKEY = 4.685
+INLIER_SIGMAS = 3.0
+NOISE_LIMITS_PX = (0.02, 2.0)
+LEAST_POINTS = 8
+SCALES_PX = (0.15, 0.3, 0.6, 1.2)
+"""Noise at which hypotheses are compared: none of them may choose its own."""
+
+
+def noise_of(distance_px: FloatArray, before_px: float) -> float:
+    """Deviation of the distances (N,) that are no outliers, by the median of what lies near in terms of the last one."""
+    near = np.abs(distance_px[np.abs(distance_px) < TUKEY * before_px])
+    if len(near) < LEAST_POINTS:
+        return before_px
+    return float(np.clip(1.4826 * np.median(near), *NOISE_LIMITS_PX))
+
+
+def tukey_weight(deviations: FloatArray) -> FloatArray:
+    """(N,) in [0, 1]."""
+    return np.asarray(np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 2)
+
+
+def tukey_cost(deviations: FloatArray) -> float:
+    """Twice the sum of the loss: for small errors the sum of squared deviations."""
+    return float(TUKEY**2 / 3 * (1 - np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 3).sum())
+
+
+def cost_over_scales(distance_px: FloatArray) -> float:
+    """How badly a hypothesis fits, whatever the noise may be."""
+    return sum(tukey_cost(distance_px / scale) for scale in SCALES_PX)
+
+
+def m_covariance(
+    slopes: FloatArray, distance_px: FloatArray, noise_px: float, block: npt.NDArray[np.intp] | None
+) -> FloatArray:
+    """(P, P) from slopes (P, N) and distances (N,); points of one ``block`` (N,) count as one observation."""
+    deviation = distance_px / noise_px / TUKEY
+    inside = np.maximum(1 - deviation**2, 0)
+    curvature = np.where(inside > 0, inside * (1 - 5 * deviation**2), 0)
+    scores = slopes * (inside**2 * distance_px)
+    count = int((inside > 0).sum())
+    if block is not None:
+        numbers = np.unique(block, return_inverse=True)[1].ravel()
+        scores = np.stack([np.bincount(numbers, row) for row in scores])
+        count = len(np.unique(numbers[inside > 0]))
+    inverse = np.linalg.pinv((slopes * curvature) @ slopes.T, hermitian=True)
+    freedom = max(count - len(slopes), 1)
+    return np.asarray(inverse @ (scores @ scores.T) @ inverse * (count / freedom))
