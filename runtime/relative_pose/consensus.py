@@ -6,11 +6,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from roma_device.runtime.point_pairs import FloatArray
 
-from .motion import Motion, skew
+from .depths import front_score
+from .motion import Motion
 from .rays import RayPairs
 
 THRESHOLD_PX = 1.0
@@ -18,20 +18,20 @@ CONFIDENCE = 0.9999
 MOST_ITERATIONS = 2000
 
 
-def usac_parameters(threshold_px: float, seed: int) -> Any:
+def usac_parameters(threshold_px: float, seed: int, iterations: int = MOST_ITERATIONS) -> Any:
     """OpenCV's MAGSAC++ (Barath et al., CVPR 2020), seeded."""
     parameters = cv2.UsacParams()
     parameters.threshold = threshold_px
     parameters.confidence = CONFIDENCE
-    parameters.maxIterations = MOST_ITERATIONS
+    parameters.maxIterations = iterations
     parameters.randomGeneratorState = seed
     parameters.score = cv2.SCORE_METHOD_MAGSAC
     parameters.sampler = cv2.SAMPLING_UNIFORM
     parameters.loMethod = cv2.LOCAL_OPTIM_SIGMA
-    parameters.loIterations = 10
+    parameters.loIterations = 5
     parameters.loSampleSize = 20
     parameters.final_polisher = cv2.MAGSAC
-    parameters.final_polisher_iterations = 10
+    parameters.final_polisher_iterations = 3
     return parameters
 
 
@@ -64,29 +64,3 @@ def motions_of(essential: FloatArray) -> list[Motion]:
 def in_front(rays: RayPairs, motions: list[Motion]) -> Motion:
     """The motion for which most parallax says that points lie in front of both cameras."""
     return max(motions, key=lambda motion: front_score(rays, motion))
-
-
-def front_score(rays: RayPairs, motion: Motion) -> float:
-    """In [-1, 1]: matches in front of both cameras minus the others, by the square root of their parallax.
-
-    Far points have almost none, and the sign of their depth is noise.
-    """
-    depth_a, depth_b, parallax = _depths(rays, motion)
-    weight = np.sqrt(parallax)
-    front = np.where((depth_a > 0) & (depth_b > 0), 1.0, -1.0)
-    return float((weight * front).sum() / max(weight.sum(), 1e-300))
-
-
-def front_of(rays: RayPairs, motion: Motion) -> npt.NDArray[np.bool_]:
-    """(N,) which points lie in front of both cameras."""
-    depth_a, depth_b, _ = _depths(rays, motion)
-    return np.asarray((depth_a > 0) & (depth_b > 0))
-
-
-def _depths(rays: RayPairs, motion: Motion) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Depths up to a positive factor along both rays, and the squared sine-like parallax, each (N,)."""
-    turned = motion.rotation @ rays.a
-    across = turned[[1, 2, 0]] * rays.b[[2, 0, 1]] - turned[[2, 0, 1]] * rays.b[[1, 2, 0]]
-    depth_a = -(skew(motion.direction) @ rays.b * across).sum(axis=0)
-    depth_b = -(skew(motion.direction) @ turned * across).sum(axis=0)
-    return depth_a, depth_b, (across**2).sum(axis=0)

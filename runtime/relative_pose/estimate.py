@@ -12,9 +12,10 @@ from roma_device.calibration.pose import Pose
 from roma_device.runtime.point_pairs import PointPairs
 
 from .chance import is_by_chance
-from .consensus import THRESHOLD_PX, consensus_motion, front_score
+from .consensus import THRESHOLD_PX, consensus_motion
+from .depths import front_score
 from .motion import Motion
-from .plane import planar_motions
+from .plane import NOTHING_ELSE_SHARE, Plane, find_plane
 from .rays import RayPairs
 from .refine import Refined, refine
 from .result import RelativePose
@@ -22,7 +23,7 @@ from .robust import INLIER_SIGMAS, cost_over_scales
 from .turning import Turning, fit_turning
 
 LEAST_INLIERS = 15
-CONSENSUS_POINTS = 1000
+CONSENSUS_POINTS = 600
 """More points make the search slower and not better: refinement takes all of them."""
 
 HYPOTHESES = 3
@@ -82,12 +83,10 @@ def _estimate(
     turning = fit_turning(few.chosen(best.inliers), best.noise_px)
     if not turning.has_parallax(best.noise_px):
         return _turned(rays, turning, best.noise_px, size_b)
-    rivals = _rivals(few, best, seed)
-    best = _best_of([best, *rivals]) or best
-    final = refine(rays, best.motion, best.noise_px, FINAL_STEPS)
-    if (lost := _lost(final, size_b)) is not None:
-        return lost
-    return _judged(rays, final, [each.motion for each in rivals if _is_rival(each, best)], limits)
+    plane = find_plane(few.chosen(best.inliers), best.noise_px, seed)
+    if plane is None:
+        return _judged(rays, refine(rays, best.motion, best.noise_px, FINAL_STEPS), [], size_b, limits)
+    return _on_plane(rays, few, best, plane, size_b, limits)
 
 
 def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refined]:
@@ -102,28 +101,42 @@ def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refi
 
 
 def _best_of(hypotheses: list[Refined]) -> Refined | None:
-    return min(hypotheses, key=lambda each: cost_over_scales(each.distance_px), default=None)
+    return min(hypotheses, key=lambda each: cost_over_scales(each.distance_px, each.trust > 0), default=None)
 
 
-def _rivals(rays: RayPairs, best: Refined, seed: int) -> list[Refined]:
-    """What a plane in the scene allows besides ``best``."""
-    motions = planar_motions(rays.chosen(best.inliers), seed)
-    refined = [refine(rays, motion, best.noise_px) for motion in motions]
-    return [
-        each
-        for each in refined
-        if max(each.motion.angles_deg(best.motion)) > SAME_DEG and front_score(rays.chosen(each.inliers), each.motion) > 0
-    ]
+def _on_plane(
+    rays: RayPairs, few: RayPairs, best: Refined, plane: Plane, size_b: tuple[int, int], limits: PoseLimits
+) -> RelativePose:
+    """The result where most of the scene is one plane, which allows several motions."""
+    kept = np.ones(len(rays), bool)
+    if nothing_else := plane.holds(few.chosen(best.inliers)).mean() > NOTHING_ELSE_SHARE:
+        kept, few = plane.holds(rays), few.chosen(plane.holds(few))
+    found = [refine(few, motion, best.noise_px) for motion in (best.motion, *plane.motions)]
+    best = _best_of(found) or best
+    others = [each.motion for each in found if nothing_else or _is_rival(each, best)]
+    final = refine(rays.chosen(kept), best.motion, best.noise_px, FINAL_STEPS)
+    result = _judged(rays.chosen(kept), final, _distinct(others, best.motion), size_b, limits, len(rays))
+    inliers = np.zeros(len(rays), bool)
+    inliers[kept] = result.inliers
+    return replace(result, inliers=inliers)
+
+
+def _distinct(motions: list[Motion], best: Motion) -> list[Motion]:
+    """Those that differ from ``best`` and from each other."""
+    kept = [best]
+    for motion in motions:
+        if all(max(motion.angles_deg(other)) > SAME_DEG for other in kept):
+            kept.append(motion)
+    return kept[1:]
 
 
 def _is_rival(other: Refined, best: Refined) -> bool:
     margin = RIVAL_COST[0] + RIVAL_COST[1] * best.inliers.sum()
-    apart = max(other.motion.angles_deg(best.motion)) > SAME_DEG
-    return bool(apart and other.cost_at(best.noise_px) - best.cost_at(best.noise_px) < margin)
+    return bool(other.cost_at(best.noise_px) - best.cost_at(best.noise_px) < margin)
 
 
-def _lost(final: Refined, size_b: tuple[int, int]) -> RelativePose | None:
-    matches, inliers = len(final.distance_px), int(final.inliers.sum())
+def _lost(final: Refined, matches: int, size_b: tuple[int, int]) -> RelativePose | None:
+    inliers = int(final.inliers.sum())
     if inliers < LEAST_INLIERS:
         return RelativePose.lost(f"{inliers} of {matches} matches agree, at least {LEAST_INLIERS} are needed", matches)
     if is_by_chance(matches, inliers, INLIER_SIGMAS * final.noise_px, size_b):
@@ -133,18 +146,28 @@ def _lost(final: Refined, size_b: tuple[int, int]) -> RelativePose | None:
 
 def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: tuple[int, int]) -> RelativePose:
     """The result for a camera that turned, or did not even turn."""
-    whole = fit_turning(rays, noise_px)
+    whole = fit_turning(rays, noise_px, turning.rotation)
     inliers, matches = whole.agreeing(noise_px), len(rays)
     if is_by_chance(matches, int(inliers.sum()), INLIER_SIGMAS * noise_px, size_b):
         return RelativePose.lost("the matches agree on no motion", matches)
-    pose = Pose(turning.rotation, np.zeros(3))
+    pose = Pose(whole.rotation, np.zeros(3))
     if np.rad2deg(np.linalg.norm(pose.rotation_vector)) < NO_MOTION_DEG:
         return RelativePose.lost("both images show the same view: there is no motion to see", matches)
     reason = "the camera only turned: the direction of its translation is not known"
-    return RelativePose("degraded", (reason,), inliers, pose, turning.covariance, noise_px)
+    return RelativePose("degraded", (reason,), inliers, pose, whole.covariance, noise_px)
 
 
-def _judged(rays: RayPairs, final: Refined, rivals: list[Motion], limits: PoseLimits) -> RelativePose:
+def _judged(
+    rays: RayPairs,
+    final: Refined,
+    rivals: list[Motion],
+    size_b: tuple[int, int],
+    limits: PoseLimits,
+    matches: int | None = None,
+) -> RelativePose:
+    """``matches``: number of all, where ``rays`` are only a part of them."""
+    if (lost := _lost(final, matches or len(rays), size_b)) is not None:
+        return replace(lost, inliers=np.zeros(len(rays), bool))
     covariance = final.covariance(rays)
     pose = RelativePose(
         "ok",
@@ -155,15 +178,16 @@ def _judged(rays: RayPairs, final: Refined, rivals: list[Motion], limits: PoseLi
         final.noise_px,
         tuple(Pose(motion.rotation, motion.direction) for motion in rivals),
     )
-    reasons = tuple(_doubts(pose, front_score(rays.chosen(final.inliers), final.motion), limits))
+    in_front = front_score(rays.chosen(final.inliers), final.motion)
+    reasons = tuple(_doubts(pose, final.inliers.sum() / (matches or len(rays)), in_front, limits))
     return replace(pose, state="degraded", reasons=reasons) if reasons else pose
 
 
-def _doubts(pose: RelativePose, in_front: float, limits: PoseLimits) -> Iterator[str]:
+def _doubts(pose: RelativePose, ratio: float, in_front: float, limits: PoseLimits) -> Iterator[str]:
     if pose.alternatives:
         yield "the scene is a plane, and another motion explains it as well"
-    if pose.inlier_ratio < limits.inlier_ratio:
-        yield f"only {100 * pose.inlier_ratio:.0f} % of the matches agree"
+    if ratio < limits.inlier_ratio:
+        yield f"only {100 * ratio:.0f} % of the matches agree"
     if in_front < limits.in_front:
         yield "many points would lie behind a camera"
     if (rotation := pose.rotation_deviation_deg or 0) > limits.rotation_deg:

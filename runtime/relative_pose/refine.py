@@ -12,6 +12,7 @@ from roma_device.runtime.point_pairs import FloatArray
 from .motion import Motion
 from .rays import RayPairs
 from .robust import INLIER_SIGMAS, m_covariance, noise_of, tukey_cost, tukey_weight
+from .depths import trust_of
 from .sampson import sampson_px, sampson_slopes
 
 START_NOISE_PX = 0.5
@@ -29,20 +30,21 @@ class Refined:
     motion: Motion
     noise_px: float  # deviation of one coordinate of a match
     distance_px: FloatArray  # (N,) Sampson distances
+    trust: FloatArray  # (N,) as in trust_of
 
     @property
     def inliers(self) -> npt.NDArray[np.bool_]:
         """(N,)"""
-        return np.asarray(np.abs(self.distance_px) <= INLIER_SIGMAS * self.noise_px)
+        return np.asarray((np.abs(self.distance_px) <= INLIER_SIGMAS * self.noise_px) & (self.trust > 0))
 
     def cost_at(self, noise_px: float) -> float:
         """In squared deviations; lower is better."""
-        return tukey_cost(self.distance_px / noise_px)
+        return tukey_cost(self.distance_px / noise_px, self.trust > 0)
 
     def covariance(self, rays: RayPairs) -> FloatArray:
         """(5, 5) rad^2 of the numbers of ``Motion.moved``; ``rays`` are those of the refinement."""
         distance, slopes = sampson_slopes(rays, self.motion)
-        return m_covariance(slopes, distance, self.noise_px, rays.block)
+        return m_covariance(slopes, distance, self.noise_px, self.trust, rays.block)
 
 
 def refine(rays: RayPairs, start: Motion, noise_px: float = START_NOISE_PX, steps: int = MOST_STEPS) -> Refined:
@@ -54,17 +56,19 @@ def refine(rays: RayPairs, start: Motion, noise_px: float = START_NOISE_PX, step
     distance, slopes = sampson_slopes(rays, motion)
     for _ in range(steps):
         noise_px = noise_of(distance, noise_px)
-        step, size = _step(slopes, tukey_weight(distance / noise_px), distance, damping)
+        trust = trust_of(rays, motion, distance, noise_px)
+        step, size = _step(slopes, trust * tukey_weight(distance / noise_px), distance, damping)
         moved = motion.moved(step)
         moved_distance = sampson_px(rays, moved.essential)
-        if tukey_cost(moved_distance / noise_px) <= tukey_cost(distance / noise_px):
+        if tukey_cost(moved_distance / noise_px, trust) <= tukey_cost(distance / noise_px, trust):
             motion, damping = moved, damping / 10
             distance, slopes = sampson_slopes(rays, motion)
         else:
             damping *= 10
         if size < SMALLEST_STEP * noise_px or damping > MOST_DAMPING:
             break
-    return Refined(motion, noise_of(distance, noise_px), distance)
+    noise_px = noise_of(distance, noise_px)
+    return Refined(motion, noise_px, distance, trust_of(rays, motion, distance, noise_px))
 
 
 def _step(

@@ -33,29 +33,42 @@ def tukey_weight(deviations: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 2)
 
 
-def tukey_cost(deviations: FloatArray) -> float:
-    """Twice the sum of the loss: for small errors the sum of squared deviations."""
-    return float(TUKEY**2 / 3 * (1 - np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 3).sum())
+def tukey_cost(deviations: FloatArray, trust: FloatArray | npt.NDArray[np.bool_] | None = None) -> float:
+    """Twice the sum of the loss: for small errors the sum of squared deviations.
+
+    What is trusted less counts, for the rest of its share, as an outlier.
+    """
+    gain = np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 3
+    gain = gain if trust is None else gain * trust
+    return float(TUKEY**2 / 3 * (len(deviations) - gain.sum()))
 
 
-def cost_over_scales(distance_px: FloatArray) -> float:
+def cost_over_scales(distance_px: FloatArray, trust: FloatArray | npt.NDArray[np.bool_] | None = None) -> float:
     """How badly a hypothesis fits, whatever the noise may be."""
-    return sum(tukey_cost(distance_px / scale) for scale in SCALES_PX)
+    return sum(tukey_cost(distance_px / scale, trust) for scale in SCALES_PX)
 
 
 def m_covariance(
-    slopes: FloatArray, distance_px: FloatArray, noise_px: float, block: npt.NDArray[np.intp] | None
+    slopes: FloatArray,
+    distance_px: FloatArray,
+    noise_px: float,
+    trust: FloatArray,
+    block: npt.NDArray[np.intp] | None,
 ) -> FloatArray:
-    """(P, P) from slopes (P, N) and distances (N,); points of one ``block`` (N,) count as one observation."""
+    """(P, P) from slopes (P, N), distances (N,) and the points' weights besides Tukey's, ``trust`` (N,).
+
+    Points of one ``block`` (N,) count as one observation.
+    """
     deviation = distance_px / noise_px / TUKEY
     inside = np.maximum(1 - deviation**2, 0)
-    curvature = np.where(inside > 0, inside * (1 - 5 * deviation**2), 0)
-    scores = slopes * (inside**2 * distance_px)
-    count = int((inside > 0).sum())
+    curvature = np.where(inside > 0, trust * inside * (1 - 5 * deviation**2), 0)
+    scores = slopes * (trust * inside**2 * distance_px)
+    counts = (inside > 0) & (trust > 0)
+    count = int(counts.sum())
     if block is not None:
         numbers = np.unique(block, return_inverse=True)[1].ravel()
         scores = np.stack([np.bincount(numbers, row) for row in scores])
-        count = len(np.unique(numbers[inside > 0]))
+        count = len(np.unique(numbers[counts]))
     inverse = np.linalg.pinv((slopes * curvature) @ slopes.T, hermitian=True)
     freedom = max(count - len(slopes), 1)
     return np.asarray(inverse @ (scores @ scores.T) @ inverse * (count / freedom))

@@ -44,9 +44,9 @@ class Turning:
         return np.asarray(np.hypot(*self.error_px) <= max(NOISES * np.sqrt(2) * noise_px, LEAST_PARALLAX_PX))
 
 
-def fit_turning(rays: RayPairs, noise_px: float) -> Turning:
-    """Gauss-Newton from the rotation by Kabsch, under Tukey's loss."""
-    rotation = _kabsch(rays)
+def fit_turning(rays: RayPairs, noise_px: float, start: FloatArray | None = None) -> Turning:
+    """Gauss-Newton under Tukey's loss from ``start`` (3, 3), by default Kabsch's rotation of all points."""
+    rotation = _kabsch(rays) if start is None else start
     error, slopes = _errors(rays, rotation)
     for _ in range(STEPS):
         noise_px = noise_of(error.ravel(), max(noise_px, 1.0))
@@ -58,7 +58,7 @@ def fit_turning(rays: RayPairs, noise_px: float) -> Turning:
         error, slopes = _errors(rays, rotation)
     flat = slopes.reshape(3, -1)
     block = None if rays.block is None else np.tile(rays.block, 2)
-    return Turning(rotation, m_covariance(flat, error.ravel(), noise_px, block), error)
+    return Turning(rotation, m_covariance(flat, error.ravel(), noise_px, np.ones(error.size), block), error)
 
 
 def _kabsch(rays: RayPairs) -> FloatArray:
