@@ -22,6 +22,7 @@ from .commands.calibration import calibration
 from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.model import model
+from .commands.pose import evaluate_pose, pair_pose_options, take_pair_pose
 from .commands.service import service
 from .log import set_up_log
 
@@ -134,11 +135,15 @@ def _show(report: Any, as_json: bool) -> None:
 @click.option("--record", type=click.Path(path_type=Path), help="Folder to record the raw pairs into.")
 @click.option("--min-depth-m", type=float, help="Nearest depth that counts.")
 @click.option("--max-depth-m", type=float, help="Farthest depth that counts.")
+@pair_pose_options
 @json_option
 def run(config: Path | None, as_json: bool, **options: Any) -> int:
-    """Turn stereo frames into disparity and metric depth."""
+    """Turn stereo frames into disparity and metric depth, or pairs into relative poses (--task pose)."""
     from .live_run import run_from_settings
     from .run import settings_from_options
+
+    if (pair_pose := take_pair_pose(options, as_json)) is not None:
+        return pair_pose(settings_from_options(config, options))
 
     def load() -> Settings:
         return settings_from_options(config, options)
@@ -231,6 +236,9 @@ def stereo(
         _show(evaluate_from_settings(settings, index, compare), as_json)
     else:
         _show(tolerance_from_settings(settings, index, _positive_numbers(shift_rows), write_card), as_json)
+
+
+evaluate.add_command(evaluate_pose)
 
 
 def _positive_numbers(text: str) -> list[float]:

@@ -107,7 +107,7 @@ SAMPLERS: dict[str, Callable[[FloatImage, FloatImage, tuple[int, int], SamplingO
     "balanced": _balanced,
     "grid": _grid,
 }
-"""Way of sampling -> who does it: warp, certainty (0: not usable), size of the second image, options -> flat indices."""
+"""Way of sampling -> who does it: warp, certainty (0: not usable), size of image b, options -> flat indices."""
 
 
 def _strata(length: int, count: int, seed: int) -> Indices:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from roma_device.runtime.point_pairs import FloatArray
 
@@ -42,7 +43,7 @@ def trust_of(rays: RayPairs, motion: Motion, distance_px: FloatArray, noise_px: 
     return np.where(in_front | (parallax_px < SIGNIFICANT * noise_px), trust, 0.0)
 
 
-def _depths(rays: RayPairs, motion: Motion) -> tuple[FloatArray, FloatArray]:
+def _depths(rays: RayPairs, motion: Motion) -> tuple[npt.NDArray[np.bool_], FloatArray]:
     """Which points (N,) lie in front of both cameras, and their parallax (N,): distance in focal lengths."""
     turned = motion.rotation @ rays.a
     across = turned[[1, 2, 0]] * rays.b[[2, 0, 1]] - turned[[2, 0, 1]] * rays.b[[1, 2, 0]]

@@ -63,7 +63,7 @@ def estimate_relative_pose(
     ``threshold_px``: what the search takes for noise of a match. Raises nothing for bad matches: they are "lost".
     """
     rays = RayPairs.of(pairs, camera_a, camera_b)
-    finite = np.isfinite(rays.a).all(axis=0) & np.isfinite(rays.b).all(axis=0)
+    finite = np.asarray(np.isfinite(rays.a).all(axis=0) & np.isfinite(rays.b).all(axis=0))
     result = _estimate(rays.chosen(finite), camera_b.size, seed, threshold_px, limits)
     inliers = np.zeros(len(pairs), bool)
     inliers[finite] = result.inliers

@@ -37,7 +37,7 @@ class RayPairs:
         return cls(rays[0], rays[1], _focal_px(camera_a), _focal_px(camera_b), pairs.block)
 
     def __len__(self) -> int:
-        return self.a.shape[1]
+        return int(self.a.shape[1])
 
     @property
     def focal_px(self) -> float:

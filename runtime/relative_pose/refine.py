@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from roma_device.runtime.point_pairs import FloatArray
 
+from .depths import trust_of
 from .motion import Motion
 from .rays import RayPairs
 from .robust import INLIER_SIGMAS, m_covariance, noise_of, tukey_cost, tukey_weight
-from .depths import trust_of
 from .sampson import sampson_px, sampson_slopes
 
 START_NOISE_PX = 0.5
@@ -71,9 +71,7 @@ def refine(rays: RayPairs, start: Motion, noise_px: float = START_NOISE_PX, step
     return Refined(motion, noise_px, distance, trust_of(rays, motion, distance, noise_px))
 
 
-def _step(
-    slopes: FloatArray, weight: FloatArray, distance: FloatArray, damping: float
-) -> tuple[FloatArray, float]:
+def _step(slopes: FloatArray, weight: FloatArray, distance: FloatArray, damping: float) -> tuple[FloatArray, float]:
     """The step, and its length in the metric of the information: with the noise as unit, in deviations."""
     weighted = slopes * weight
     hessian = weighted @ slopes.T

@@ -21,7 +21,7 @@ SCALES_PX = (0.15, 0.3, 0.6, 1.2)
 
 
 def noise_of(distance_px: FloatArray, before_px: float) -> float:
-    """Deviation of the distances (N,) that are no outliers, by the median of what lies near in terms of the last one."""
+    """Deviation of the distances (N,) that are no outliers, by the median of those near in terms of the last one."""
     near = np.abs(distance_px[np.abs(distance_px) < TUKEY * before_px])
     if len(near) < LEAST_POINTS:
         return before_px

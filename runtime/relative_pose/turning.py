@@ -37,7 +37,7 @@ class Turning:
         """
         limit_px = max(NOISES * np.sqrt(2) * noise_px, LEAST_PARALLAX_PX)
         moved = int((np.hypot(*self.error_px) > limit_px).sum())
-        return moved >= max(LEAST_MOVED, LEAST_MOVED_SHARE * self.error_px.shape[1])
+        return bool(moved >= max(LEAST_MOVED, LEAST_MOVED_SHARE * self.error_px.shape[1]))
 
     def agreeing(self, noise_px: float) -> npt.NDArray[np.bool_]:
         """(N,) points that it explains."""
