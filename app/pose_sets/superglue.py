@@ -1,7 +1,7 @@
 """Lists as SuperGlue's evaluation has them: a line for each pair, 38 words.
 
-``image_a image_b exif_a exif_b K_a (9) K_b (9) b_from_a (16)``; exif is by how many quarter turns an image must be turned
-first; K is for the stored image.
+``image_a image_b exif_a exif_b K_a (9) K_b (9) b_from_a (16)``; exif is by how many quarter turns an image must be
+turned first; K is for the stored image.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ TUKEY = 4.685
 INLIER_SIGMAS = 3.0
 NOISE_LIMITS_PX = (0.02, 2.0)
 LEAST_POINTS = 8
+MOST_LEVERAGE = 0.9
 SCALES_PX = (0.15, 0.3, 0.6, 1.2)
 """Noise at which hypotheses are compared: none of them may choose its own."""
 
@@ -57,18 +58,25 @@ def m_covariance(
 ) -> FloatArray:
     """(P, P) from slopes (P, N), distances (N,) and the points' weights besides Tukey's, ``trust`` (N,).
 
-    Points of one ``block`` (N,) count as one observation.
+    A point's distance is what is left after the fit took its share of it, which for points of high leverage is much:
+    it is divided by one minus the leverage (MacKinnon and White's HC3). Points of one ``block`` (N,) count as one
+    observation.
     """
     deviation = distance_px / noise_px / TUKEY
     inside = np.maximum(1 - deviation**2, 0)
     curvature = np.where(inside > 0, trust * inside * (1 - 5 * deviation**2), 0)
-    scores = slopes * (trust * inside**2 * distance_px)
-    counts = (inside > 0) & (trust > 0)
-    count = int(counts.sum())
-    if block is not None:
-        numbers = np.unique(block, return_inverse=True)[1].ravel()
-        scores = np.stack([np.bincount(numbers, row) for row in scores])
-        count = len(np.unique(numbers[counts]))
+    weight = trust * inside**2
     inverse = np.linalg.pinv((slopes * curvature) @ slopes.T, hermitian=True)
-    freedom = max(count - len(slopes), 1)
-    return np.asarray(inverse @ (scores @ scores.T) @ inverse * (count / freedom))
+    leverage = np.minimum(weight * ((inverse @ slopes) * slopes).sum(axis=0), MOST_LEVERAGE)
+    scores = slopes * (weight * distance_px / (1 - leverage))
+    if block is not None:
+        scores = _summed(scores, block)
+    return np.asarray(inverse @ (scores @ scores.T) @ inverse)
+
+
+def _summed(scores: FloatArray, block: npt.NDArray[np.intp]) -> FloatArray:
+    """Scores (P, N) -> those of the blocks (P, B), enlarged for their being few."""
+    numbers = np.unique(block, return_inverse=True)[1].ravel()
+    sums = np.stack([np.bincount(numbers, row) for row in scores])
+    count = int(sums.any(axis=0).sum())
+    return np.asarray(sums * np.sqrt(count / max(count - len(scores), 1)))
