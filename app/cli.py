@@ -22,7 +22,7 @@ from .commands.calibration import calibration
 from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.model import model
-from .commands.pose import evaluate_pose, pair_pose_options, take_pair_pose
+from .commands.pose import bench_pose_option, evaluate_pose, pair_pose_options, take_pair_pose
 from .commands.service import service
 from .log import set_up_log
 
@@ -156,12 +156,18 @@ def run(config: Path | None, as_json: bool, **options: Any) -> int:
 @model_options
 @click.option("--repeat", type=click.IntRange(1), default=100, show_default=True, help="Measured runs.")
 @click.option("--warmup", type=click.IntRange(0), default=5, show_default=True, help="Runs before that.")
+@bench_pose_option
 @json_option
-def bench(config: Path | None, as_json: bool, repeat: int, warmup: int, **options: Any) -> None:
+def bench(config: Path | None, as_json: bool, task: str, repeat: int, warmup: int, **options: Any) -> None:
     """Measure the latency of every stage on the camera's first frame.
 
-    Without --camera: the simulated rig at 640x320 px.
+    Without --camera: the simulated rig at 640x320 px. --task pose: from a dense warp to a pose, without the network.
     """
+    if task == "pose":
+        from .bench_pose import bench_pose
+
+        _show(bench_pose(repeat, warmup), as_json)
+        return
     from .run import bench_from_settings, settings_from_options
 
     _show(bench_from_settings(settings_from_options(config, options), repeat, warmup), as_json)

@@ -54,17 +54,16 @@ def sample_matches(
     The pixels come from ``decode_two_view``, which counts from pixel centres already: nothing is shifted here.
     """
     warp, certainty = matches.warp, matches.certainty
-    usable = (certainty >= options.min_certainty) & _inside(warp, size_b)
-    draw = SAMPLERS[options.way]
-    flat = draw(warp, np.where(usable, certainty, np.float32(0)), size_b, options)
+    flat = SAMPLERS[options.way](warp, certainty, size_b, options)
     row, column = np.unravel_index(flat, certainty.shape)
     block = None if block_px is None else _blocks(row, column, block_px, certainty.shape[1])
     a = np.column_stack([column, row]).astype(np.float64)
     return PointPairs(a, warp[row, column].astype(np.float64), certainty[row, column].astype(np.float64), block)
 
 
-def _inside(warp: FloatImage, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    x, y = warp[..., 0], warp[..., 1]
+def _inside(warp: FloatImage, flat: Indices, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Which of the pixels ``flat`` have their match inside an image of ``size``."""
+    x, y = warp.reshape(-1, 2)[flat].T
     return np.asarray((x >= -0.5) & (y >= -0.5) & (x <= size[0] - 0.5) & (y <= size[1] - 0.5))
 
 
@@ -75,8 +74,9 @@ def _blocks(row: Indices, column: Indices, block_px: float, width: int) -> Indic
 
 def _balanced(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], options: SamplingOptions) -> Indices:
     """Flat indices, by inverse density."""
-    usable = np.flatnonzero(certainty)
+    usable = np.flatnonzero(certainty >= options.min_certainty)
     candidates = usable[_strata(len(usable), CANDIDATES_PER_POINT * options.count, options.seed)]
+    candidates = candidates[_inside(warp, candidates, size_b)]
     if len(candidates) <= options.count:
         return np.asarray(candidates)
     row, column = np.unravel_index(candidates, certainty.shape)
@@ -96,10 +96,11 @@ def _grid(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], opti
     padded[:height, :width] = certainty
     cells = padded.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(rows * columns, -1)
     best = cells.argmax(axis=1)
-    cell = np.flatnonzero(cells[np.arange(len(cells)), best])
+    cell = np.flatnonzero(cells[np.arange(len(cells)), best] >= max(options.min_certainty, 1e-9))
     row = (cell // columns) * side + best[cell] // side
     column = (cell % columns) * side + best[cell] % side
     flat = np.asarray(row * width + column)
+    flat = flat[_inside(warp, flat, size_b)]
     return flat[_strata(len(flat), options.count, options.seed)]
 
 
@@ -107,7 +108,7 @@ SAMPLERS: dict[str, Callable[[FloatImage, FloatImage, tuple[int, int], SamplingO
     "balanced": _balanced,
     "grid": _grid,
 }
-"""Way of sampling -> who does it: warp, certainty (0: not usable), size of image b, options -> flat indices."""
+"""Way of sampling -> who does it: warp, certainty, size of image b, options -> flat indices."""
 
 
 def _strata(length: int, count: int, seed: int) -> Indices:

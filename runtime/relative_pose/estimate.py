@@ -30,7 +30,7 @@ HYPOTHESES = 3
 SURE_INLIERS = 300
 """So many inliers of the first hypothesis, and more than half of all: no need to look for another."""
 
-FINAL_STEPS = 6
+FINAL_STEPS = 4
 SAME_DEG = 1.0
 """Motions that differ by less are one."""
 

@@ -17,7 +17,7 @@ from .sampson import sampson_px, sampson_slopes
 
 START_NOISE_PX = 0.5
 MOST_STEPS = 15
-SMALLEST_STEP = 1e-3
+SMALLEST_STEP = 1e-2
 """A step that moves the motion by less than this share of its deviation changes nothing any more."""
 
 MOST_DAMPING = 1e2
