@@ -81,8 +81,8 @@ def _balanced(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], 
         return np.asarray(candidates)
     row, column = np.unravel_index(candidates, certainty.shape)
     height, width = certainty.shape
-    where = np.column_stack([column / width, row / height, warp[row, column] / np.array(size_b)])
-    density = _density(2 * where) * (CANDIDATES_PER_POINT * 5000 / len(candidates))
+    where = np.stack([column / width, row / height, *(warp[row, column] / np.array(size_b)).T])
+    density = _density((2 * where).astype(np.float32)) * (CANDIDATES_PER_POINT * 5000 / len(candidates))
     weight = np.where(density < LEAST_DENSITY, _LONELY_WEIGHT, 1 / (density + 1))
     return np.asarray(candidates[_weighted_strata(weight, options.count, options.seed + 1)])
 
@@ -115,7 +115,8 @@ def _strata(length: int, count: int, seed: int) -> Indices:
     """At most ``count`` ascending indices below ``length``, one from each of ``count`` equal parts."""
     if length <= count:
         return np.arange(length)
-    return np.asarray(((np.arange(count) + _uniform(count, seed)) * (length / count)).astype(np.intp))
+    drawn = ((np.arange(count) + _uniform(count, seed)) * (length / count)).astype(np.intp)
+    return np.asarray(drawn[np.diff(drawn, prepend=-1) > 0])
 
 
 def _weighted_strata(weight: FloatArray, count: int, seed: int) -> Indices:
@@ -130,12 +131,13 @@ def _uniform(count: int, seed: int) -> FloatArray:
     return np.asarray((np.random.PCG64(seed).random_raw(count) >> np.uint64(11)) * 2.0**-53)
 
 
-def _density(where: FloatArray) -> FloatArray:
-    """(N,) how many of the points (N, 4) in [0, 2] lie near each, by averaged shifted grids, at most 1 each."""
+def _density(where: npt.NDArray[np.float32]) -> FloatArray:
+    """(N,) how many of the points (4, N) in [0, 2] lie near each, by averaged shifted grids, at most 1 each."""
     across = int(2 / KERNEL_CELL) + 2
-    counts = np.zeros(len(where))
+    counts = np.zeros(where.shape[1])
+    scaled = where / np.float32(KERNEL_CELL)
     for shift in range(SHIFTS):
-        cell = ((where + KERNEL_CELL * shift / SHIFTS) / KERNEL_CELL).astype(np.intp)
-        index = ((cell[:, 0] * across + cell[:, 1]) * across + cell[:, 2]) * across + cell[:, 3]
+        xa, ya, xb, yb = (scaled + np.float32(shift / SHIFTS)).astype(np.int32)
+        index = ((xa * across + ya) * across + xb) * across + yb
         counts += np.bincount(index, minlength=across**4)[index]
     return counts / SHIFTS

@@ -14,7 +14,7 @@ from .motion import Motion
 from .rays import RayPairs
 
 THRESHOLD_PX = 1.0
-CONFIDENCE = 0.9999
+CONFIDENCE = 0.999
 MOST_ITERATIONS = 2000
 
 

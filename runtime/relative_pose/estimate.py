@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
@@ -19,18 +20,22 @@ from .plane import NOTHING_ELSE_SHARE, Plane, find_plane
 from .rays import RayPairs
 from .refine import Refined, refine
 from .result import RelativePose
-from .robust import INLIER_SIGMAS, cost_over_scales
+from .robust import INLIER_SIGMAS, TUKEY, cost_over_scales
+from .sampson import sampson_px
 from .turning import Turning, fit_turning
 
 LEAST_INLIERS = 15
-CONSENSUS_POINTS = 600
+CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""
 
 HYPOTHESES = 3
 SURE_INLIERS = 300
 """So many inliers of the first hypothesis, and more than half of all: no need to look for another."""
 
-FINAL_STEPS = 4
+FIRST_STEPS, FINAL_STEPS = 6, 3
+GATE = 3 * TUKEY
+"""Deviations of the best hypothesis up to which a match takes part in the last refinement."""
+
 SAME_DEG = 1.0
 """Motions that differ by less are one."""
 
@@ -83,10 +88,11 @@ def _estimate(
     turning = fit_turning(few.chosen(best.inliers), best.noise_px)
     if not turning.has_parallax(best.noise_px):
         return _turned(rays, turning, best.noise_px, size_b)
+    judge = _Judge(rays, size_b, limits)
     plane = find_plane(few.chosen(best.inliers), best.noise_px, seed)
     if plane is None:
-        return _judged(rays, refine(rays, best.motion, best.noise_px, FINAL_STEPS), [], size_b, limits)
-    return _on_plane(rays, few, best, plane, size_b, limits)
+        return judge.result(best, np.ones(matches, bool), [])
+    return _on_plane(judge, few, best, plane)
 
 
 def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refined]:
@@ -94,7 +100,7 @@ def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refi
         motion = consensus_motion(rays, seed + number, threshold_px)
         if motion is None:
             continue
-        yield (refined := refine(rays, motion))
+        yield (refined := refine(rays, motion, steps=FIRST_STEPS))
         inliers = int(refined.inliers.sum())
         if inliers >= SURE_INLIERS and 2 * inliers > len(rays):
             return
@@ -104,21 +110,15 @@ def _best_of(hypotheses: list[Refined]) -> Refined | None:
     return min(hypotheses, key=lambda each: cost_over_scales(each.distance_px, each.trust > 0), default=None)
 
 
-def _on_plane(
-    rays: RayPairs, few: RayPairs, best: Refined, plane: Plane, size_b: tuple[int, int], limits: PoseLimits
-) -> RelativePose:
+def _on_plane(judge: _Judge, few: RayPairs, best: Refined, plane: Plane) -> RelativePose:
     """The result where most of the scene is one plane, which allows several motions."""
-    kept = np.ones(len(rays), bool)
-    if nothing_else := plane.holds(few.chosen(best.inliers)).mean() > NOTHING_ELSE_SHARE:
-        kept, few = plane.holds(rays), few.chosen(plane.holds(few))
+    kept = np.ones(len(judge.rays), bool)
+    if nothing_else := bool(plane.holds(few.chosen(best.inliers)).mean() > NOTHING_ELSE_SHARE):
+        kept, few = plane.holds(judge.rays), few.chosen(plane.holds(few))
     found = [refine(few, motion, best.noise_px) for motion in (best.motion, *plane.motions)]
     best = _best_of(found) or best
     others = [each.motion for each in found if nothing_else or _is_rival(each, best)]
-    final = refine(rays.chosen(kept), best.motion, best.noise_px, FINAL_STEPS)
-    result = _judged(rays.chosen(kept), final, _distinct(others, best.motion), size_b, limits, len(rays))
-    inliers = np.zeros(len(rays), bool)
-    inliers[kept] = result.inliers
-    return replace(result, inliers=inliers)
+    return judge.result(best, kept, _distinct(others, best.motion))
 
 
 def _distinct(motions: list[Motion], best: Motion) -> list[Motion]:
@@ -157,37 +157,41 @@ def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: tuple[int
     return RelativePose("degraded", (reason,), inliers, pose, whole.covariance, noise_px)
 
 
-def _judged(
-    rays: RayPairs,
-    final: Refined,
-    rivals: list[Motion],
-    size_b: tuple[int, int],
-    limits: PoseLimits,
-    matches: int | None = None,
-) -> RelativePose:
-    """``matches``: number of all, where ``rays`` are only a part of them."""
-    if (lost := _lost(final, matches or len(rays), size_b)) is not None:
-        return replace(lost, inliers=np.zeros(len(rays), bool))
-    covariance = final.covariance(rays)
-    pose = RelativePose(
-        "ok",
-        (),
-        final.inliers,
-        Pose(final.motion.rotation, final.motion.direction),
-        covariance,
-        final.noise_px,
-        tuple(Pose(motion.rotation, motion.direction) for motion in rivals),
-    )
-    in_front = front_score(rays.chosen(final.inliers), final.motion)
-    reasons = tuple(_doubts(pose, final.inliers.sum() / (matches or len(rays)), in_front, limits))
-    return replace(pose, state="degraded", reasons=reasons) if reasons else pose
+@dataclass(frozen=True, slots=True, eq=False)
+class _Judge:
+    """Makes the result from the best hypothesis, with all matches."""
+
+    rays: RayPairs
+    size_b: tuple[int, int]
+    limits: PoseLimits
+
+    def result(self, best: Refined, kept: npt.NDArray[np.bool_], rivals: list[Motion]) -> RelativePose:
+        """``kept`` (N,): matches that may count; of these, those that are far off cost time and say nothing."""
+        near = kept & (np.abs(sampson_px(self.rays, best.motion.essential)) < GATE * best.noise_px)
+        part = self.rays.chosen(near)
+        final = refine(part, best.motion, best.noise_px, FINAL_STEPS)
+        inliers = np.zeros(len(self.rays), bool)
+        inliers[near] = final.inliers
+        if (lost := _lost(final, len(self.rays), self.size_b)) is not None:
+            return lost
+        pose = RelativePose(
+            "ok",
+            (),
+            inliers,
+            Pose(final.motion.rotation, final.motion.direction),
+            final.covariance(part),
+            final.noise_px,
+            tuple(Pose(motion.rotation, motion.direction) for motion in rivals),
+        )
+        reasons = tuple(_doubts(pose, front_score(part.chosen(final.inliers), final.motion), self.limits))
+        return replace(pose, state="degraded", reasons=reasons) if reasons else pose
 
 
-def _doubts(pose: RelativePose, ratio: float, in_front: float, limits: PoseLimits) -> Iterator[str]:
+def _doubts(pose: RelativePose, in_front: float, limits: PoseLimits) -> Iterator[str]:
     if pose.alternatives:
         yield "the scene is a plane, and another motion explains it as well"
-    if ratio < limits.inlier_ratio:
-        yield f"only {100 * ratio:.0f} % of the matches agree"
+    if pose.inlier_ratio < limits.inlier_ratio:
+        yield f"only {100 * pose.inlier_ratio:.0f} % of the matches agree"
     if in_front < limits.in_front:
         yield "many points would lie behind a camera"
     if (rotation := pose.rotation_deviation_deg or 0) > limits.rotation_deg:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -17,16 +18,22 @@ def skew(vector: FloatArray) -> FloatArray:
     return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
 
 
+TURNS = np.stack([skew(axis) for axis in np.eye(3)])
+"""(3, 3, 3) matrices of the cross products with the axes: the derivatives of ``skew``."""
+
+
 def tangents(direction: FloatArray) -> FloatArray:
     """(3, 2) two unit vectors at right angles to a unit ``direction`` and to each other.
 
     The first leans towards the axis that is farthest from the direction.
     """
-    axis = np.zeros(3)
-    axis[np.argmin(np.abs(direction))] = 1.0
-    first = axis - direction * (direction @ axis)
-    first /= np.linalg.norm(first)
-    return np.column_stack([first, skew(direction) @ first])
+    number = int(np.abs(direction).argmin())
+    first = -direction[number] * direction
+    first[number] += 1.0
+    first /= math.sqrt(first @ first)
+    both = np.empty((3, 2))
+    both[:, 0], both[:, 1] = first, skew(direction) @ first
+    return both
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +50,10 @@ class Motion:
 
     def essential_slopes(self) -> FloatArray:
         """(5, 3, 3) derivative of ``essential`` by the five numbers of ``moved``."""
-        cross, turned = skew(self.direction), self.rotation
-        by_rotation = [cross @ skew(axis) @ turned for axis in np.eye(3)]
-        by_direction = [skew(tangent) @ turned for tangent in tangents(self.direction).T]
-        return np.stack(by_rotation + by_direction)
+        slopes = np.empty((5, 3, 3))
+        slopes[:3] = skew(self.direction) @ TURNS @ self.rotation
+        slopes[3:] = np.tensordot(tangents(self.direction).T, TURNS, 1) @ self.rotation
+        return slopes
 
     def moved(self, step: FloatArray) -> Motion:
         """Turned by ``step[:3]`` (rad, about b's axes), the direction by ``step[3:]`` (rad, along ``tangents``)."""

@@ -39,7 +39,8 @@ def tukey_cost(deviations: FloatArray, trust: FloatArray | npt.NDArray[np.bool_]
 
     What is trusted less counts, for the rest of its share, as an outlier.
     """
-    gain = np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 3
+    inside = np.maximum(1 - (deviations / TUKEY) ** 2, 0)
+    gain = inside * inside * inside  # numpy's power is many times slower
     gain = gain if trust is None else gain * trust
     return float(TUKEY**2 / 3 * (len(deviations) - gain.sum()))
 

@@ -14,7 +14,7 @@ from .motion import skew
 from .rays import RayPairs
 from .robust import m_covariance, noise_of, tukey_weight
 
-STEPS = 6
+STEPS = 3
 NOISES = 4.0
 LEAST_PARALLAX_PX = 0.5
 """Lenses and shutters are not known better: what is below is no parallax, however many points agree on it."""
