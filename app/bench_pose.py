@@ -30,8 +30,13 @@ class PoseBench:
         return dict(self.table.as_json())
 
 
-def bench_pose(repeat: int, warmup: int) -> PoseBench:
-    """Draw 5,000 points of a simulated warp and find their pose, ``warmup`` times unmeasured, then ``repeat`` times."""
+def bench_pose(repeat: int, warmup: int, threads: int) -> PoseBench:
+    """Draw 5,000 points of a simulated warp and find their pose, ``warmup`` times unmeasured, then ``repeat`` times.
+
+    ``threads``: OpenCV's; 0: its own choice.
+    """
+    if threads:
+        cv2.setNumThreads(threads)
     spec, options = TwoViewSpec(outliers=0.3), SamplingOptions()
     matches, camera, _ = simulate_dense(spec, seed=0)
     stages_ms: dict[str, list[float]] = {"sampling": [], "pose": [], "total": []}

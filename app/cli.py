@@ -166,7 +166,7 @@ def bench(config: Path | None, as_json: bool, task: str, repeat: int, warmup: in
     if task == "pose":
         from .bench_pose import bench_pose
 
-        _show(bench_pose(repeat, warmup), as_json)
+        _show(bench_pose(repeat, warmup, options["threads"] or 0), as_json)
         return
     from .run import bench_from_settings, settings_from_options
 

@@ -69,7 +69,9 @@ class Motion:
         side = tangents(self.direction).T @ other.direction
         sine = float(np.linalg.norm(side))
         angle = float(np.arctan2(sine, self.direction @ other.direction))
-        return np.concatenate([turn, side * (angle / sine if sine > 0 else 1.0)])
+        if sine == 0:  # the same direction, or the opposite one, which lies half a turn away on every way
+            return np.array([*turn, angle, 0.0])
+        return np.concatenate([turn, side * (angle / sine)])
 
     def angles_deg(self, other: Motion) -> tuple[float, float]:
         """How far apart two motions are: angle of the rotation between them, angle between their directions."""
