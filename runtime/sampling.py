@@ -61,10 +61,14 @@ def sample_matches(
     return PointPairs(a, warp[row, column].astype(np.float64), certainty[row, column].astype(np.float64), block)
 
 
-def _inside(warp: FloatImage, flat: Indices, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Which of the pixels ``flat`` have their match inside an image of ``size``."""
-    x, y = warp.reshape(-1, 2)[flat].T
-    return np.asarray((x >= -0.5) & (y >= -0.5) & (x <= size[0] - 0.5) & (y <= size[1] - 0.5))
+def _shares(warp: FloatImage, flat: Indices, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """(2, N) where the matches of the pixels ``flat`` lie, from 0 at one border of an image of ``size`` to 1."""
+    return np.asarray((warp.reshape(-1, 2)[flat].T + np.float32(0.5)) / np.array([size], np.float32).T)
+
+
+def _inside(found: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """(N,) from shares (2, N)."""
+    return np.asarray(((found >= 0) & (found < 1)).all(axis=0))
 
 
 def _blocks(row: Indices, column: Indices, block_px: float, width: int) -> Indices:
@@ -76,13 +80,15 @@ def _balanced(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], 
     """Flat indices, by inverse density."""
     usable = np.flatnonzero(certainty >= options.min_certainty)
     candidates = usable[_strata(len(usable), CANDIDATES_PER_POINT * options.count, options.seed)]
-    candidates = candidates[_inside(warp, candidates, size_b)]
+    found = _shares(warp, candidates, size_b)
+    inside = _inside(found)
+    candidates, found = candidates[inside], found[:, inside]
     if len(candidates) <= options.count:
         return np.asarray(candidates)
     row, column = np.unravel_index(candidates, certainty.shape)
     height, width = certainty.shape
-    where = np.stack([column / width, row / height, *(warp[row, column] / np.array(size_b)).T])
-    density = _density((2 * where).astype(np.float32)) * (CANDIDATES_PER_POINT * 5000 / len(candidates))
+    where = np.stack([(column / width).astype(np.float32), (row / height).astype(np.float32), *found])
+    density = _density(2 * where) * (CANDIDATES_PER_POINT * 5000 / len(candidates))
     weight = np.where(density < LEAST_DENSITY, _LONELY_WEIGHT, 1 / (density + 1))
     return np.asarray(candidates[_weighted_strata(weight, options.count, options.seed + 1)])
 
@@ -100,7 +106,7 @@ def _grid(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], opti
     row = (cell // columns) * side + best[cell] // side
     column = (cell % columns) * side + best[cell] % side
     flat = np.asarray(row * width + column)
-    flat = flat[_inside(warp, flat, size_b)]
+    flat = flat[_inside(_shares(warp, flat, size_b))]
     return flat[_strata(len(flat), options.count, options.seed)]
 
 
@@ -116,14 +122,18 @@ def _strata(length: int, count: int, seed: int) -> Indices:
     if length <= count:
         return np.arange(length)
     drawn = ((np.arange(count) + _uniform(count, seed)) * (length / count)).astype(np.intp)
-    return np.asarray(drawn[np.diff(drawn, prepend=-1) > 0])
+    return _without_repetition(drawn)
 
 
 def _weighted_strata(weight: FloatArray, count: int, seed: int) -> Indices:
     """At most ``count`` ascending indices without repetition, each with a chance in proportion to its weight."""
     total = np.cumsum(weight)
     drawn = np.searchsorted(total, (np.arange(count) + _uniform(count, seed)) * (total[-1] / count), side="right")
-    return np.unique(np.minimum(drawn, len(weight) - 1))
+    return _without_repetition(np.minimum(drawn, len(weight) - 1))
+
+
+def _without_repetition(ascending: Indices) -> Indices:
+    return np.asarray(ascending[np.diff(ascending, prepend=-1) > 0])
 
 
 def _uniform(count: int, seed: int) -> FloatArray:

@@ -32,7 +32,7 @@ HYPOTHESES = 3
 SURE_INLIERS = 300
 """So many inliers of the first hypothesis, and more than half of all: no need to look for another."""
 
-FIRST_STEPS, FINAL_STEPS = 6, 3
+FIRST_STEPS, FINAL_STEPS = 4, 4
 GATE = 3 * TUKEY
 """Deviations of the best hypothesis up to which a match takes part in the last refinement."""
 
