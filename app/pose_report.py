@@ -10,8 +10,8 @@ from .pose_metrics import Auc
 
 _LEGEND = """\
 AUC@5/10/20 of the larger of the rotation's angle and that between the translations' directions.
-{} pairs, images at {}. {}: matches of {} and the poses of this program; the others: matches of the name, OpenCV's
-MAGSAC at 1 px."""
+{} pairs, images at {}.
+ours: the poses of this program from the matches of {}; the others: the name's matches and OpenCV's MAGSAC at 1 px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class PoseReport:
         """A table with a line for each set and one for all."""
         methods = (self.ours, *self.baselines)
         size = f"{self.size_px} px on the longer side" if self.size_px else "their own size"
-        head = _LEGEND.format(len(self.ours.pairs), size, self.ours.name, self.matcher)
+        head = _LEGEND.format(len(self.ours.pairs), size, self.matcher)
         names = list(self.ours.sets)
         width = max(len("all pairs"), *map(len, names))
         lines = [f"{'':{width}}" + "".join(f"  {method.name:^17}" for method in methods)]
