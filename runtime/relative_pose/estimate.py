@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
@@ -14,17 +13,15 @@ from roma_device.runtime.point_pairs import PointPairs
 
 from .chance import is_by_chance
 from .consensus import THRESHOLD_PX, consensus_motion
-from .depths import front_score
+from .judge import DEFAULT_LIMITS, LEAST_INLIERS, Judge, PoseLimits
 from .motion import Motion
 from .plane import NOTHING_ELSE_SHARE, Plane, find_plane
 from .rays import RayPairs
 from .refine import Refined, refine
 from .result import RelativePose
-from .robust import INLIER_SIGMAS, TUKEY, cost_over_scales
-from .sampson import sampson_px
+from .robust import INLIER_SIGMAS, cost_over_scales
 from .turning import Turning, fit_turning
 
-LEAST_INLIERS = 15
 CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""
 
@@ -32,10 +29,7 @@ HYPOTHESES = 3
 SURE_INLIERS = 300
 """So many inliers of the first hypothesis, and more than half of all: no need to look for another."""
 
-FIRST_STEPS, FINAL_STEPS = 4, 4
-GATE = 3 * TUKEY
-"""Deviations of the best hypothesis up to which a match takes part in the last refinement."""
-
+FIRST_STEPS = 4
 SAME_DEG = 1.0
 """Motions that differ by less are one."""
 
@@ -45,23 +39,13 @@ RIVAL_COST = 12.0, 0.02
 NO_MOTION_DEG = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class PoseLimits:
-    """Beyond these a pose is called degraded."""
-
-    rotation_deg: float = 1.0  # standard deviations
-    direction_deg: float = 5.0
-    inlier_ratio: float = 0.2
-    in_front: float = 0.5  # see front_score
-
-
 def estimate_relative_pose(
     pairs: PointPairs,
     camera_a: CameraModel,
     camera_b: CameraModel,
     seed: int = 0,
     threshold_px: float = THRESHOLD_PX,
-    limits: PoseLimits = PoseLimits(),
+    limits: PoseLimits = DEFAULT_LIMITS,
 ) -> RelativePose:
     """The pose of camera b relative to camera a; the same input gives the same result.
 
@@ -88,7 +72,7 @@ def _estimate(
     turning = fit_turning(few.chosen(best.inliers), best.noise_px)
     if not turning.has_parallax(best.noise_px):
         return _turned(rays, turning, best.noise_px, size_b)
-    judge = _Judge(rays, size_b, limits)
+    judge = Judge(rays, size_b, limits)
     plane = find_plane(few.chosen(best.inliers), best.noise_px, seed)
     if plane is None:
         return judge.result(best, np.ones(matches, bool), [])
@@ -110,7 +94,7 @@ def _best_of(hypotheses: list[Refined]) -> Refined | None:
     return min(hypotheses, key=lambda each: cost_over_scales(each.distance_px, each.trust > 0), default=None)
 
 
-def _on_plane(judge: _Judge, few: RayPairs, best: Refined, plane: Plane) -> RelativePose:
+def _on_plane(judge: Judge, few: RayPairs, best: Refined, plane: Plane) -> RelativePose:
     """The result where most of the scene is one plane, which allows several motions."""
     kept = np.ones(len(judge.rays), bool)
     if nothing_else := bool(plane.holds(few.chosen(best.inliers)).mean() > NOTHING_ELSE_SHARE):
@@ -135,15 +119,6 @@ def _is_rival(other: Refined, best: Refined) -> bool:
     return bool(other.cost_at(best.noise_px) - best.cost_at(best.noise_px) < margin)
 
 
-def _lost(final: Refined, matches: int, size_b: tuple[int, int]) -> RelativePose | None:
-    inliers = int(final.inliers.sum())
-    if inliers < LEAST_INLIERS:
-        return RelativePose.lost(f"{inliers} of {matches} matches agree, at least {LEAST_INLIERS} are needed", matches)
-    if is_by_chance(matches, inliers, INLIER_SIGMAS * final.noise_px, size_b):
-        return RelativePose.lost(f"{inliers} of {matches} matches agree, as many as would by chance", matches)
-    return None
-
-
 def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: tuple[int, int]) -> RelativePose:
     """The result for a camera that turned, or did not even turn."""
     whole = fit_turning(rays, noise_px, turning.rotation)
@@ -155,46 +130,3 @@ def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: tuple[int
         return RelativePose.lost("both images show the same view: there is no motion to see", matches)
     reason = "the camera only turned: the direction of its translation is not known"
     return RelativePose("degraded", (reason,), inliers, pose, whole.covariance, noise_px)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Judge:
-    """Makes the result from the best hypothesis, with all matches."""
-
-    rays: RayPairs
-    size_b: tuple[int, int]
-    limits: PoseLimits
-
-    def result(self, best: Refined, kept: npt.NDArray[np.bool_], rivals: list[Motion]) -> RelativePose:
-        """``kept`` (N,): matches that may count; of these, those that are far off cost time and say nothing."""
-        near = kept & (np.abs(sampson_px(self.rays, best.motion.essential)) < GATE * best.noise_px)
-        part = self.rays.chosen(near)
-        final = refine(part, best.motion, best.noise_px, FINAL_STEPS)
-        inliers = np.zeros(len(self.rays), bool)
-        inliers[near] = final.inliers
-        if (lost := _lost(final, len(self.rays), self.size_b)) is not None:
-            return lost
-        pose = RelativePose(
-            "ok",
-            (),
-            inliers,
-            Pose(final.motion.rotation, final.motion.direction),
-            final.covariance(part),
-            final.noise_px,
-            tuple(Pose(motion.rotation, motion.direction) for motion in rivals),
-        )
-        reasons = tuple(_doubts(pose, front_score(part.chosen(final.inliers), final.motion), self.limits))
-        return replace(pose, state="degraded", reasons=reasons) if reasons else pose
-
-
-def _doubts(pose: RelativePose, in_front: float, limits: PoseLimits) -> Iterator[str]:
-    if pose.alternatives:
-        yield "the scene is a plane, and another motion explains it as well"
-    if pose.inlier_ratio < limits.inlier_ratio:
-        yield f"only {100 * pose.inlier_ratio:.0f} % of the matches agree"
-    if in_front < limits.in_front:
-        yield "many points would lie behind a camera"
-    if (rotation := pose.rotation_deviation_deg or 0) > limits.rotation_deg:
-        yield f"the rotation is known to {rotation:.1f} deg only"
-    if (direction := pose.direction_deviation_deg or 0) > limits.direction_deg:
-        yield f"the direction is known to {direction:.1f} deg only"

@@ -9,7 +9,7 @@ from roma_device.runtime.point_pairs import PointPairs
 
 from .chance import is_by_chance
 from .consensus import THRESHOLD_PX, usac_parameters
-from .estimate import LEAST_INLIERS
+from .judge import LEAST_INLIERS
 from .plane import PLANAR_SHARE
 from .result import EpipolarGeometry
 
