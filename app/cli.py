@@ -22,6 +22,7 @@ from .commands.calibration import calibration
 from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.model import model
+from .commands.pose import bench_pose_option, evaluate_pose, pair_pose_options, take_pair_pose
 from .commands.service import service
 from .log import set_up_log
 
@@ -135,11 +136,15 @@ def _show(report: Any, as_json: bool) -> None:
 @click.option("--record", type=click.Path(path_type=Path), help="Folder to record the raw pairs into.")
 @click.option("--min-depth-m", type=float, help="Nearest depth that counts.")
 @click.option("--max-depth-m", type=float, help="Farthest depth that counts.")
+@pair_pose_options
 @json_option
 def run(config: Path | None, as_json: bool, **options: Any) -> int:
-    """Turn stereo frames into disparity and metric depth."""
+    """Turn stereo frames into disparity and metric depth, or pairs into relative poses (--task pose)."""
     from .live_run import run_from_settings
     from .run import settings_from_options
+
+    if (pair_pose := take_pair_pose(options, as_json)) is not None:
+        return pair_pose(settings_from_options(config, options))
 
     def load() -> Settings:
         return settings_from_options(config, options)
@@ -152,12 +157,18 @@ def run(config: Path | None, as_json: bool, **options: Any) -> int:
 @model_options
 @click.option("--repeat", type=click.IntRange(1), default=100, show_default=True, help="Measured runs.")
 @click.option("--warmup", type=click.IntRange(0), default=5, show_default=True, help="Runs before that.")
+@bench_pose_option
 @json_option
-def bench(config: Path | None, as_json: bool, repeat: int, warmup: int, **options: Any) -> None:
+def bench(config: Path | None, as_json: bool, task: str, repeat: int, warmup: int, **options: Any) -> None:
     """Measure the latency of every stage on the camera's first frame.
 
-    Without --camera: the simulated rig at 640x320 px.
+    Without --camera: the simulated rig at 640x320 px. --task pose: from a dense warp to a pose, without the network.
     """
+    if task == "pose":
+        from .bench_pose import bench_pose
+
+        _show(bench_pose(repeat, warmup, options["threads"] or 0), as_json)
+        return
     from .run import bench_from_settings, settings_from_options
 
     _show(bench_from_settings(settings_from_options(config, options), repeat, warmup), as_json)
@@ -238,6 +249,9 @@ def stereo(
         _show(evaluate_from_settings(settings, index, compare), as_json)
     else:
         _show(tolerance_from_settings(settings, index, _positive_numbers(shift_rows), write_card), as_json)
+
+
+evaluate.add_command(evaluate_pose)
 
 
 def _positive_numbers(text: str) -> list[float]:

@@ -112,7 +112,7 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
 def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize:
     """Pipelines for the camera's frames; calibration and model are read now, so that their faults show at once."""
     choice = GeometryChoice(
-        _calibration(settings, camera),
+        stored_calibration(settings, camera),
         settings.rectified,
         settings.focal_px,
         settings.baseline_m,
@@ -126,7 +126,7 @@ def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> Pip
     return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
 
 
-def _calibration(settings: Settings, camera: Camera) -> StereoCalibration | None:
+def stored_calibration(settings: Settings, camera: Camera) -> StereoCalibration | None:
     """The file named; for a camera that knows none itself the stored version in use."""
     if settings.calibration is not None:
         return load_calibration(settings.calibration)

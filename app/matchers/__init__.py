@@ -1,0 +1,63 @@
+"""Matchers of image pairs: whatever says where points of one image lie in another. One file each, named in MATCHERS."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any, Protocol
+
+from roma_device.app.model_store import bundled_models, find_model
+from roma_device.app.pipeline import PipelineOptions
+from roma_device.calibration.errors import RomaError
+from roma_device.runtime.point_pairs import PointPairs
+from roma_device.runtime.types import Image
+
+MATCHERS: dict[str, str] = {
+    "sift": "roma_device.app.matchers.sift:SiftMatcher",
+    "orb": "roma_device.app.matchers.orb:OrbMatcher",
+}
+"""Name -> "module:Class" of those that need no model; imported only when asked for."""
+
+TWO_VIEW = "two-view"
+DEFAULT_MATCHER = TWO_VIEW if TWO_VIEW in bundled_models() else "sift"
+"""Who matches pairs where the user names nobody: our own network as soon as its bundle is there."""
+
+
+class MatcherError(RomaError):
+    """A matcher that does not exist, or a model that matches something else."""
+
+    exit_code = os.EX_USAGE
+
+
+class PairMatcher(Protocol):
+    """Finds the same points in two images, which may differ in size."""
+
+    @property
+    def name(self) -> str: ...
+
+    def match(self, a: Image, b: Image) -> PointPairs:
+        """Grey images (H, W) -> points in pixels of each; the same images give the same points."""
+
+    def close(self) -> None:
+        """Free what it holds."""
+
+
+def open_matcher(name: str, options: PipelineOptions) -> PairMatcher:
+    """A matcher of MATCHERS, or the two-view model that ``name`` (bundle folder or bundled name) is.
+
+    Raises MatcherError and ModelError.
+    """
+    if name in MATCHERS:
+        module, _, attribute = MATCHERS[name].partition(":")
+        factory: Any = getattr(importlib.import_module(module), attribute)
+        matcher: PairMatcher = factory()
+        return matcher
+    card = find_model(name)
+    if card.task != "two_view":
+        raise MatcherError(
+            f"model {card.name} matches along the rows of rectified pairs only: a pose needs a two_view model, "
+            f"or {' or '.join(MATCHERS)}"
+        )
+    from .dense import DenseMatcher
+
+    return DenseMatcher(card, options)

@@ -1,0 +1,57 @@
+"""A two-view network: dense matches, of which a few thousand are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from roma_device.app.pipeline import PipelineOptions, StereoPipeline
+from roma_device.calibration.rectify import Rectification, RectifiedRig
+from roma_device.runtime.card import ModelCard
+from roma_device.runtime.point_pairs import PointPairs
+from roma_device.runtime.sampling import SamplingOptions, sample_matches
+from roma_device.runtime.types import Frame, Image, Matches, StereoFrame
+
+COARSE_PX = 8
+"""Side of the cells, in px of the network's input, that the family matches as one: their errors are shared."""
+
+
+class DenseMatcher:
+    """Opens the pipeline anew where images change their size."""
+
+    def __init__(self, card: ModelCard, options: PipelineOptions, sampling: SamplingOptions | None = None) -> None:
+        self.name = card.name
+        self._card, self._options = card, options
+        least = SamplingOptions().min_certainty
+        self._sampling = sampling or SamplingOptions(min_certainty=max(card.min_confidence, least))
+        self._pipeline: StereoPipeline | None = None
+
+    def match(self, a: Image, b: Image) -> PointPairs:
+        """The network sees the whole of both images, b squeezed to the shape of a."""
+        pipeline = self._pipeline_for((a.shape[1], a.shape[0]))
+        matches = pipeline.process(StereoFrame(Frame(a, 0, 0), Frame(b, 0, 0))).matches
+        size_a, size_b = (a.shape[1], a.shape[0]), (b.shape[1], b.shape[0])
+        block_px = COARSE_PX * size_a[0] / pipeline.plan.content[0]
+        return sample_matches(_in_pixels_of_b(matches, size_a, size_b), size_b, self._sampling, block_px)
+
+    def close(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
+
+    def _pipeline_for(self, size: tuple[int, int]) -> StereoPipeline:
+        if self._pipeline is None or self._pipeline.rig.size != size:
+            self.close()
+            rig = RectifiedRig(size, None, None, (size[0] - 1) / 2, (size[1] - 1) / 2)
+            options = replace(self._options, input_width=min(size[0], self._options.input_width))
+            self._pipeline = StereoPipeline(self._card, Rectification.identity(rig), options)
+        return self._pipeline
+
+
+def _in_pixels_of_b(matches: Matches, size_a: tuple[int, int], size_b: tuple[int, int]) -> Matches:
+    """The decoder takes both images for one size: pixel centres at integers, as in CameraModel.scaled."""
+    if size_a == size_b:
+        return matches
+    scale = np.array(size_b, np.float32) / np.array(size_a, np.float32)
+    return Matches(matches.certainty, two_view_warp=(matches.warp + np.float32(0.5)) * scale - np.float32(0.5))

@@ -1,0 +1,1 @@
+"""How one camera stands to another, from points that both see."""

@@ -1,0 +1,53 @@
+"""Where points lie along their rays, and what that says about a motion and about them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.runtime.point_pairs import FloatArray
+
+from .motion import Motion, skew
+from .rays import RayPairs
+from .robust import INLIER_SIGMAS
+
+SIGNIFICANT = 4.0
+"""Parallax in deviations from which on the sign of a depth is known."""
+
+USUAL_PARALLAX = 3.0
+"""Parallax in medians from which on a point counts less."""
+
+
+def front_score(rays: RayPairs, motion: Motion) -> float:
+    """In [-1, 1]: matches in front of both cameras minus the others, by the square root of their parallax.
+
+    Far points have almost none, and the sign of their depth is noise.
+    """
+    in_front, parallax = _depths(rays, motion)
+    weight = np.sqrt(parallax)
+    return float((weight * np.where(in_front, 1.0, -1.0)).sum() / max(weight.sum(), 1e-300))
+
+
+def trust_of(rays: RayPairs, motion: Motion, distance_px: FloatArray, noise_px: float) -> FloatArray:
+    """(N,) in [0, 1] how much a point may say about the motion besides what its distance says.
+
+    A wrong match that happens to lie on its epipolar line moves the motion by as much as its parallax is long, which
+    for a short baseline is many times that of the true ones (a leverage point). So points behind a camera say
+    nothing, and those with far more parallax than most say no more than those (a Mallows estimate).
+    """
+    in_front, parallax = _depths(rays, motion)
+    parallax_px = rays.focal_px * parallax
+    near = np.abs(distance_px) <= INLIER_SIGMAS * noise_px
+    usual_px = max(float(np.median(parallax_px[near & in_front])) if (near & in_front).any() else 0.0, noise_px)
+    trust = np.minimum(1.0, (USUAL_PARALLAX * usual_px / np.maximum(parallax_px, 1e-9)) ** 2)
+    return np.where(in_front | (parallax_px < SIGNIFICANT * noise_px), trust, 0.0)
+
+
+def _depths(rays: RayPairs, motion: Motion) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+    """Which points (N,) lie in front of both cameras, and their parallax (N,): distance in focal lengths."""
+    turned = motion.rotation @ rays.a
+    across = turned[[1, 2, 0]] * rays.b[[2, 0, 1]] - turned[[2, 0, 1]] * rays.b[[1, 2, 0]]
+    cross = skew(motion.direction)
+    depth_a, depth_b = -((cross @ rays.b) * across).sum(axis=0), -((cross @ turned) * across).sum(axis=0)
+    parallax = np.sqrt((across**2).sum(axis=0) / ((turned**2).sum(axis=0)))
+    return (depth_a > 0) & (depth_b > 0), parallax

@@ -1,0 +1,132 @@
+"""Matches and cameras -> relative pose with a state: consensus, refinement, and what could be wrong with either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.pose import Pose
+from roma_device.runtime.point_pairs import PointPairs
+
+from .chance import is_by_chance
+from .consensus import THRESHOLD_PX, consensus_motion
+from .judge import DEFAULT_LIMITS, LEAST_INLIERS, Judge, PoseLimits
+from .motion import Motion
+from .plane import NOTHING_ELSE_SHARE, Plane, find_plane
+from .rays import RayPairs
+from .refine import Refined, refine
+from .result import RelativePose
+from .robust import INLIER_SIGMAS, cost_over_scales
+from .turning import Turning, fit_turning
+
+CONSENSUS_POINTS = 500
+"""More points make the search slower and not better: refinement takes all of them."""
+
+HYPOTHESES = 3
+SURE_INLIERS = 300
+"""So many inliers of the first hypothesis, and more than half of all: no need to look for another."""
+
+FIRST_STEPS = 4
+SAME_DEG = 1.0
+"""Motions that differ by less are one."""
+
+RIVAL_COST = 12.0, 0.02
+"""A rival within so many squared deviations, and so many more per inlier, fits as well as the best."""
+
+NO_MOTION_DEG = 0.02
+
+
+def estimate_relative_pose(
+    pairs: PointPairs,
+    camera_a: CameraModel,
+    camera_b: CameraModel,
+    seed: int = 0,
+    threshold_px: float = THRESHOLD_PX,
+    limits: PoseLimits = DEFAULT_LIMITS,
+) -> RelativePose:
+    """The pose of camera b relative to camera a; the same input gives the same result.
+
+    ``threshold_px``: what the search takes for noise of a match. Raises nothing for bad matches: they are "lost".
+    """
+    rays = RayPairs.of(pairs, camera_a, camera_b)
+    finite = np.asarray(np.isfinite(rays.a).all(axis=0) & np.isfinite(rays.b).all(axis=0))
+    result = _estimate(rays.chosen(finite), camera_b.size, seed, threshold_px, limits)
+    inliers = np.zeros(len(pairs), bool)
+    inliers[finite] = result.inliers
+    return replace(result, inliers=inliers)
+
+
+def _estimate(
+    rays: RayPairs, size_b: tuple[int, int], seed: int, threshold_px: float, limits: PoseLimits
+) -> RelativePose:
+    matches = len(rays)
+    if matches < LEAST_INLIERS:
+        return RelativePose.lost(f"{matches} matches, at least {LEAST_INLIERS} are needed", matches)
+    few = rays.chosen(np.linspace(0, matches - 1, min(matches, CONSENSUS_POINTS)).astype(np.intp))
+    best = _best_of(list(_hypotheses(few, seed, threshold_px)))
+    if best is None:
+        return RelativePose.lost("the matches agree on no motion", matches)
+    turning = fit_turning(few.chosen(best.inliers), best.noise_px)
+    if not turning.has_parallax(best.noise_px):
+        return _turned(rays, turning, best.noise_px, size_b)
+    judge = Judge(rays, size_b, limits)
+    plane = find_plane(few.chosen(best.inliers), best.noise_px, seed)
+    if plane is None:
+        return judge.result(best, np.ones(matches, bool), [])
+    return _on_plane(judge, few, best, plane)
+
+
+def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refined]:
+    for number in range(HYPOTHESES):
+        motion = consensus_motion(rays, seed + number, threshold_px)
+        if motion is None:
+            continue
+        yield (refined := refine(rays, motion, steps=FIRST_STEPS))
+        inliers = int(refined.inliers.sum())
+        if inliers >= SURE_INLIERS and 2 * inliers > len(rays):
+            return
+
+
+def _best_of(hypotheses: list[Refined]) -> Refined | None:
+    return min(hypotheses, key=lambda each: cost_over_scales(each.distance_px, each.trust > 0), default=None)
+
+
+def _on_plane(judge: Judge, few: RayPairs, best: Refined, plane: Plane) -> RelativePose:
+    """The result where most of the scene is one plane, which allows several motions."""
+    kept = np.ones(len(judge.rays), bool)
+    if nothing_else := bool(plane.holds(few.chosen(best.inliers)).mean() > NOTHING_ELSE_SHARE):
+        kept, few = plane.holds(judge.rays), few.chosen(plane.holds(few))
+    found = [refine(few, motion, best.noise_px) for motion in (best.motion, *plane.motions)]
+    best = _best_of(found) or best
+    others = [each.motion for each in found if nothing_else or _is_rival(each, best)]
+    return judge.result(best, kept, _distinct(others, best.motion))
+
+
+def _distinct(motions: list[Motion], best: Motion) -> list[Motion]:
+    """Those that differ from ``best`` and from each other."""
+    kept = [best]
+    for motion in motions:
+        if all(max(motion.angles_deg(other)) > SAME_DEG for other in kept):
+            kept.append(motion)
+    return kept[1:]
+
+
+def _is_rival(other: Refined, best: Refined) -> bool:
+    margin = RIVAL_COST[0] + RIVAL_COST[1] * best.inliers.sum()
+    return bool(other.cost_at(best.noise_px) - best.cost_at(best.noise_px) < margin)
+
+
+def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: tuple[int, int]) -> RelativePose:
+    """The result for a camera that turned, or did not even turn."""
+    whole = fit_turning(rays, noise_px, turning.rotation)
+    inliers, matches = whole.agreeing(noise_px), len(rays)
+    if is_by_chance(matches, int(inliers.sum()), INLIER_SIGMAS * noise_px, size_b):
+        return RelativePose.lost("the matches agree on no motion", matches)
+    pose = Pose(whole.rotation, np.zeros(3))
+    if np.rad2deg(np.linalg.norm(pose.rotation_vector)) < NO_MOTION_DEG:
+        return RelativePose.lost("both images show the same view: there is no motion to see", matches)
+    reason = "the camera only turned: the direction of its translation is not known"
+    return RelativePose("degraded", (reason,), inliers, pose, whole.covariance, noise_px)

@@ -1,0 +1,54 @@
+"""Matches of cameras whose intrinsics are not known: their epipolar geometry, and no pose."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from roma_device.runtime.point_pairs import PointPairs
+
+from .chance import is_by_chance
+from .consensus import THRESHOLD_PX, usac_parameters
+from .judge import LEAST_INLIERS
+from .plane import PLANAR_SHARE
+from .result import EpipolarGeometry
+
+SAMPLE = 7
+"""Matches that determine a fundamental matrix."""
+
+PLANE_LIMIT_PX = 2.0
+
+
+def estimate_fundamental(
+    pairs: PointPairs, size_b: tuple[int, int], seed: int = 0, threshold_px: float = THRESHOLD_PX
+) -> EpipolarGeometry:
+    """The fundamental matrix by MAGSAC; ``size_b``: width and height of the second image in px.
+
+    A scene that is one plane, or a camera that only turned, leaves the matrix undetermined: degraded.
+    """
+    matches = len(pairs)
+    if matches < LEAST_INLIERS:
+        return EpipolarGeometry.lost(f"{matches} matches, at least {LEAST_INLIERS} are needed", matches)
+    try:
+        found, mask = cv2.findFundamentalMat(pairs.a, pairs.b, usac_parameters(threshold_px, seed))
+    except cv2.error:
+        found, mask = None, None
+    if found is None or np.shape(found) != (3, 3) or not np.isfinite(found).all():
+        return EpipolarGeometry.lost("the matches agree on no epipolar geometry", matches)
+    inliers = np.asarray(mask).ravel() > 0
+    count = int(inliers.sum())
+    if count < LEAST_INLIERS or is_by_chance(matches, count, threshold_px, size_b, SAMPLE):
+        return EpipolarGeometry.lost(f"{count} of {matches} matches agree, as many as would by chance", matches)
+    fundamental = np.asarray(found) / np.linalg.norm(found)
+    if _is_flat(pairs[inliers], seed):
+        reason = "the scene is a plane, or the camera only turned: many matrices explain it as well"
+        return EpipolarGeometry("degraded", (reason,), inliers, fundamental)
+    return EpipolarGeometry("ok", (), inliers, fundamental)
+
+
+def _is_flat(pairs: PointPairs, seed: int) -> bool:
+    try:
+        found, mask = cv2.findHomography(pairs.a, pairs.b, usac_parameters(PLANE_LIMIT_PX, seed))
+    except cv2.error:
+        return False
+    return found is not None and float(np.asarray(mask).mean()) > PLANAR_SHARE

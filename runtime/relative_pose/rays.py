@@ -1,0 +1,67 @@
+"""Matched pixels as rays: from here on lenses no longer matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.camera import CameraModel
+from roma_device.runtime.point_pairs import FloatArray, PointPairs
+
+Choice = npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RayPairs:
+    """Rays (x, y, 1) of the optical frames a and b towards what is thought to be the same point.
+
+    The focal lengths turn an error of a ray into one in pixels. One row for each coordinate: what is computed of
+    thousands of points by numpy is several times faster so.
+    """
+
+    a: FloatArray  # (3, N)
+    b: FloatArray  # (3, N)
+    focal_a_px: float
+    focal_b_px: float
+    block: npt.NDArray[np.intp] | None = None  # (N,) as in PointPairs
+
+    @classmethod
+    def of(cls, pairs: PointPairs, camera_a: CameraModel, camera_b: CameraModel) -> RayPairs:
+        """Undistorted rays of pixels in images of the cameras' sizes."""
+        rays = [
+            np.ascontiguousarray(camera.unproject(pixels).T) if len(pixels) else np.empty((3, 0))
+            for camera, pixels in ((camera_a, pairs.a), (camera_b, pairs.b))
+        ]
+        return cls(rays[0], rays[1], _focal_px(camera_a), _focal_px(camera_b), pairs.block)
+
+    def __len__(self) -> int:
+        return int(self.a.shape[1])
+
+    @property
+    def focal_px(self) -> float:
+        """One focal length for both."""
+        return (self.focal_a_px + self.focal_b_px) / 2
+
+    def chosen(self, which: Choice) -> RayPairs:
+        """The points that a mask, indices or a slice choose."""
+        a, b = (np.ascontiguousarray(side[:, which]) for side in (self.a, self.b))
+        block = None if self.block is None else self.block[which]
+        return RayPairs(a, b, self.focal_a_px, self.focal_b_px, block)
+
+    def plane_points(self) -> tuple[FloatArray, FloatArray]:
+        """Both sides (N, 2) in px of an ideal camera with ``focal_px`` whose principal point is at 0.
+
+        OpenCV's robust estimators get pixels, not rays: limits inside of its MAGSAC are constants in px.
+        """
+        return self.focal_px * self.a[:2].T, self.focal_px * self.b[:2].T
+
+    @property
+    def plane_matrix(self) -> FloatArray:
+        """(3, 3) camera matrix of ``plane_points``."""
+        return np.diag([self.focal_px, self.focal_px, 1.0])
+
+
+def _focal_px(camera: CameraModel) -> float:
+    return float(np.sqrt(camera.fx * camera.fy))

@@ -1,0 +1,83 @@
+"""What is done about outliers: a loss that forgets them, a scale that follows the noise, and covariance under both.
+
+Tukey's biweight is 95 % efficient where errors are Gaussian, and takes no notice of what is more than TUKEY deviations
+away. The covariance is that of an M-estimate (Huber, Robust Statistics, 6.3): it takes the size of errors from the
+errors themselves, for points of unequal quality too.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.runtime.point_pairs import FloatArray
+
+TUKEY = 4.685
+INLIER_SIGMAS = 3.0
+NOISE_LIMITS_PX = (0.02, 2.0)
+LEAST_POINTS = 8
+MOST_LEVERAGE = 0.9
+SCALES_PX = (0.15, 0.3, 0.6, 1.2)
+"""Noise at which hypotheses are compared: none of them may choose its own."""
+
+
+def noise_of(distance_px: FloatArray, before_px: float) -> float:
+    """Deviation of the distances (N,) that are no outliers, by the median of those near in terms of the last one."""
+    near = np.abs(distance_px[np.abs(distance_px) < TUKEY * before_px])
+    if len(near) < LEAST_POINTS:
+        return before_px
+    return float(np.clip(1.4826 * np.median(near), *NOISE_LIMITS_PX))
+
+
+def tukey_weight(deviations: FloatArray) -> FloatArray:
+    """(N,) in [0, 1]."""
+    return np.asarray(np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 2)
+
+
+def tukey_cost(deviations: FloatArray, trust: FloatArray | npt.NDArray[np.bool_] | None = None) -> float:
+    """Twice the sum of the loss: for small errors the sum of squared deviations.
+
+    What is trusted less counts, for the rest of its share, as an outlier.
+    """
+    inside = np.maximum(1 - (deviations / TUKEY) ** 2, 0)
+    gain = inside * inside * inside  # numpy's power is many times slower
+    gain = gain if trust is None else gain * trust
+    return float(TUKEY**2 / 3 * (len(deviations) - gain.sum()))
+
+
+def cost_over_scales(distance_px: FloatArray, trust: FloatArray | npt.NDArray[np.bool_] | None = None) -> float:
+    """How badly a hypothesis fits, whatever the noise may be."""
+    return sum(tukey_cost(distance_px / scale, trust) for scale in SCALES_PX)
+
+
+def m_covariance(
+    slopes: FloatArray,
+    distance_px: FloatArray,
+    noise_px: float,
+    trust: FloatArray,
+    block: npt.NDArray[np.intp] | None,
+) -> FloatArray:
+    """(P, P) from slopes (P, N), distances (N,) and the points' weights besides Tukey's, ``trust`` (N,).
+
+    A point's distance is what is left after the fit took its share of it, which for points of high leverage is much:
+    it is divided by one minus the leverage (MacKinnon and White's HC3). Points of one ``block`` (N,) count as one
+    observation.
+    """
+    deviation = distance_px / noise_px / TUKEY
+    inside = np.maximum(1 - deviation**2, 0)
+    curvature = np.where(inside > 0, trust * inside * (1 - 5 * deviation**2), 0)
+    weight = trust * inside**2
+    inverse = np.linalg.pinv((slopes * curvature) @ slopes.T, hermitian=True)
+    leverage = np.minimum(weight * ((inverse @ slopes) * slopes).sum(axis=0), MOST_LEVERAGE)
+    scores = slopes * (weight * distance_px / (1 - leverage))
+    if block is not None:
+        scores = _summed(scores, block)
+    return np.asarray(inverse @ (scores @ scores.T) @ inverse)
+
+
+def _summed(scores: FloatArray, block: npt.NDArray[np.intp]) -> FloatArray:
+    """Scores (P, N) -> those of the blocks (P, B), enlarged for their being few."""
+    numbers = np.unique(block, return_inverse=True)[1].ravel()
+    sums = np.stack([np.bincount(numbers, row) for row in scores])
+    count = int(sums.any(axis=0).sum())
+    return np.asarray(sums * np.sqrt(count / max(count - len(scores), 1)))

@@ -1,0 +1,40 @@
+"""Distance of matches from their epipolar lines, to first order, and its slopes.
+
+Sampson's distance (Hartley and Zisserman, Multiple View Geometry, 11.4.3) with the noise of each image in its own
+pixels: for noise of s px in every coordinate of both images its deviation is s px.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from roma_device.runtime.point_pairs import FloatArray
+
+from .motion import Motion
+from .rays import RayPairs
+
+
+def sampson_px(rays: RayPairs, essential: FloatArray) -> FloatArray:
+    """(N,) signed distance of each match in px."""
+    line_b, line_a = essential @ rays.a, essential.T @ rays.b
+    return np.asarray((rays.b * line_b).sum(axis=0) / np.sqrt(_variance(rays, line_a, line_b)))
+
+
+def sampson_slopes(rays: RayPairs, motion: Motion) -> tuple[FloatArray, FloatArray]:
+    """The distances (N,) and their derivatives (5, N) by the numbers of ``Motion.moved``."""
+    essential, slopes = motion.essential, motion.essential_slopes()
+    line_b, line_a = essential @ rays.a, essential.T @ rays.b
+    root = np.sqrt(_variance(rays, line_a, line_b))
+    distance = (rays.b * line_b).sum(axis=0) / root
+    lines_b = (slopes.reshape(15, 3) @ rays.a).reshape(5, 3, -1)
+    lines_a = (slopes[:, :, :2].transpose(0, 2, 1).reshape(10, 3) @ rays.b).reshape(5, 2, -1)
+    product = np.einsum("in,kin->kn", rays.b, lines_b)
+    half_variance = np.einsum("in,kin->kn", line_b[:2] / rays.focal_b_px**2, lines_b[:, :2])
+    half_variance += np.einsum("in,kin->kn", line_a[:2] / rays.focal_a_px**2, lines_a)
+    return distance, (product - half_variance * (distance / root)) / root
+
+
+def _variance(rays: RayPairs, line_a: FloatArray, line_b: FloatArray) -> FloatArray:
+    """(N,) of the numerator, for noise of 1 px."""
+    in_b = (line_b[:2] ** 2).sum(axis=0) / rays.focal_b_px**2
+    return np.asarray(np.maximum((line_a[:2] ** 2).sum(axis=0) / rays.focal_a_px**2 + in_b, 1e-24))
