@@ -1,0 +1,255 @@
+"""Stereo odometry: where the rig is, from points that are followed from a keyframe to the current frame.
+
+Every frame is related to the last keyframe directly, so that errors add up only from keyframe to keyframe. What the
+camera cannot tell is said: degraded where the motion rests on little, lost where there is none. A lost rig looks for
+its keyframe by descriptors; when that fails for a while, a new segment begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.rectify import RectifiedRig
+
+from .frames import body_covariance, body_pose
+from .keyframe import Keyframe, make_keyframe, seen_points
+from .motion_gate import Support, Verdict, distance, judge_support, plausible
+from .point_grid import balanced_corners, spread
+from .pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
+from .sparse_stereo import refine_disparity, sample_disparity
+from .stereo_motion import Motion, SeenPoints, propose, refine, triangulate
+from .trackers import open_tracker
+from .types import FloatImage, Image
+
+FloatArray = npt.NDArray[np.float64]
+
+LEAST_POINTS = 12
+"""Points without which no motion is looked for."""
+
+KEYFRAME_RATIO = 0.6
+"""A new keyframe is due when fewer of the last one's points agree with the motion."""
+
+PATIENCE = 10
+"""Lost frames after which a new segment begins."""
+
+LONGEST_GAP_S = 1.0
+"""Speed is not carried over longer ones."""
+
+COVARIANCE_SCALE = 1.0
+"""Errors of neighbouring points are alike, so there is less in them than their number says: measured on simulation."""
+
+
+@dataclass(frozen=True, slots=True)
+class OdometryOptions:
+    """Choices that hold for every frame."""
+
+    tracker: str = "klt"
+    points: int = 400  # followed at most
+    seed: int = 0  # of the random triples: the same input gives the same poses
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What one look at a frame gave."""
+
+    verdict: Verdict
+    current_from_key: Pose | None = None
+    covariance: FloatArray | None = None
+    inliers: int = 0
+    ratio: float = 0.0
+
+
+class StereoOdometry:
+    """The way of a rectified, metric rig through what it sees; frames must come in the order of their time."""
+
+    def __init__(self, rig: RectifiedRig, options: OdometryOptions | None = None) -> None:
+        """Raises ValueError for a rig without focal length or baseline, and for an unknown tracker."""
+        if not rig.is_metric:
+            raise ValueError("odometry in metres needs the rig's focal length and baseline")
+        self.rig, self._options = rig, options or OdometryOptions()
+        self._tracker = open_tracker(self._options.tracker)
+        self._key: Keyframe | None = None
+        self._segment, self._lost, self._frames = 0, 0, 0
+        self._last: tuple[int, Pose, FloatArray] | None = None  # time, odom_from_left, its covariance
+        self._before: tuple[int, Pose] | None = None  # the pose before that, None where the speed is not known
+
+    def process(
+        self, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None = None
+    ) -> PoseEstimate:
+        """Take one rectified grey pair (H, W) uint8 of the rig's size.
+
+        ``dense_px`` (H, W): disparities to take depth from, NaN where unknown; without it they are searched for.
+        """
+        self._frames += 1
+        if self._last is not None and timestamp_ns <= self._last[0]:
+            return self._without_pose(timestamp_ns, _Found(Verdict("lost", ("its time is not after the last one's",))))
+        if self._key is None:
+            return self._begin(left, right, timestamp_ns, dense_px)
+        found = self._look(self._key, left, right, timestamp_ns, dense_px)
+        if found.current_from_key is not None and found.covariance is not None:
+            return self._advance(self._key, found, left, right, timestamp_ns, dense_px)
+        self._lost += 1
+        if self._lost >= PATIENCE:
+            return self._begin(left, right, timestamp_ns, dense_px)
+        return self._without_pose(timestamp_ns, found)
+
+    def _begin(self, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None) -> PoseEstimate:
+        """Start a segment where the last pose was, if the frame has enough to follow."""
+        place = (Pose.identity(), np.zeros((6, 6))) if self._last is None else self._last[1:]
+        key = make_keyframe(left, right, dense_px, self._options.points, place)
+        covered = spread(key.pixels, self.rig.size)
+        support = Support(len(key), 1.0, covered, 0.0, 0.0)
+        verdict = judge_support(support)
+        if verdict.state == "lost":
+            reasons = (f"{len(key)} points with a depth, over {100 * covered:.0f} % of the image",)
+            return self._without_pose(timestamp_ns, _Found(Verdict("lost", reasons)))
+        self._segment, self._lost = self._segment + 1, 0
+        self._key, self._last, self._before = key, (timestamp_ns, *place), None
+        reasons = ("a new segment begins",) if self._segment > 1 else ()
+        state = "degraded" if reasons else verdict.state
+        return self._estimate(timestamp_ns, Verdict(state, (*verdict.reasons, *reasons)), len(key), 1.0, True)
+
+    def _look(
+        self, key: Keyframe, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None
+    ) -> _Found:
+        """The motion since the keyframe: from where it is expected, else by recognizing the keyframe."""
+        found = _Found(Verdict("lost", ("too few points to follow",)))
+        for guess in self._guesses(key, left, timestamp_ns):
+            points = self._follow(key, left, right, guess, dense_px)
+            if len(points) < LEAST_POINTS:
+                found = _Found(Verdict("lost", (f"{len(points)} points could be followed",)))
+                continue
+            found = self._motion(key, points, guess, timestamp_ns)
+            if found.current_from_key is not None:
+                break
+        return found
+
+    def _guesses(self, key: Keyframe, left: Image, timestamp_ns: int) -> Iterator[Pose]:
+        """Poses current_from_key, the likeliest first."""
+        assert self._last is not None
+        yield self._expected(timestamp_ns).inverse() @ key.odom_from_key
+        which, places = key.recognized(left, balanced_corners(left, 2 * self._options.points))
+        if len(which) >= LEAST_POINTS:
+            points = seen_points(key, which, places, np.full(len(which), np.nan))
+            tried = propose(points, self.rig, Pose.identity(), self._random())
+            agree = tried.agree[tried.best]
+            if agree.sum() >= LEAST_POINTS:
+                yield refine(points.of(agree), self.rig, tried.poses[tried.best]).second_from_first
+
+    def _expected(self, timestamp_ns: int) -> Pose:
+        """odom_from_left at a constant speed since the last two poses."""
+        assert self._last is not None
+        last_ns, last, _ = self._last
+        if self._before is None or timestamp_ns - last_ns > LONGEST_GAP_S * 1e9:
+            return last
+        step = self._before[1].inverse() @ last
+        share = (timestamp_ns - last_ns) / (last_ns - self._before[0])
+        return last @ Pose.from_rotation_vector(share * step.rotation_vector, share * step.translation_m)
+
+    def _follow(
+        self, key: Keyframe, left: Image, right: Image, guess: Pose, dense_px: FloatImage | None
+    ) -> SeenPoints:
+        predicted = key.predicted(guess, self.rig)
+        inside = np.isfinite(predicted[:, 0]) & (np.abs(predicted[:, :2] / self.rig.size - 0.5) < 0.55).all(axis=1)
+        which = np.flatnonzero(inside)
+        places, good = self._tracker.follow(key.image, left, key.pixels[which], predicted[which, :2])
+        which, places = which[good], places[good]
+        if dense_px is None:
+            disparity_px = refine_disparity(left, right, places, np.maximum(predicted[which, 2], 0))
+        else:
+            disparity_px = sample_disparity(dense_px, places)
+        return seen_points(key, which, places, disparity_px)
+
+    def _motion(self, key: Keyframe, points: SeenPoints, guess: Pose, timestamp_ns: int) -> _Found:
+        """The motion that most points agree on; of two that are about as strong, the one that is expected."""
+        tried = propose(points, self.rig, guess, self._random())
+        agree = tried.agree[tried.best]
+        if agree.sum() < LEAST_POINTS:
+            return _Found(Verdict("lost", (f"{agree.sum()} of {len(points)} points agree on a motion",)))
+        motion = refine(points.of(agree), self.rig, tried.poses[tried.best])
+        rival, others = tried.rival()
+        strength = float(others.sum() / agree.sum())
+        if strength > 0.5 and others.sum() >= LEAST_POINTS and self._before is not None:
+            other = refine(points.of(others), self.rig, tried.poses[rival])
+            far = [distance(each.second_from_first, guess, motion.covariance) for each in (motion, other)]
+            motion = motion if far[0] <= far[1] else other
+        return self._judged(key, points, refine_on_all(points, self.rig, motion), strength, timestamp_ns)
+
+    def _judged(
+        self, key: Keyframe, points: SeenPoints, motion: Motion, strength: float, timestamp_ns: int
+    ) -> _Found:
+        count = int(motion.inliers.sum())
+        ratio = count / len(points)
+        covered = spread(points.seen[motion.inliers, :2], self.rig.size)
+        depth_m = float(np.median(triangulate(points.pixels, points.disparity_px, self.rig)[:, 2]))
+        sigma_m = float(np.sqrt(np.linalg.eigvalsh(motion.covariance[:3, :3])[-1]))
+        verdict = judge_support(Support(count, ratio, covered, strength, sigma_m / depth_m))
+        if verdict.state == "lost":
+            return _Found(verdict, inliers=count, ratio=ratio)
+        impossible = self._impossible(key, motion, sigma_m, timestamp_ns)
+        if impossible is not None:
+            return _Found(Verdict("lost", (impossible,)), inliers=count, ratio=ratio)
+        return _Found(verdict, motion.second_from_first, motion.covariance * COVARIANCE_SCALE, count, ratio)
+
+    def _impossible(self, key: Keyframe, motion: Motion, sigma_m: float, timestamp_ns: int) -> str | None:
+        assert self._last is not None
+        last_ns, last, _ = self._last
+        now = key.odom_from_key @ motion.second_from_first.inverse()
+        elapsed_s = (timestamp_ns - last_ns) / 1e9
+        expected = last.inverse() @ self._expected(timestamp_ns) if self._before is not None and not self._lost else None
+        return plausible(last.inverse() @ now, expected, elapsed_s, sigma_m)
+
+    def _advance(
+        self, key: Keyframe, found: _Found, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None
+    ) -> PoseEstimate:
+        assert found.current_from_key is not None and found.covariance is not None and self._last is not None
+        key_from_current = found.current_from_key.inverse()
+        covariance = inverse_covariance(found.current_from_key, found.covariance)
+        place = (
+            key.odom_from_key @ key_from_current,
+            composed_covariance(key.odom_from_key, key.covariance, key_from_current, covariance),
+        )
+        self._before = None if self._lost else self._last[:2]
+        self._last, self._lost = (timestamp_ns, *place), 0
+        due = found.inliers < KEYFRAME_RATIO * len(key)
+        if due:
+            new = make_keyframe(left, right, dense_px, self._options.points, place)
+            if len(new) > found.inliers:
+                self._key = new
+        return self._estimate(timestamp_ns, found.verdict, found.inliers, found.ratio, self._key is not key)
+
+    def _estimate(
+        self, timestamp_ns: int, verdict: Verdict, inliers: int, ratio: float, is_keyframe: bool
+    ) -> PoseEstimate:
+        assert self._last is not None
+        _, pose, covariance = self._last
+        return PoseEstimate(
+            timestamp_ns,
+            verdict.state,
+            verdict.reasons,
+            self._segment,
+            body_pose(pose),
+            body_covariance(covariance),
+            inliers,
+            ratio,
+            is_keyframe,
+        )
+
+    def _without_pose(self, timestamp_ns: int, found: _Found) -> PoseEstimate:
+        reasons = found.verdict.reasons
+        return PoseEstimate(
+            timestamp_ns, "lost", reasons, max(self._segment, 1), inliers=found.inliers, inlier_ratio=found.ratio
+        )
+
+    def _random(self) -> np.random.Generator:
+        return np.random.default_rng((self._options.seed, self._frames))
+
+
+def refine_on_all(points: SeenPoints, rig: RectifiedRig, motion: Motion) -> Motion:
+    """The motion once more from all points: robust weights decide, not the threshold of the hypotheses."""
+    return refine(points, rig, motion.second_from_first)

@@ -1,0 +1,260 @@
+"""Metric motion of a rig between two instants, from points seen by both cameras at both.
+
+A point of the first pair has a place in the left image, which is exact since it says which patch is followed, and a
+disparity with noise. In the second pair it is seen at (u, v) in the left image with a disparity d, all with noise, d
+perhaps not at all. The motion is the one that predicts (u, v, d) best; each residual is weighted by the noise of both
+instants, the first one's carried over by the derivative of the prediction. Sources: PnP-RANSAC, Fischler and Bolles
+1981; MSAC, Torr and Zisserman 2000; stereo residuals as in Geiger et al., "StereoScan", IV 2011; robust weights of
+Cauchy, as in Triggs et al., "Bundle adjustment", 1999; sandwich covariance, Huber 1967.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.rectify import RectifiedRig
+
+FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+PIXEL_NOISE_PX, DISPARITY_NOISE_PX = 0.2, 0.2
+"""Standard deviations that weigh residuals against each other; the covariance does not trust them."""
+
+BATCH, MOST_TRIPLES = 10, 120
+AGREES_PX = 2.0
+"""Distance within which a point supports a hypothesis, over u, v and d together."""
+
+INLIER = 16.3
+"""Squared normalized residual (3 numbers) that good points exceed one time in a thousand."""
+
+CAUCHY = 9.0
+"""Squared normalized residual at which a point has lost half its weight."""
+
+MOST_STEPS, LEAST_GAIN = 20, 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenPoints:
+    """Points of a first pair and where they are in a second one."""
+
+    pixels: FloatArray  # (N, 2) px, first left image
+    disparity_px: FloatArray  # (N,) first pair; finite
+    seen: FloatArray  # (N, 3) u, v, d px of the second pair; d is NaN where unknown
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def of(self, chosen: Mask) -> SeenPoints:
+        return SeenPoints(self.pixels[chosen], self.disparity_px[chosen], self.seen[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """How the rig moved."""
+
+    second_from_first: Pose
+    covariance: FloatArray  # (6, 6) of translation (m), then rotation vector (rad), both in the second left frame
+    inliers: Mask  # (N,)
+    residual_px: float  # root mean square of u, v and d of the inliers
+
+
+def triangulate(pixels: FloatArray, disparity_px: FloatArray, rig: RectifiedRig) -> FloatArray:
+    """Points (N, 3) in metres, left optical frame, of pixels (N, 2) with disparities (N,)."""
+    assert rig.focal_px is not None and rig.baseline_m is not None
+    depth_m = rig.focal_px * rig.baseline_m / (disparity_px + rig.disparity_offset_px)
+    rays = (pixels - np.array([rig.cx, rig.cy])) / rig.focal_px
+    return np.column_stack([rays * depth_m[:, None], depth_m])
+
+
+def project(points_m: FloatArray, rig: RectifiedRig) -> FloatArray:
+    """(..., 3) left optical frame -> (..., 3) u, v, d in px; NaN behind the camera."""
+    assert rig.focal_px is not None and rig.baseline_m is not None
+    z = np.where(points_m[..., 2] > 1e-3, points_m[..., 2], np.nan)
+    u = rig.focal_px * points_m[..., 0] / z + rig.cx
+    v = rig.focal_px * points_m[..., 1] / z + rig.cy
+    return np.stack([u, v, rig.focal_px * rig.baseline_m / z - rig.disparity_offset_px], axis=-1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hypotheses:
+    """Motions that were tried, and which points support each."""
+
+    poses: list[Pose]  # H, second_from_first
+    agree: Mask  # (H, N)
+
+    @property
+    def best(self) -> int:
+        return int(self.agree.sum(axis=1).argmax())
+
+    def rival(self) -> tuple[int, Mask]:
+        """The motion with most support among the points that disagree with the best one, and these points (N,)."""
+        others = self.agree & ~self.agree[self.best]
+        rival = int(others.sum(axis=1).argmax())
+        return rival, others[rival]
+
+
+def propose(points: SeenPoints, rig: RectifiedRig, guess: Pose, rng: np.random.Generator) -> Hypotheses:
+    """The guess, no motion, and motions from random triples (P3P), as many as the outliers ask for; N >= 4."""
+    points_m = triangulate(points.pixels, points.disparity_px, rig)
+    poses = [guess, Pose.identity()]
+    agree = _agreement(poses, points_m, points.seen, rig)
+    for tried in range(BATCH, MOST_TRIPLES + 1, BATCH):
+        batch = _from_triples(points_m, points.seen, rig, rng)
+        poses += batch
+        agree = np.concatenate([agree, _agreement(batch, points_m, points.seen, rig)])
+        if tried >= _triples_needed(agree.sum(axis=1).max() / len(points)):
+            break
+    return Hypotheses(poses, agree)
+
+
+def _triples_needed(inlier_ratio: float) -> float:
+    """Triples until one is free of outliers with a certainty of 99.9 % (Fischler and Bolles)."""
+    return float(np.log(1e-3) / np.log1p(-min(inlier_ratio, 0.999) ** 3 - 1e-9))
+
+
+def _from_triples(points_m: FloatArray, seen: FloatArray, rig: RectifiedRig, rng: np.random.Generator) -> list[Pose]:
+    matrix = np.array([[rig.focal_px, 0, rig.cx], [0, rig.focal_px, rig.cy], [0, 0, 1]], np.float64)
+    poses = []
+    for _ in range(BATCH):
+        three = rng.choice(len(points_m), 3, replace=False)
+        _, turns, shifts = cv2.solveP3P(points_m[three], seen[three, :2], matrix, None, cv2.SOLVEPNP_AP3P)
+        poses += [Pose.from_rotation_vector(turn, shift) for turn, shift in zip(turns, shifts, strict=True)]
+    return poses
+
+
+def _agreement(poses: list[Pose], points_m: FloatArray, seen: FloatArray, rig: RectifiedRig) -> Mask:
+    """(H, N): the motion takes the point to where it is seen; an unknown disparity disagrees with nothing."""
+    agree = np.zeros((len(poses), len(points_m)), np.bool_)
+    for row, pose in zip(agree, poses, strict=True):
+        predicted = project(pose.apply(points_m), rig)
+        apart = predicted - seen
+        squared = (apart[:, :2] ** 2).sum(axis=1) + np.nan_to_num(apart[:, 2]) ** 2
+        row[:] = squared < AGREES_PX**2
+    return agree
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Linear:
+    """The problem at one motion."""
+
+    residuals: FloatArray  # (N, 3) px, seen minus predicted
+    jacobian: FloatArray  # (N, 3, 6) of the prediction by translation and rotation vector
+    information: FloatArray  # (N, 3, 3) inverse covariance of the residuals
+
+    @property
+    def squared(self) -> FloatArray:
+        """(N,) squared normalized residuals."""
+        pulled = (self.information @ self.residuals[:, :, None])[:, :, 0]
+        return np.asarray((self.residuals * pulled).sum(axis=1))
+
+    @property
+    def informed(self) -> FloatArray:
+        """(N, 3, 6): information times jacobian."""
+        return np.asarray(self.information @ self.jacobian)
+
+
+def refine(points: SeenPoints, rig: RectifiedRig, start: Pose) -> Motion:
+    """The motion that fits all points best in the robust sense (Levenberg-Marquardt from ``start``)."""
+    pose, damping = start, 1e-4
+    linear = _linearize(points, rig, pose)
+    cost = _cost(linear)
+    for _ in range(MOST_STEPS):
+        tried = _moved(pose, _solve(linear, 1 / (1 + linear.squared / CAUCHY), damping))
+        new = _linearize(points, rig, tried)
+        gain, damping = cost - _cost(new), damping * 10
+        if gain >= 0:
+            pose, linear, cost, damping = tried, new, cost - gain, damping / 100
+        if damping > 1e4 or 0 <= gain < LEAST_GAIN * cost:
+            break
+    return _motion(pose, linear)
+
+
+def _linearize(points: SeenPoints, rig: RectifiedRig, pose: Pose) -> _Linear:
+    assert rig.focal_px is not None and rig.baseline_m is not None
+    first_m = triangulate(points.pixels, points.disparity_px, rig)
+    turned_m = first_m @ pose.rotation.T
+    second_m = turned_m + pose.translation_m
+    predicted = project(second_m, rig)
+    behind = ~np.isfinite(predicted[:, 0])
+    slope = _slope(second_m, rig)
+    jacobian = np.concatenate([slope, -slope @ _cross(turned_m)], axis=2)
+    by_disparity = -(slope @ turned_m[:, :, None])[:, :, 0] / (points.disparity_px + rig.disparity_offset_px)[:, None]
+    known = np.isfinite(points.seen)
+    known[behind] = False
+    residuals = np.where(known, points.seen - predicted, 0.0)
+    noise = np.array([PIXEL_NOISE_PX, PIXEL_NOISE_PX, DISPARITY_NOISE_PX])
+    information = _information(known / noise**2, by_disparity * DISPARITY_NOISE_PX)
+    return _Linear(residuals, np.where(behind[:, None, None], 0.0, jacobian), information)
+
+
+def _slope(points_m: FloatArray, rig: RectifiedRig) -> FloatArray:
+    """(N, 3, 3): derivative of ``project`` by the point."""
+    assert rig.focal_px is not None and rig.baseline_m is not None
+    z = np.maximum(points_m[:, 2], 1e-3)
+    slope = np.zeros((len(z), 3, 3))
+    slope[:, 0, 0] = slope[:, 1, 1] = rig.focal_px / z
+    slope[:, 0, 2], slope[:, 1, 2] = (-rig.focal_px * points_m[:, axis] / z**2 for axis in (0, 1))
+    slope[:, 2, 2] = -rig.focal_px * rig.baseline_m / z**2
+    return slope
+
+
+def _cross(vectors: FloatArray) -> FloatArray:
+    """(N, 3, 3): ``_cross(a) @ b`` is a x b."""
+    x, y, z = vectors.T
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
+
+
+def _information(diagonal: FloatArray, spread: FloatArray) -> FloatArray:
+    """Inverse of ``diag(1 / diagonal) + spread spread^T`` (Sherman-Morrison); (N, 3), (N, 3) -> (N, 3, 3).
+
+    Zeros of ``diagonal`` stand for numbers that were not seen.
+    """
+    weighted = diagonal * spread
+    share = 1 + (weighted * spread).sum(axis=1)
+    inverse = -weighted[:, :, None] * weighted[:, None, :] / share[:, None, None]
+    inverse[:, (0, 1, 2), (0, 1, 2)] += diagonal
+    return inverse
+
+
+def _solve(linear: _Linear, weights: FloatArray, damping: float) -> FloatArray:
+    normal, right = _normal(linear, weights)
+    normal += damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(6)
+    return np.asarray(np.linalg.solve(normal, right))
+
+
+def _normal(linear: _Linear, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+    weighted = (weights[:, None, None] * linear.informed).reshape(-1, 6)
+    return weighted.T @ linear.jacobian.reshape(-1, 6), weighted.T @ linear.residuals.ravel()
+
+
+def _cost(linear: _Linear) -> float:
+    return float(np.log1p(linear.squared / CAUCHY).sum())
+
+
+def _moved(pose: Pose, step: FloatArray) -> Pose:
+    turn = Pose.from_rotation_vector(step[3:], np.zeros(3))
+    return Pose(turn.rotation @ pose.rotation, pose.translation_m + step[:3])
+
+
+def _motion(pose: Pose, linear: _Linear) -> Motion:
+    squared = linear.squared
+    inliers = squared < INLIER
+    weights = np.where(inliers, 1 / (1 + squared / CAUCHY), 0.0)
+    residuals = linear.residuals[inliers]
+    rms_px = float(np.sqrt((residuals**2).sum(axis=1).mean())) if len(residuals) else np.inf
+    return Motion(pose, _sandwich(linear, weights), inliers, rms_px)
+
+
+def _sandwich(linear: _Linear, weights: FloatArray) -> FloatArray:
+    """Covariance (6, 6) from what the points really scatter, whatever noise was assumed."""
+    normal, _ = _normal(linear, weights)
+    pulls = weights[:, None] * (linear.informed * linear.residuals[:, :, None]).sum(axis=1)
+    count = int((weights > 0).sum())
+    inverse = np.linalg.pinv(normal, hermitian=True)
+    return np.asarray(inverse @ (pulls.T @ pulls) @ inverse) * count / max(count - 6, 1)
