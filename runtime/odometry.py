@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -40,7 +41,9 @@ PATIENCE = 10
 LONGEST_GAP_S = 1.0
 """Speed is not carried over longer ones."""
 
-COVARIANCE_SCALE = 1.0
+SMOOTHING_PX = 1.0
+
+COVARIANCE_SCALE = 2.2
 """Errors of neighbouring points are alike, so there is less in them than their number says: measured on simulation."""
 
 
@@ -86,6 +89,7 @@ class StereoOdometry:
         ``dense_px`` (H, W): disparities to take depth from, NaN where unknown; without it they are searched for.
         """
         self._frames += 1
+        left, right = smoothed(left), smoothed(right)
         if self._last is not None and timestamp_ns <= self._last[0]:
             return self._without_pose(timestamp_ns, _Found(Verdict("lost", ("its time is not after the last one's",))))
         if self._key is None:
@@ -248,6 +252,11 @@ class StereoOdometry:
 
     def _random(self) -> np.random.Generator:
         return np.random.default_rng((self._options.seed, self._frames))
+
+
+def smoothed(image: Image) -> Image:
+    """A grey image (H, W) without the finest detail, whose noise draws interpolated patches to half pixels."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), SMOOTHING_PX), np.uint8)
 
 
 def refine_on_all(points: SeenPoints, rig: RectifiedRig, motion: Motion) -> Motion:

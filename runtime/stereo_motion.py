@@ -25,6 +25,10 @@ Mask = npt.NDArray[np.bool_]
 PIXEL_NOISE_PX, DISPARITY_NOISE_PX = 0.2, 0.2
 """Standard deviations that weigh residuals against each other; the covariance does not trust them."""
 
+COMMON_NOISE_PX = 0.01
+"""Standard deviation of errors in u, v and d that all points of a frame share: from interpolation, which draws
+patches toward certain fractions of a pixel, and from the rectification."""
+
 BATCH, MOST_TRIPLES = 10, 120
 AGREES_PX = 2.0
 """Distance within which a point supports a hypothesis, over u, v and d together."""
@@ -252,9 +256,14 @@ def _motion(pose: Pose, linear: _Linear) -> Motion:
 
 
 def _sandwich(linear: _Linear, weights: FloatArray) -> FloatArray:
-    """Covariance (6, 6) from what the points really scatter, whatever noise was assumed."""
+    """Covariance (6, 6) from what the points really scatter, whatever noise was assumed, and from what they share.
+
+    What all points have in common does not show in their residuals: it comes on top.
+    """
     normal, _ = _normal(linear, weights)
-    pulls = weights[:, None] * (linear.informed * linear.residuals[:, :, None]).sum(axis=1)
+    informed = weights[:, None, None] * linear.informed
+    pulls = (informed * linear.residuals[:, :, None]).sum(axis=1)
     count = int((weights > 0).sum())
+    shared = informed.sum(axis=0) * COMMON_NOISE_PX
     inverse = np.linalg.pinv(normal, hermitian=True)
-    return np.asarray(inverse @ (pulls.T @ pulls) @ inverse) * count / max(count - 6, 1)
+    return np.asarray(inverse @ (pulls.T @ pulls * count / max(count - 6, 1) + shared.T @ shared) @ inverse)
