@@ -12,9 +12,12 @@ from roma_device.calibration.pose import Pose
 from .pose_estimate import PoseState
 
 LEAST_INLIERS, FEW_INLIERS = 15, 40
-LEAST_RATIO, LOW_RATIO = 0.25, 0.6
+LEAST_RATIO, LOW_RATIO = 0.25, 0.5
 LEAST_SPREAD, LOW_SPREAD = 0.12, 0.3
 """Below the first of each pair there is no pose, below the second a degraded one."""
+
+RIVAL_SHARE = 0.25
+"""Support of another motion, as a share of the first one's, from which on something large moves by itself."""
 
 LOOSE_SHARE = 0.05
 """Standard deviation of the translation, as a share of the points' median depth, above which it is poorly known."""
@@ -53,7 +56,7 @@ def judge_support(support: Support) -> Verdict:
     if fatal := tuple(reason for value, least, _, reason in lacks if value < least):
         return Verdict("lost", fatal)
     reasons = [reason for value, _, low, reason in lacks if value < low]
-    if support.rival > 0.5:
+    if support.rival > RIVAL_SHARE:
         reasons.append("another motion is seen as well")
     if support.sigma_share > LOOSE_SHARE:
         reasons.append("the translation is poorly known")

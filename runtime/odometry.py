@@ -23,7 +23,7 @@ from .motion_gate import Support, Verdict, distance, judge_support, plausible
 from .point_grid import balanced_corners, spread
 from .pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
 from .sparse_stereo import refine_disparity, sample_disparity
-from .stereo_motion import Motion, SeenPoints, propose, refine, triangulate
+from .stereo_motion import Mask, Motion, SeenPoints, extend, propose, refine, triangulate
 from .trackers import open_tracker
 from .types import FloatImage, Image
 
@@ -34,6 +34,10 @@ LEAST_POINTS = 12
 
 KEYFRAME_RATIO = 0.6
 """A new keyframe is due when fewer of the last one's points agree with the motion."""
+
+WEAK_SHARE, EXPECTED_RATIO = 0.15, 0.3
+"""Fewer points win, down to this share of the others, where their motion is that much nearer to the expected one: a
+large thing that moves by itself has more texture than what stands still behind it."""
 
 PATIENCE = 10
 """Lost frames after which a new segment begins."""
@@ -140,10 +144,9 @@ class StereoOdometry:
         which, places = key.recognized(left, balanced_corners(left, 2 * self._options.points))
         if len(which) >= LEAST_POINTS:
             points = seen_points(key, which, places, np.full(len(which), np.nan))
-            tried = propose(points, self.rig, Pose.identity(), self._random())
-            agree = tried.agree[tried.best]
+            pose, agree = propose(points, self.rig, Pose.identity(), self._random()).best
             if agree.sum() >= LEAST_POINTS:
-                yield refine(points.of(agree), self.rig, tried.poses[tried.best]).second_from_first
+                yield refine(points.of(agree), self.rig, pose).second_from_first
 
     def _expected(self, timestamp_ns: int) -> Pose:
         """odom_from_left at a constant speed since the last two poses."""
@@ -170,29 +173,37 @@ class StereoOdometry:
         return seen_points(key, which, places, disparity_px)
 
     def _motion(self, key: Keyframe, points: SeenPoints, guess: Pose, timestamp_ns: int) -> _Found:
-        """The motion that most points agree on; of two that are about as strong, the one that is expected."""
-        tried = propose(points, self.rig, guess, self._random())
-        agree = tried.agree[tried.best]
+        """The motion that most points agree on; where others agree on another one, that of both which is expected."""
+        pose, agree = propose(points, self.rig, guess, self._random()).best
         if agree.sum() < LEAST_POINTS:
             return _Found(Verdict("lost", (f"{agree.sum()} of {len(points)} points agree on a motion",)))
-        motion = refine(points.of(agree), self.rig, tried.poses[tried.best])
-        rival, others = tried.rival()
-        strength = float(others.sum() / agree.sum())
-        if strength > 0.5 and others.sum() >= LEAST_POINTS and self._before is not None:
-            other = refine(points.of(others), self.rig, tried.poses[rival])
+        motion = refine(points.of(agree), self.rig, pose)
+        other, share = self._rival(points, agree, guess)
+        if other is not None and self._before is not None and not self._lost:
             far = [distance(each.second_from_first, guess, motion.covariance) for each in (motion, other)]
-            motion = motion if far[0] <= far[1] else other
-        return self._judged(key, points, refine_on_all(points, self.rig, motion), strength, timestamp_ns)
+            motion = other if far[1] < EXPECTED_RATIO * far[0] else motion
+        return self._judged(points, extend(points, self.rig, motion), share, key, timestamp_ns)
+
+    def _rival(self, points: SeenPoints, agree: Mask, guess: Pose) -> tuple[Motion | None, float]:
+        """The motion of those that do not agree, where they are many and have one, and their share of the others."""
+        rest = points.of(~agree)
+        if len(rest) < max(LEAST_POINTS, WEAK_SHARE * agree.sum()):
+            return None, 0.0
+        pose, others = propose(rest, self.rig, guess, self._random()).best
+        share = float(others.sum() / agree.sum())
+        if others.sum() < LEAST_POINTS or share < WEAK_SHARE:
+            return None, share
+        return refine(rest.of(others), self.rig, pose), share
 
     def _judged(
-        self, key: Keyframe, points: SeenPoints, motion: Motion, strength: float, timestamp_ns: int
+        self, points: SeenPoints, motion: Motion, rival: float, key: Keyframe, timestamp_ns: int
     ) -> _Found:
         count = int(motion.inliers.sum())
         ratio = count / len(points)
         covered = spread(points.seen[motion.inliers, :2], self.rig.size)
         depth_m = float(np.median(triangulate(points.pixels, points.disparity_px, self.rig)[:, 2]))
         sigma_m = float(np.sqrt(np.linalg.eigvalsh(motion.covariance[:3, :3])[-1]))
-        verdict = judge_support(Support(count, ratio, covered, strength, sigma_m / depth_m))
+        verdict = judge_support(Support(count, ratio, covered, rival, sigma_m / depth_m))
         if verdict.state == "lost":
             return _Found(verdict, inliers=count, ratio=ratio)
         impossible = self._impossible(key, motion, sigma_m, timestamp_ns)
@@ -258,7 +269,3 @@ def smoothed(image: Image) -> Image:
     """A grey image (H, W) without the finest detail, whose noise draws interpolated patches to half pixels."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), SMOOTHING_PX), np.uint8)
 
-
-def refine_on_all(points: SeenPoints, rig: RectifiedRig, motion: Motion) -> Motion:
-    """The motion once more from all points: robust weights decide, not the threshold of the hypotheses."""
-    return refine(points, rig, motion.second_from_first)

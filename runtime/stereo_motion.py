@@ -10,7 +10,7 @@ Cauchy, as in Triggs et al., "Bundle adjustment", 1999; sandwich covariance, Hub
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -35,6 +35,12 @@ AGREES_PX = 2.0
 
 INLIER = 16.3
 """Squared normalized residual (3 numbers) that good points exceed one time in a thousand."""
+
+MEDIAN_SQUARED = 2.366
+"""Median of the squared normalized residual where the noise is as assumed: of chi-square with 3 degrees of freedom."""
+
+NEAR = 64.0
+"""Squared normalized residual beyond which a point follows another motion."""
 
 CAUCHY = 9.0
 """Squared normalized residual at which a point has lost half its weight."""
@@ -64,7 +70,7 @@ class Motion:
     second_from_first: Pose
     covariance: FloatArray  # (6, 6) of translation (m), then rotation vector (rad), both in the second left frame
     inliers: Mask  # (N,)
-    residual_px: float  # root mean square of u, v and d of the inliers
+    noise: float  # variance of the residuals over the assumed one, at least 1
 
 
 def triangulate(pixels: FloatArray, disparity_px: FloatArray, rig: RectifiedRig) -> FloatArray:
@@ -92,14 +98,10 @@ class Hypotheses:
     agree: Mask  # (H, N)
 
     @property
-    def best(self) -> int:
-        return int(self.agree.sum(axis=1).argmax())
-
-    def rival(self) -> tuple[int, Mask]:
-        """The motion with most support among the points that disagree with the best one, and these points (N,)."""
-        others = self.agree & ~self.agree[self.best]
-        rival = int(others.sum(axis=1).argmax())
-        return rival, others[rival]
+    def best(self) -> tuple[Pose, Mask]:
+        """The motion that most points support, and which (N,) these are."""
+        index = int(self.agree.sum(axis=1).argmax())
+        return self.poses[index], self.agree[index]
 
 
 def propose(points: SeenPoints, rig: RectifiedRig, guess: Pose, rng: np.random.Generator) -> Hypotheses:
@@ -178,6 +180,18 @@ def refine(points: SeenPoints, rig: RectifiedRig, start: Pose) -> Motion:
     return _motion(pose, linear)
 
 
+def extend(points: SeenPoints, rig: RectifiedRig, motion: Motion) -> Motion:
+    """The motion again, from all points near it instead of those that it was found from; the rest is left out.
+
+    Left in with small weights, a crowd that moves otherwise would still pull the motion over.
+    """
+    near = _linearize(points, rig, motion.second_from_first).squared < NEAR * motion.noise
+    again = refine(points.of(near), rig, motion.second_from_first)
+    inliers = np.zeros(len(points), np.bool_)
+    inliers[near] = again.inliers
+    return replace(again, inliers=inliers)
+
+
 def _linearize(points: SeenPoints, rig: RectifiedRig, pose: Pose) -> _Linear:
     assert rig.focal_px is not None and rig.baseline_m is not None
     first_m = triangulate(points.pixels, points.disparity_px, rig)
@@ -248,11 +262,10 @@ def _moved(pose: Pose, step: FloatArray) -> Pose:
 
 def _motion(pose: Pose, linear: _Linear) -> Motion:
     squared = linear.squared
-    inliers = squared < INLIER
+    noise = max(float(np.median(squared)) / MEDIAN_SQUARED, 1.0) if len(squared) else 1.0
+    inliers = squared < INLIER * noise
     weights = np.where(inliers, 1 / (1 + squared / CAUCHY), 0.0)
-    residuals = linear.residuals[inliers]
-    rms_px = float(np.sqrt((residuals**2).sum(axis=1).mean())) if len(residuals) else np.inf
-    return Motion(pose, _sandwich(linear, weights), inliers, rms_px)
+    return Motion(pose, _sandwich(linear, weights), inliers, noise)
 
 
 def _sandwich(linear: _Linear, weights: FloatArray) -> FloatArray:
