@@ -126,8 +126,9 @@ def _show(report: Any, as_json: bool) -> None:
 @cli.command()
 @camera_options
 @model_options
+@click.option("--task", help="depth, pose (the rig's way, as a TUM trajectory) or depth,pose.  [default: depth]")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for what --save names.")
-@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, results.")
+@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, trajectory, results.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")
 @click.option("--max-fps", type=click.FloatRange(0.1), help="Process at most so many frames per second.")
@@ -136,7 +137,7 @@ def _show(report: Any, as_json: bool) -> None:
 @click.option("--max-depth-m", type=float, help="Farthest depth that counts.")
 @json_option
 def run(config: Path | None, as_json: bool, **options: Any) -> int:
-    """Turn stereo frames into disparity and metric depth."""
+    """Turn stereo frames into disparity and metric depth, or into the rig's way (--task pose)."""
     from .live_run import run_from_settings
     from .run import settings_from_options
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
@@ -35,6 +35,7 @@ class Keyframe:
     disparity_px: FloatArray  # (N,) finite
     odom_from_key: Pose
     covariance: FloatArray  # (6, 6) of odom_from_key
+    moving_share: float = 0.0  # of the points that were found, those left out since they move by themselves
     _words: npt.NDArray[np.uint8] | None = field(default=None)
 
     def __len__(self) -> int:
@@ -43,6 +44,12 @@ class Keyframe:
     def predicted(self, current_from_key: Pose, rig: RectifiedRig) -> FloatArray:
         """(N, 3) u, v, d px after a motion; NaN behind the camera."""
         return project(current_from_key.apply(triangulate(self.pixels, self.disparity_px, rig)), rig)
+
+    def without(self, moving: FloatArray, still: FloatArray) -> Keyframe:
+        """Only the points that are nearer to one of ``still`` (K, 2) px than to any of ``moving`` (L, 2) px."""
+        kept = _nearest_px(self.pixels, still) <= _nearest_px(self.pixels, moving)
+        share = 1 - float(kept.mean()) if len(kept) else 0.0
+        return replace(self, pixels=self.pixels[kept], disparity_px=self.disparity_px[kept], moving_share=share)
 
     def recognized(self, left: Image, corners: FloatArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
         """Which points are seen again among ``corners`` (M, 2) px of an image taken from anywhere, and where (K, 2).
@@ -71,6 +78,12 @@ def make_keyframe(
         disparity_px = sample_disparity(dense_px, pixels)
     known = np.isfinite(disparity_px)
     return Keyframe(left, pixels[known], disparity_px[known], *place)
+
+
+def _nearest_px(points: FloatArray, others: FloatArray) -> FloatArray:
+    """(N,) distance of points (N, 2) to the nearest of the others (M, 2), infinite where there is none."""
+    apart = np.linalg.norm(points[:, None] - others[None], axis=2)
+    return np.asarray(apart.min(axis=1, initial=np.inf))
 
 
 def _described(image: Image, pixels: FloatArray) -> npt.NDArray[np.uint8]:

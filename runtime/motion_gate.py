@@ -34,7 +34,7 @@ class Support:
     inliers: int
     ratio: float  # inliers over followed points
     spread: float  # share of the image that the inliers cover
-    rival: float  # support of the best other motion, as a share of this one's
+    rival: float  # points that move by themselves, as a share of those that agree or of those left out
     sigma_share: float  # largest standard deviation of the translation over the median depth
 
 
@@ -57,7 +57,7 @@ def judge_support(support: Support) -> Verdict:
         return Verdict("lost", fatal)
     reasons = [reason for value, _, low, reason in lacks if value < low]
     if support.rival > RIVAL_SHARE:
-        reasons.append("another motion is seen as well")
+        reasons.append("something large moves by itself")
     if support.sigma_share > LOOSE_SHARE:
         reasons.append("the translation is poorly known")
     return Verdict("degraded" if reasons else "ok", tuple(reasons))

@@ -19,7 +19,7 @@ from roma_device.calibration.rectify import RectifiedRig
 
 from .frames import body_covariance, body_pose
 from .keyframe import Keyframe, make_keyframe, seen_points
-from .motion_gate import Support, Verdict, distance, judge_support, plausible
+from .motion_gate import RIVAL_SHARE, Support, Verdict, distance, judge_support, plausible
 from .point_grid import balanced_corners, spread
 from .pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
 from .sparse_stereo import refine_disparity, sample_disparity
@@ -35,12 +35,15 @@ LEAST_POINTS = 12
 KEYFRAME_RATIO = 0.6
 """A new keyframe is due when fewer of the last one's points agree with the motion."""
 
-WEAK_SHARE, EXPECTED_RATIO = 0.15, 0.3
+WEAK_SHARE, EXPECTED_RATIO = 0.08, 0.3
 """Fewer points win, down to this share of the others, where their motion is that much nearer to the expected one: a
 large thing that moves by itself has more texture than what stands still behind it."""
 
 PATIENCE = 10
 """Lost frames after which a new segment begins."""
+
+RENEWAL = 5
+"""Frames after which a keyframe that leaves out what moves is replaced: it may have gone."""
 
 LONGEST_GAP_S = 1.0
 """Speed is not carried over longer ones."""
@@ -61,6 +64,19 @@ class OdometryOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """A rectified pair, smoothed."""
+
+    left: Image
+    right: Image
+    timestamp_ns: int
+    dense_px: FloatImage | None
+
+    def keyframe(self, most_points: int, place: tuple[Pose, FloatArray]) -> Keyframe:
+        return make_keyframe(self.left, self.right, self.dense_px, most_points, place)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Found:
     """What one look at a frame gave."""
 
@@ -69,6 +85,8 @@ class _Found:
     covariance: FloatArray | None = None
     inliers: int = 0
     ratio: float = 0.0
+    still: FloatArray | None = None  # (K, 2) px of the points that agree, where others have a motion of their own
+    moving: FloatArray | None = None  # (L, 2) px of those others
 
 
 class StereoOdometry:
@@ -81,67 +99,63 @@ class StereoOdometry:
         self.rig, self._options = rig, options or OdometryOptions()
         self._tracker = open_tracker(self._options.tracker)
         self._key: Keyframe | None = None
-        self._segment, self._lost, self._frames = 0, 0, 0
+        self._segment, self._lost, self._frames, self._key_age = 0, 0, 0, 0
         self._last: tuple[int, Pose, FloatArray] | None = None  # time, odom_from_left, its covariance
         self._before: tuple[int, Pose] | None = None  # the pose before that, None where the speed is not known
 
-    def process(
-        self, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None = None
-    ) -> PoseEstimate:
+    def process(self, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None = None) -> PoseEstimate:
         """Take one rectified grey pair (H, W) uint8 of the rig's size.
 
         ``dense_px`` (H, W): disparities to take depth from, NaN where unknown; without it they are searched for.
         """
         self._frames += 1
-        left, right = smoothed(left), smoothed(right)
+        pair = _Pair(smoothed(left), smoothed(right), timestamp_ns, dense_px)
         if self._last is not None and timestamp_ns <= self._last[0]:
             return self._without_pose(timestamp_ns, _Found(Verdict("lost", ("its time is not after the last one's",))))
         if self._key is None:
-            return self._begin(left, right, timestamp_ns, dense_px)
-        found = self._look(self._key, left, right, timestamp_ns, dense_px)
+            return self._begin(pair)
+        found = self._look(self._key, pair)
         if found.current_from_key is not None and found.covariance is not None:
-            return self._advance(self._key, found, left, right, timestamp_ns, dense_px)
+            return self._advance(self._key, found, pair)
         self._lost += 1
         if self._lost >= PATIENCE:
-            return self._begin(left, right, timestamp_ns, dense_px)
+            return self._begin(pair)
         return self._without_pose(timestamp_ns, found)
 
-    def _begin(self, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None) -> PoseEstimate:
+    def _begin(self, pair: _Pair) -> PoseEstimate:
         """Start a segment where the last pose was, if the frame has enough to follow."""
         place = (Pose.identity(), np.zeros((6, 6))) if self._last is None else self._last[1:]
-        key = make_keyframe(left, right, dense_px, self._options.points, place)
+        key = pair.keyframe(self._options.points, place)
         covered = spread(key.pixels, self.rig.size)
-        support = Support(len(key), 1.0, covered, 0.0, 0.0)
-        verdict = judge_support(support)
+        verdict = judge_support(Support(len(key), 1.0, covered, 0.0, 0.0))
         if verdict.state == "lost":
             reasons = (f"{len(key)} points with a depth, over {100 * covered:.0f} % of the image",)
-            return self._without_pose(timestamp_ns, _Found(Verdict("lost", reasons)))
+            return self._without_pose(pair.timestamp_ns, _Found(Verdict("lost", reasons)))
         self._segment, self._lost = self._segment + 1, 0
-        self._key, self._last, self._before = key, (timestamp_ns, *place), None
-        reasons = ("a new segment begins",) if self._segment > 1 else ()
-        state = "degraded" if reasons else verdict.state
-        return self._estimate(timestamp_ns, Verdict(state, (*verdict.reasons, *reasons)), len(key), 1.0, True)
+        self._key, self._key_age = key, 0
+        self._last, self._before = (pair.timestamp_ns, *place), None
+        if self._segment > 1:
+            verdict = Verdict("degraded", (*verdict.reasons, "a new segment begins"))
+        return self._estimate(verdict, len(key), 1.0, True)
 
-    def _look(
-        self, key: Keyframe, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None
-    ) -> _Found:
+    def _look(self, key: Keyframe, pair: _Pair) -> _Found:
         """The motion since the keyframe: from where it is expected, else by recognizing the keyframe."""
         found = _Found(Verdict("lost", ("too few points to follow",)))
-        for guess in self._guesses(key, left, timestamp_ns):
-            points = self._follow(key, left, right, guess, dense_px)
+        for guess in self._guesses(key, pair):
+            points = self._follow(key, pair, guess)
             if len(points) < LEAST_POINTS:
                 found = _Found(Verdict("lost", (f"{len(points)} points could be followed",)))
                 continue
-            found = self._motion(key, points, guess, timestamp_ns)
+            found = self._motion(key, points, guess, pair.timestamp_ns)
             if found.current_from_key is not None:
                 break
         return found
 
-    def _guesses(self, key: Keyframe, left: Image, timestamp_ns: int) -> Iterator[Pose]:
+    def _guesses(self, key: Keyframe, pair: _Pair) -> Iterator[Pose]:
         """Poses current_from_key, the likeliest first."""
         assert self._last is not None
-        yield self._expected(timestamp_ns).inverse() @ key.odom_from_key
-        which, places = key.recognized(left, balanced_corners(left, 2 * self._options.points))
+        yield self._expected(pair.timestamp_ns).inverse() @ key.odom_from_key
+        which, places = key.recognized(pair.left, balanced_corners(pair.left, 2 * self._options.points))
         if len(which) >= LEAST_POINTS:
             points = seen_points(key, which, places, np.full(len(which), np.nan))
             pose, agree = propose(points, self.rig, Pose.identity(), self._random()).best
@@ -158,18 +172,17 @@ class StereoOdometry:
         share = (timestamp_ns - last_ns) / (last_ns - self._before[0])
         return last @ Pose.from_rotation_vector(share * step.rotation_vector, share * step.translation_m)
 
-    def _follow(
-        self, key: Keyframe, left: Image, right: Image, guess: Pose, dense_px: FloatImage | None
-    ) -> SeenPoints:
+    def _follow(self, key: Keyframe, pair: _Pair, guess: Pose) -> SeenPoints:
+        """The keyframe's points in the pair, from where ``guess`` would have them."""
         predicted = key.predicted(guess, self.rig)
         inside = np.isfinite(predicted[:, 0]) & (np.abs(predicted[:, :2] / self.rig.size - 0.5) < 0.55).all(axis=1)
         which = np.flatnonzero(inside)
-        places, good = self._tracker.follow(key.image, left, key.pixels[which], predicted[which, :2])
+        places, good = self._tracker.follow(key.image, pair.left, key.pixels[which], predicted[which, :2])
         which, places = which[good], places[good]
-        if dense_px is None:
-            disparity_px = refine_disparity(left, right, places, np.maximum(predicted[which, 2], 0))
+        if pair.dense_px is None:
+            disparity_px = refine_disparity(pair.left, pair.right, places, np.maximum(predicted[which, 2], 0))
         else:
-            disparity_px = sample_disparity(dense_px, places)
+            disparity_px = sample_disparity(pair.dense_px, places)
         return seen_points(key, which, places, disparity_px)
 
     def _motion(self, key: Keyframe, points: SeenPoints, guess: Pose, timestamp_ns: int) -> _Found:
@@ -181,7 +194,8 @@ class StereoOdometry:
         other, share = self._rival(points, agree, guess)
         if other is not None and self._before is not None and not self._lost:
             far = [distance(each.second_from_first, guess, motion.covariance) for each in (motion, other)]
-            motion = other if far[1] < EXPECTED_RATIO * far[0] else motion
+            if far[1] < EXPECTED_RATIO * far[0]:
+                motion, share = other, 1 / share
         return self._judged(points, extend(points, self.rig, motion), share, key, timestamp_ns)
 
     def _rival(self, points: SeenPoints, agree: Mask, guess: Pose) -> tuple[Motion | None, float]:
@@ -195,33 +209,36 @@ class StereoOdometry:
             return None, share
         return refine(rest.of(others), self.rig, pose), share
 
-    def _judged(
-        self, points: SeenPoints, motion: Motion, rival: float, key: Keyframe, timestamp_ns: int
-    ) -> _Found:
+    def _judged(self, points: SeenPoints, motion: Motion, rival: float, key: Keyframe, timestamp_ns: int) -> _Found:
         count = int(motion.inliers.sum())
         ratio = count / len(points)
         covered = spread(points.seen[motion.inliers, :2], self.rig.size)
         depth_m = float(np.median(triangulate(points.pixels, points.disparity_px, self.rig)[:, 2]))
         sigma_m = float(np.sqrt(np.linalg.eigvalsh(motion.covariance[:3, :3])[-1]))
-        verdict = judge_support(Support(count, ratio, covered, rival, sigma_m / depth_m))
+        moving = max(rival, key.moving_share)
+        verdict = judge_support(Support(count, ratio, covered, moving, sigma_m / depth_m))
         if verdict.state == "lost":
             return _Found(verdict, inliers=count, ratio=ratio)
         impossible = self._impossible(key, motion, sigma_m, timestamp_ns)
         if impossible is not None:
             return _Found(Verdict("lost", (impossible,)), inliers=count, ratio=ratio)
-        return _Found(verdict, motion.second_from_first, motion.covariance * COVARIANCE_SCALE, count, ratio)
+        covariance = motion.covariance * COVARIANCE_SCALE
+        if rival < RIVAL_SHARE:
+            return _Found(verdict, motion.second_from_first, covariance, count, ratio)
+        still, moving = points.seen[motion.inliers, :2], points.seen[~motion.inliers, :2]
+        return _Found(verdict, motion.second_from_first, covariance, count, ratio, still, moving)
 
     def _impossible(self, key: Keyframe, motion: Motion, sigma_m: float, timestamp_ns: int) -> str | None:
         assert self._last is not None
         last_ns, last, _ = self._last
         now = key.odom_from_key @ motion.second_from_first.inverse()
         elapsed_s = (timestamp_ns - last_ns) / 1e9
-        expected = last.inverse() @ self._expected(timestamp_ns) if self._before is not None and not self._lost else None
+        steady = self._before is not None and not self._lost
+        expected = last.inverse() @ self._expected(timestamp_ns) if steady else None
         return plausible(last.inverse() @ now, expected, elapsed_s, sigma_m)
 
-    def _advance(
-        self, key: Keyframe, found: _Found, left: Image, right: Image, timestamp_ns: int, dense_px: FloatImage | None
-    ) -> PoseEstimate:
+    def _advance(self, key: Keyframe, found: _Found, pair: _Pair) -> PoseEstimate:
+        """Take over a motion that was found, and renew the keyframe where that is due."""
         assert found.current_from_key is not None and found.covariance is not None and self._last is not None
         key_from_current = found.current_from_key.inverse()
         covariance = inverse_covariance(found.current_from_key, found.covariance)
@@ -230,19 +247,23 @@ class StereoOdometry:
             composed_covariance(key.odom_from_key, key.covariance, key_from_current, covariance),
         )
         self._before = None if self._lost else self._last[:2]
-        self._last, self._lost = (timestamp_ns, *place), 0
-        due = found.inliers < KEYFRAME_RATIO * len(key)
-        if due:
-            new = make_keyframe(left, right, dense_px, self._options.points, place)
-            if len(new) > found.inliers:
-                self._key = new
-        return self._estimate(timestamp_ns, found.verdict, found.inliers, found.ratio, self._key is not key)
+        self._last, self._lost = (pair.timestamp_ns, *place), 0
+        self._key_age += 1
+        self._renew_keyframe(key, found, pair, place)
+        return self._estimate(found.verdict, found.inliers, found.ratio, self._key is not key)
 
-    def _estimate(
-        self, timestamp_ns: int, verdict: Verdict, inliers: int, ratio: float, is_keyframe: bool
-    ) -> PoseEstimate:
+    def _renew_keyframe(self, key: Keyframe, found: _Found, pair: _Pair, place: tuple[Pose, FloatArray]) -> None:
+        if found.inliers >= KEYFRAME_RATIO * len(key) and (key.moving_share == 0 or self._key_age < RENEWAL):
+            return
+        new = pair.keyframe(self._options.points, place)
+        if found.still is not None and found.moving is not None:
+            new = new.without(found.moving, found.still)
+        if len(new) > found.inliers:
+            self._key, self._key_age = new, 0
+
+    def _estimate(self, verdict: Verdict, inliers: int, ratio: float, is_keyframe: bool) -> PoseEstimate:
         assert self._last is not None
-        _, pose, covariance = self._last
+        timestamp_ns, pose, covariance = self._last
         return PoseEstimate(
             timestamp_ns,
             verdict.state,
@@ -268,4 +289,3 @@ class StereoOdometry:
 def smoothed(image: Image) -> Image:
     """A grey image (H, W) without the finest detail, whose noise draws interpolated patches to half pixels."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), SMOOTHING_PX), np.uint8)
-

@@ -42,7 +42,11 @@ def balanced_corners(image: Image, most: int) -> FloatArray:
 
 
 def _best_of_cells(
-    x: npt.NDArray[np.intp], y: npt.NDArray[np.intp], strength: npt.NDArray[np.float32], shape: tuple[int, ...], most: int
+    x: npt.NDArray[np.intp],
+    y: npt.NDArray[np.intp],
+    strength: npt.NDArray[np.float32],
+    shape: tuple[int, ...],
+    most: int,
 ) -> npt.NDArray[np.intp]:
     """Indices of at most ``most`` points: the best of every cell first, then the second best, and so on."""
     columns = -(-shape[1] // CELL_PX)

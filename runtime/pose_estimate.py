@@ -54,7 +54,9 @@ def _rounded(values: FloatArray) -> list[float]:
     return [round(float(value), 7) for value in values]
 
 
-def composed_covariance(first: Pose, first_covariance: FloatArray, second: Pose, second_covariance: FloatArray) -> FloatArray:
+def composed_covariance(
+    first: Pose, first_covariance: FloatArray, second: Pose, second_covariance: FloatArray
+) -> FloatArray:
     """Covariance (6, 6) of ``first @ second``: position, then rotation vector, along the axes of the first's target.
 
     Each covariance is along the axes of its own pose's target frame, and the two errors are independent.

@@ -69,7 +69,7 @@ def refine_disparity(left: Image, right: Image, points: FloatArray, guess_px: Fl
 
 
 def sample_disparity(disparity_px: FloatImage, points: FloatArray) -> FloatArray:
-    """Dense disparity (H, W), NaN where unknown, at ``points`` (N, 2) px; NaN where its four pixels disagree by 1 px."""
+    """Dense disparity (H, W), NaN where unknown, at ``points`` (N, 2) px; NaN where four pixels differ by 1 px."""
     height, width = disparity_px.shape
     x = np.clip(np.floor(points[:, 0]).astype(int), 0, width - 2)
     y = np.clip(np.floor(points[:, 1]).astype(int), 0, height - 2)

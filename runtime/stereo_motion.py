@@ -120,7 +120,7 @@ def propose(points: SeenPoints, rig: RectifiedRig, guess: Pose, rng: np.random.G
 
 def _triples_needed(inlier_ratio: float) -> float:
     """Triples until one is free of outliers with a certainty of 99.9 % (Fischler and Bolles)."""
-    return float(np.log(1e-3) / np.log1p(-min(inlier_ratio, 0.999) ** 3 - 1e-9))
+    return float(np.log(1e-3) / np.log1p(-(min(inlier_ratio, 0.999) ** 3) - 1e-9))
 
 
 def _from_triples(points_m: FloatArray, seen: FloatArray, rig: RectifiedRig, rng: np.random.Generator) -> list[Pose]:
