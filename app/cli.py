@@ -22,6 +22,7 @@ from .commands.calibration import calibration
 from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.model import model
+from .commands.odometry import evaluate_odometry
 from .commands.service import service
 from .log import set_up_log
 
@@ -232,6 +233,9 @@ def stereo(
         _show(evaluate_from_settings(settings, index, compare), as_json)
     else:
         _show(tolerance_from_settings(settings, index, _positive_numbers(shift_rows), write_card), as_json)
+
+
+evaluate.add_command(evaluate_odometry)
 
 
 def _positive_numbers(text: str) -> list[float]:

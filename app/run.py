@@ -126,6 +126,7 @@ def _pose_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> Pi
     """With the pose, and with the network only where depth is asked for."""
     chosen = settings.odometry
     options = OdometryOptions(chosen.tracker, chosen.points, chosen.seed)
+    inner_for: Callable[[Rectification], Pipeline]
     if "depth" in settings.task:
         depth = _depth_pipelines(settings, camera, needs_image)
         rectification_for, inner_for = depth.rectification_for, depth.pipeline_for

@@ -63,7 +63,7 @@ class _Axes:
 
     def pixels(self, values: FloatArray) -> FloatArray:
         moved = (values - self.low) * self.scale
-        return self.origin + moved * np.array([1, -1])
+        return np.asarray(self.origin + moved * np.array([1, -1]))
 
 
 def _axes(values: Sequence[FloatArray], size: tuple[int, int], equal: bool) -> _Axes:
@@ -107,8 +107,8 @@ def _grid(image: Image, axes: _Axes, signs: tuple[int, int]) -> None:
             place = np.array(axes.low)
             place[axis] = tick
             x, y = np.round(axes.pixels(place)).astype(int).tolist()
-            ends = ((x, frame[1]), (x, frame[3])) if axis == 0 else ((frame[0], y), (frame[2], y))
-            cv2.line(image, *ends, GRID, 1)
+            start, end = ((x, frame[1]), (x, frame[3])) if axis == 0 else ((frame[0], y), (frame[2], y))
+            cv2.line(image, start, end, GRID, 1)
             label = f"{signs[axis] * tick + 0.0:.6g}"
             at = (x - 4 * len(label), frame[3] + 18) if axis == 0 else (frame[0] - 10 - 9 * len(label), y + 5)
             cv2.putText(image, label, at, _FONT, 0.45, INK, 1, cv2.LINE_AA)

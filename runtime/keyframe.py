@@ -70,7 +70,7 @@ class Keyframe:
 def make_keyframe(
     left: Image, right: Image, dense_px: FloatImage | None, most_points: int, place: tuple[Pose, FloatArray]
 ) -> Keyframe:
-    """From a rectified grey pair (H, W); disparities from ``dense_px`` (H, W) where it is given, else along the rows."""
+    """From a rectified grey pair (H, W); disparities from ``dense_px`` (H, W) if given, else along the rows."""
     pixels = balanced_corners(left, most_points)
     if dense_px is None:
         disparity_px = search_rows(left, right, pixels, round(MOST_DISPARITY_SHARE * left.shape[1]))

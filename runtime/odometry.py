@@ -215,8 +215,8 @@ class StereoOdometry:
         covered = spread(points.seen[motion.inliers, :2], self.rig.size)
         depth_m = float(np.median(triangulate(points.pixels, points.disparity_px, self.rig)[:, 2]))
         sigma_m = float(np.sqrt(np.linalg.eigvalsh(motion.covariance[:3, :3])[-1]))
-        moving = max(rival, key.moving_share)
-        verdict = judge_support(Support(count, ratio, covered, moving, sigma_m / depth_m))
+        by_itself = max(rival, key.moving_share)
+        verdict = judge_support(Support(count, ratio, covered, by_itself, sigma_m / depth_m))
         if verdict.state == "lost":
             return _Found(verdict, inliers=count, ratio=ratio)
         impossible = self._impossible(key, motion, sigma_m, timestamp_ns)

@@ -237,7 +237,7 @@ def _information(diagonal: FloatArray, spread: FloatArray) -> FloatArray:
     share = 1 + (weighted * spread).sum(axis=1)
     inverse = -weighted[:, :, None] * weighted[:, None, :] / share[:, None, None]
     inverse[:, (0, 1, 2), (0, 1, 2)] += diagonal
-    return inverse
+    return np.asarray(inverse)
 
 
 def _solve(linear: _Linear, weights: FloatArray, damping: float) -> FloatArray:
