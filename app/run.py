@@ -107,6 +107,8 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
     names, folder = settings.output.save, settings.output.folder
     if not names and folder is None:
         return {}
+    if "trajectory" in names and "pose" not in settings.task:
+        raise SettingsError("--save trajectory needs poses: give --task pose or depth,pose", exit_code=64)
     if folder is None:
         raise SettingsError("--save needs --output, the folder to write into", exit_code=64)
     prepare_output_folder(folder)

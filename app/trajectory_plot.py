@@ -103,7 +103,7 @@ def _grid(image: Image, axes: _Axes, signs: tuple[int, int]) -> None:
     frame = (MARGIN_PX, MARGIN_PX, width - MARGIN_PX, height - MARGIN_PX)
     for axis in (0, 1):
         pixels = (frame[2] - frame[0], frame[3] - frame[1])[axis]
-        for tick in _ticks(axes.low[axis], axes.low[axis] + pixels / axes.scale[axis], most=max(pixels // 90, 2)):
+        for tick in _ticks(axes.low[axis], axes.low[axis] + pixels / axes.scale[axis], most=max(pixels // 60, 3)):
             place = np.array(axes.low)
             place[axis] = tick
             x, y = np.round(axes.pixels(place)).astype(int).tolist()

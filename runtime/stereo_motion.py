@@ -271,12 +271,15 @@ def _motion(pose: Pose, linear: _Linear) -> Motion:
 def _sandwich(linear: _Linear, weights: FloatArray) -> FloatArray:
     """Covariance (6, 6) from what the points really scatter, whatever noise was assumed, and from what they share.
 
-    What all points have in common does not show in their residuals: it comes on top.
+    What all points have in common does not show in their residuals: it comes on top. Residuals are smaller than
+    errors, since the motion was fitted to them: corrected as HC3 (MacKinnon and White 1985) at the mean leverage.
     """
-    normal, _ = _normal(linear, weights)
     informed = weights[:, None, None] * linear.informed
     pulls = (informed * linear.residuals[:, :, None]).sum(axis=1)
-    count = int((weights > 0).sum())
-    shared = informed.sum(axis=0) * COMMON_NOISE_PX
+    normal = informed.reshape(-1, 6).T @ linear.jacobian.reshape(-1, 6)
+    normal -= 2 / CAUCHY * pulls.T @ pulls  # moving a point's prediction changes its weight too
     inverse = np.linalg.pinv(normal, hermitian=True)
-    return np.asarray(inverse @ (pulls.T @ pulls * count / max(count - 6, 1) + shared.T @ shared) @ inverse)
+    leverage = min(6 / max(int((weights > 0).sum()), 1), 0.5)
+    shared = informed.sum(axis=0) * COMMON_NOISE_PX
+    scatter = pulls.T @ pulls / (1 - leverage) ** 2 + shared.T @ shared
+    return np.asarray(inverse @ scatter @ inverse)

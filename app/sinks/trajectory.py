@@ -9,7 +9,6 @@ from io import FileIO
 from pathlib import Path
 
 import numpy as np
-from loguru import logger
 
 from roma_device.app.trajectory import HEADER, tum_line
 from roma_device.app.trajectory_plot import FloatArray, PlottedPath, draw_paths
@@ -41,7 +40,6 @@ class TrajectorySink:
         self._segment = 1
         self._synced_s = time.monotonic()
         self._plot = PlotPoints()
-        self._explained = False
 
     def __enter__(self) -> TrajectorySink:
         self._begin(1)
@@ -61,9 +59,6 @@ class TrajectorySink:
         """Append one line where there is a pose; raises SinkError."""
         if self._file is None:
             raise ValueError("poses are written inside the sink's with block")
-        if result.pose is None and not self._explained:
-            logger.warning("No trajectory is saved: the run does not look for poses (--task pose).")
-            self._explained = True
         if result.pose is not None and result.pose.odom_from_camera is not None:
             self._add(result.pose, self._file)
 
