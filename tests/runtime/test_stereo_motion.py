@@ -106,7 +106,10 @@ def test_covariances_of_composed_and_inverted_poses() -> None:
     errors, inverse_errors = [], []
     for _ in range(4000):
         one, two = (
-            Pose(Pose.from_rotation_vector(noise[3:], np.zeros(3)).rotation @ pose.rotation, pose.translation_m + noise[:3])
+            Pose(
+                Pose.from_rotation_vector(noise[3:], np.zeros(3)).rotation @ pose.rotation,
+                pose.translation_m + noise[:3],
+            )
             for pose, spread in zip((first, second), spreads, strict=True)
             for noise in [rng.multivariate_normal(np.zeros(6), spread)]
         )
