@@ -13,7 +13,7 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.path_error import absolute_error, path_length_m
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification, RectifiedRig
-from roma_device.runtime.frames import optical_pose
+from roma_device.runtime.frames import body_pose, optical_pose
 from roma_device.runtime.odometry import PATIENCE, OdometryOptions, StereoOdometry
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.preprocess import grey
@@ -168,3 +168,30 @@ def test_what_it_cannot_work_with_is_said() -> None:
         StereoOdometry(RectifiedRig((64, 48), None, None, 31.5, 23.5))
     with pytest.raises(ValueError, match="unknown tracker 'magic'; known: klt"):
         StereoOdometry(RectifiedRig((64, 48), 50.0, 0.1, 31.5, 23.5), OdometryOptions(tracker="magic"))
+
+
+def normalized_squares(scene: Walk) -> list[float]:
+    """Squared errors over their covariance, of the motion within each second pair of frames from a fresh start."""
+    squares = []
+    for first in range(0, len(scene.pairs) - 1, 2):
+        odometry = StereoOdometry(scene.rig)
+        for index in (first, first + 1):
+            estimate = odometry.process(*scene.pairs[index], scene.times_ns[index])
+        truth = body_pose(scene.truth[first].inverse() @ scene.truth[first + 1])
+        found = estimate.odom_from_camera
+        turn = Pose(found.rotation @ truth.rotation.T, np.zeros(3)).rotation_vector
+        error = np.concatenate([found.translation_m - truth.translation_m, turn])
+        squares.append(float(error @ np.linalg.solve(estimate.covariance, error)))
+    return squares
+
+
+@pytest.mark.slow
+def test_the_covariance_holds_on_rendered_images() -> None:
+    """The mean over scenes that nothing was tuned on lies in the 95 % chi-square band."""
+    specs = [f"{scene}?fps=6&frames=30&seed={seed}" for scene, seed in (("room", 21), ("boxes", 22), ("street", 23))]
+    squares = [normalized_squares(rendered(spec)) for spec in specs]
+    for spec, each in zip(specs, squares, strict=True):
+        print(f"{spec}: mean normalized squared error {np.mean(each):.2f} of 6 numbers, {len(each)} motions")
+    every = np.concatenate(squares)
+    print(f"all: {np.mean(every):.2f}, band 6 +- {1.96 * np.sqrt(12 / len(every)):.2f}")
+    assert abs(np.mean(every) - 6) < 1.96 * np.sqrt(12 / len(every))
