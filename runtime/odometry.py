@@ -50,7 +50,7 @@ LONGEST_GAP_S = 1.0
 
 SMOOTHING_PX = 1.0
 
-COVARIANCE_SCALE = 1.8
+COVARIANCE_SCALE = 1.7
 """Errors of neighbouring points are alike, so there is less in them than their number says: measured on simulation."""
 
 
