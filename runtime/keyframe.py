@@ -14,7 +14,7 @@ from roma_device.calibration.rectify import RectifiedRig
 
 from .point_grid import balanced_corners
 from .sparse_stereo import sample_disparity, search_rows
-from .stereo_motion import SeenPoints, project, triangulate
+from .stereo_points import SeenPoints, project, triangulate
 from .types import FloatImage, Image
 
 FloatArray = npt.NDArray[np.float64]

@@ -20,10 +20,12 @@ from roma_device.calibration.rectify import RectifiedRig
 from .frames import body_covariance, body_pose
 from .keyframe import Keyframe, make_keyframe, seen_points
 from .motion_gate import RIVAL_SHARE, Support, Verdict, distance, judge_support, plausible
+from .motion_hypotheses import propose
 from .point_grid import balanced_corners, spread
 from .pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
 from .sparse_stereo import refine_disparity, sample_disparity
-from .stereo_motion import Mask, Motion, SeenPoints, extend, propose, refine, triangulate
+from .stereo_motion import Motion, extend, refine
+from .stereo_points import Mask, SeenPoints, triangulate
 from .trackers import open_tracker
 from .types import FloatImage, Image
 

@@ -3,21 +3,22 @@
 A point of the first pair has a place in the left image, which is exact since it says which patch is followed, and a
 disparity with noise. In the second pair it is seen at (u, v) in the left image with a disparity d, all with noise, d
 perhaps not at all. The motion is the one that predicts (u, v, d) best; each residual is weighted by the noise of both
-instants, the first one's carried over by the derivative of the prediction. Sources: PnP-RANSAC, Fischler and Bolles
-1981; MSAC, Torr and Zisserman 2000; stereo residuals as in Geiger et al., "StereoScan", IV 2011; robust weights of
-Cauchy, as in Triggs et al., "Bundle adjustment", 1999; sandwich covariance, Huber 1967.
+instants, the first one's carried over by the derivative of the prediction. Sources: residuals as in Geiger et al.,
+"StereoScan", IV 2011; weights of Cauchy, as in Triggs et al., "Bundle adjustment", 1999; sandwich covariance, Huber
+1967.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
+
+from .stereo_points import SeenPoints, project, triangulate
 
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -28,10 +29,6 @@ PIXEL_NOISE_PX, DISPARITY_NOISE_PX = 0.2, 0.2
 COMMON_NOISE_PX = 0.01
 """Standard deviation of errors in u, v and d that all points of a frame share: from interpolation, which draws
 patches toward certain fractions of a pixel, and from the rectification."""
-
-BATCH, MOST_TRIPLES = 10, 120
-AGREES_PX = 2.0
-"""Distance within which a point supports a hypothesis, over u, v and d together."""
 
 INLIER = 16.3
 """Squared normalized residual (3 numbers) that good points exceed one time in a thousand."""
@@ -49,21 +46,6 @@ MOST_STEPS, LEAST_GAIN = 20, 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SeenPoints:
-    """Points of a first pair and where they are in a second one."""
-
-    pixels: FloatArray  # (N, 2) px, first left image
-    disparity_px: FloatArray  # (N,) first pair; finite
-    seen: FloatArray  # (N, 3) u, v, d px of the second pair; d is NaN where unknown
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def of(self, chosen: Mask) -> SeenPoints:
-        return SeenPoints(self.pixels[chosen], self.disparity_px[chosen], self.seen[chosen])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Motion:
     """How the rig moved."""
 
@@ -71,77 +53,6 @@ class Motion:
     covariance: FloatArray  # (6, 6) of translation (m), then rotation vector (rad), both in the second left frame
     inliers: Mask  # (N,)
     noise: float  # variance of the residuals over the assumed one, at least 1
-
-
-def triangulate(pixels: FloatArray, disparity_px: FloatArray, rig: RectifiedRig) -> FloatArray:
-    """Points (N, 3) in metres, left optical frame, of pixels (N, 2) with disparities (N,)."""
-    assert rig.focal_px is not None and rig.baseline_m is not None
-    depth_m = rig.focal_px * rig.baseline_m / (disparity_px + rig.disparity_offset_px)
-    rays = (pixels - np.array([rig.cx, rig.cy])) / rig.focal_px
-    return np.column_stack([rays * depth_m[:, None], depth_m])
-
-
-def project(points_m: FloatArray, rig: RectifiedRig) -> FloatArray:
-    """(..., 3) left optical frame -> (..., 3) u, v, d in px; NaN behind the camera."""
-    assert rig.focal_px is not None and rig.baseline_m is not None
-    z = np.where(points_m[..., 2] > 1e-3, points_m[..., 2], np.nan)
-    u = rig.focal_px * points_m[..., 0] / z + rig.cx
-    v = rig.focal_px * points_m[..., 1] / z + rig.cy
-    return np.stack([u, v, rig.focal_px * rig.baseline_m / z - rig.disparity_offset_px], axis=-1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hypotheses:
-    """Motions that were tried, and which points support each."""
-
-    poses: list[Pose]  # H, second_from_first
-    agree: Mask  # (H, N)
-
-    @property
-    def best(self) -> tuple[Pose, Mask]:
-        """The motion that most points support, and which (N,) these are."""
-        index = int(self.agree.sum(axis=1).argmax())
-        return self.poses[index], self.agree[index]
-
-
-def propose(points: SeenPoints, rig: RectifiedRig, guess: Pose, rng: np.random.Generator) -> Hypotheses:
-    """The guess, no motion, and motions from random triples (P3P), as many as the outliers ask for; N >= 4."""
-    points_m = triangulate(points.pixels, points.disparity_px, rig)
-    poses = [guess, Pose.identity()]
-    agree = _agreement(poses, points_m, points.seen, rig)
-    for tried in range(BATCH, MOST_TRIPLES + 1, BATCH):
-        batch = _from_triples(points_m, points.seen, rig, rng)
-        poses += batch
-        agree = np.concatenate([agree, _agreement(batch, points_m, points.seen, rig)])
-        if tried >= _triples_needed(agree.sum(axis=1).max() / len(points)):
-            break
-    return Hypotheses(poses, agree)
-
-
-def _triples_needed(inlier_ratio: float) -> float:
-    """Triples until one is free of outliers with a certainty of 99.9 % (Fischler and Bolles)."""
-    return float(np.log(1e-3) / np.log1p(-(min(inlier_ratio, 0.999) ** 3) - 1e-9))
-
-
-def _from_triples(points_m: FloatArray, seen: FloatArray, rig: RectifiedRig, rng: np.random.Generator) -> list[Pose]:
-    matrix = np.array([[rig.focal_px, 0, rig.cx], [0, rig.focal_px, rig.cy], [0, 0, 1]], np.float64)
-    poses = []
-    for _ in range(BATCH):
-        three = rng.choice(len(points_m), 3, replace=False)
-        _, turns, shifts = cv2.solveP3P(points_m[three], seen[three, :2], matrix, None, cv2.SOLVEPNP_AP3P)
-        poses += [Pose.from_rotation_vector(turn, shift) for turn, shift in zip(turns, shifts, strict=True)]
-    return poses
-
-
-def _agreement(poses: list[Pose], points_m: FloatArray, seen: FloatArray, rig: RectifiedRig) -> Mask:
-    """(H, N): the motion takes the point to where it is seen; an unknown disparity disagrees with nothing."""
-    agree = np.zeros((len(poses), len(points_m)), np.bool_)
-    for row, pose in zip(agree, poses, strict=True):
-        predicted = project(pose.apply(points_m), rig)
-        apart = predicted - seen
-        squared = (apart[:, :2] ** 2).sum(axis=1) + np.nan_to_num(apart[:, 2]) ** 2
-        row[:] = squared < AGREES_PX**2
-    return agree
 
 
 @dataclass(frozen=True, slots=True, eq=False)
