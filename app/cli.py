@@ -22,6 +22,7 @@ from .commands.calibration import calibration
 from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.model import model
+from .commands.odometry import evaluate_odometry
 from .commands.pose import bench_pose_option, evaluate_pose, pair_pose_options, take_pair_pose
 from .commands.service import service
 from .log import set_up_log
@@ -128,8 +129,9 @@ def _show(report: Any, as_json: bool) -> None:
 @cli.command()
 @camera_options
 @model_options
+@click.option("--task", help="depth, pose (the rig's way, as a TUM trajectory) or depth,pose.  [default: depth]")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder for what --save names.")
-@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, results.")
+@click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, trajectory, results.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")
 @click.option("--max-fps", type=click.FloatRange(0.1), help="Process at most so many frames per second.")
@@ -139,7 +141,8 @@ def _show(report: Any, as_json: bool) -> None:
 @pair_pose_options
 @json_option
 def run(config: Path | None, as_json: bool, **options: Any) -> int:
-    """Turn stereo frames into disparity and metric depth, or pairs into relative poses (--task pose)."""
+    """Turn stereo frames into disparity and metric depth, and into poses (--task pose): the rig's way, or with
+    --intrinsics how the two cameras of each pair stand to each other."""
     from .live_run import run_from_settings
     from .run import settings_from_options
 
@@ -252,6 +255,7 @@ def stereo(
 
 
 evaluate.add_command(evaluate_pose)
+evaluate.add_command(evaluate_odometry)
 
 
 def _positive_numbers(text: str) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -10,11 +11,14 @@ from importlib.metadata import version
 import click
 from loguru import logger
 
+from roma_device.runtime.types import Result
+
 from .cameras import Camera, LiveCamera, open_camera
 from .capture import FrameSource, open_source
 from .health_monitor import HealthMonitor
 from .live_figures import LiveFigures
 from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
+from .pipeline import Pipeline
 from .record import result_record
 from .recording.recorder import Recorder, new_session
 from .run import DEFAULT_CAMERA, open_health_monitor, open_pipelines, open_sinks, pipeline_options
@@ -24,6 +28,7 @@ from .service.reload import Reloader, reload_on_hangup
 from .settings import Settings
 from .sinks import SinkError
 from .summary import Summary
+from .trajectory import HEADER, tum_line
 
 
 def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json: bool) -> int:
@@ -51,6 +56,8 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
             reloader.reload_if_asked()
             if as_json:
                 click.echo(json.dumps({**result_record(result), **_live_record(monitor, source)}))
+            else:
+                _print_pose(result)
     _report(summary, monitor, health, as_json)
     return SinkError.exit_code if sinks.failed or (recorder is not None and recorder.problem) else 0
 
@@ -72,7 +79,20 @@ def _report(summary: Summary, monitor: Monitor, health: HealthMonitor, as_json: 
         record = summary.as_dict() | ({"live": monitor.status()} if live else {})
         click.echo(json.dumps({"summary": record, "calibration": health.as_dict()}))
     else:
-        click.echo(summary.as_text() + (f"\n{monitor.figures.as_line()}" if live else ""))
+        text = summary.as_text() + (f"\n{monitor.figures.as_line()}" if live else "")
+        click.echo(textwrap.indent(text, "# ") if summary.way.states else text)
+
+
+def _print_pose(result: Result) -> None:
+    """A TUM line on stdout where there is a pose: with the remarks around it, stdout is a trajectory."""
+    if result.pose is None:
+        return
+    if result.index == 0:
+        click.echo(HEADER)
+    if result.pose.odom_from_camera is None:
+        click.echo(f"# frame {result.index} lost: {', '.join(result.pose.reasons)}")
+    else:
+        click.echo(tum_line(result.pose.timestamp_ns, result.pose.odom_from_camera))
 
 
 def _open_recorder(settings: Settings, camera: Camera, stack: ExitStack) -> Recorder | None:
@@ -93,7 +113,7 @@ def _open_monitor(settings: Settings, source: FrameSource, recorder: Recorder | 
     return monitor
 
 
-def _apply(new: Settings, pipelines: PipelineForSize, source: FrameSource) -> None:
+def _apply(new: Settings, pipelines: PipelineForSize[Pipeline], source: FrameSource) -> None:
     """The keys of ``new`` that are marked as reloadable."""
     source.limit.max_fps = new.max_fps
     pipelines.set_limits(pipeline_options(new, needs_image=False))

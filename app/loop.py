@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Generic, TypeVar
 
 from loguru import logger
 
@@ -17,8 +18,10 @@ from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.types import Result
 
 from .capture import FrameSource
-from .pipeline import PipelineOptions, StereoPipeline
+from .pipeline import Pipeline, PipelineOptions
 from .sinks import Sink
+
+AnyPipeline = TypeVar("AnyPipeline", bound=Pipeline)
 
 MAX_SINK_FAILURES = 3
 """A sink that fails so often in a row is closed; the run goes on without it."""
@@ -53,15 +56,15 @@ class SinkSet:
 
 
 @dataclass(slots=True)
-class PipelineForSize:
+class PipelineForSize(Generic[AnyPipeline]):
     """Keeps one pipeline open and makes a new one when the frames change their size."""
 
     rectification_for: Callable[[tuple[int, int]], Rectification]
-    pipeline_for: Callable[[Rectification], StereoPipeline]
-    current: StereoPipeline | None = None
+    pipeline_for: Callable[[Rectification], AnyPipeline]
+    current: AnyPipeline | None = None
     _limits: PipelineOptions | None = None  # that came after the pipelines' own
 
-    def for_size(self, size: tuple[int, int]) -> StereoPipeline:
+    def for_size(self, size: tuple[int, int]) -> AnyPipeline:
         """The pipeline for frames of ``size`` (width, height)."""
         if self.current is None or self.current.rig.size != size:
             self.close()
@@ -103,7 +106,7 @@ class PipelineForSize:
 
 
 def run_frames(
-    source: FrameSource, pipelines: PipelineForSize, sinks: SinkSet, limit: int | None = None
+    source: FrameSource, pipelines: PipelineForSize[AnyPipeline], sinks: SinkSet, limit: int | None = None
 ) -> Iterator[Result]:
     """Results in order, each already written; ends with the source or after ``limit``.
 

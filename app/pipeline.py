@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.rectify import MapPair, Rectification
+from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.decode import decode
 from roma_device.runtime.depth import DepthLimits, make_depth, valid_matches
@@ -45,6 +46,24 @@ class _Submitted:
     index: int
     dropped: int
     times: StageTimes
+
+
+class Pipeline(Protocol):
+    """One stereo frame in, one result out, in two halves; StereoPipeline has what the members mean."""
+
+    rig: RectifiedRig
+    capacity: int
+
+    @property
+    def pending(self) -> int: ...
+
+    def set_limits(self, options: PipelineOptions) -> None: ...
+
+    def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None: ...
+
+    def collect(self) -> Result: ...
+
+    def close(self) -> None: ...
 
 
 class StereoPipeline:
@@ -113,13 +132,8 @@ class StereoPipeline:
             valid = valid_matches(matches, self._limits.min_confidence, self._in_view)
             metric = self.rig.is_metric and matches.disparity_px is not None
             depth = make_depth(matches, valid, self.rig, self._limits, frame.timestamp_ns) if metric else None
-        left = self._left_image(frame.left.image) if self._needs_image else None
+        left = remapped(frame.left.image, self._left_maps) if self._needs_image else None
         return Result(frame, one.index, matches, valid, self.rig, depth, left, times, one.dropped)
-
-    def _left_image(self, image: Image) -> Image:
-        if self._left_maps is None:
-            return image
-        return np.asarray(cv2.remap(image, *self._left_maps, cv2.INTER_LINEAR), np.uint8)
 
     def close(self) -> None:
         self.engine.close()
@@ -129,6 +143,11 @@ class StereoPipeline:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def remapped(image: Image, maps: MapPair | None) -> Image:
+    """A raw image (H, W[, 3]) rectified; as it is where there are no maps, since it came rectified."""
+    return image if maps is None else np.asarray(cv2.remap(image, *maps, cv2.INTER_LINEAR), np.uint8)
 
 
 def _overlapping(engine: Engine, options: NpuOptions) -> OverlappingEngine | None:

@@ -37,6 +37,7 @@ def result_record(result: Result) -> dict[str, Any]:
         "median_disparity_px": _median(result.matches.disparity_px, known),
         "mean_certainty": _mean(result.matches.certainty),
         "dropped": result.dropped,
+        "pose": None if result.pose is None else result.pose.as_dict(),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.engine import NpuOptions
+from roma_device.runtime.odometry import OdometryOptions
 from roma_device.runtime.types import StereoFrame
 
 from .bench import BenchReport, run_bench
@@ -24,11 +26,12 @@ from .health_monitor import HealthMonitor
 from .loop import PipelineForSize
 from .model_store import find_model
 from .output_folder import prepare_output_folder
-from .pipeline import PipelineOptions, StereoPipeline
+from .pipeline import Pipeline, PipelineOptions, StereoPipeline
 from .pipeline_matcher import PipelineMatcher
+from .pose_pipeline import NoNetwork, PosePipeline
 from .settings import Settings, SettingsError, load_settings
 from .sgbm import SgbmMatcher
-from .sinks import Sink, open_sink
+from .sinks import DENSE_SINKS, Sink, open_sink
 from .stereo_index import load_index
 from .stereo_report import StereoReport
 from .vertical_tolerance import ToleranceReport, measure_tolerance, write_to_card
@@ -49,8 +52,9 @@ def settings_from_options(config: Path | None, options: Mapping[str, Any]) -> Se
     """The file's settings, or the defaults, with the options given on the command line on top."""
     settings = Settings() if config is None else load_settings(config)
     flags = {_DOTTED.get(name, name): value for name, value in options.items()}
-    if flags.get("output.save") is not None:
-        flags["output.save"] = tuple(name.strip() for name in flags["output.save"].split(",") if name.strip())
+    for key in ("output.save", "task"):
+        if flags.get(key) is not None:
+            flags[key] = tuple(name.strip() for name in flags[key].split(",") if name.strip())
     return settings.overridden(**flags)
 
 
@@ -93,7 +97,7 @@ def _opened(settings: Settings, default_camera: str) -> Iterator[tuple[StereoFra
         frame = next(iter(camera.frames()), None)
         if frame is None:
             raise CameraError("the camera gave no frame")
-        pipelines = open_pipelines(settings, camera, needs_image=False)
+        pipelines = _depth_pipelines(settings, camera, needs_image=False)
         stack.callback(pipelines.close)
         yield frame, pipelines.for_size(frame.size)
 
@@ -103,14 +107,59 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
     names, folder = settings.output.save, settings.output.folder
     if not names and folder is None:
         return {}
+    if "trajectory" in names and "pose" not in settings.task:
+        raise SettingsError("--save trajectory needs poses: give --task pose or depth,pose", exit_code=64)
     if folder is None:
         raise SettingsError("--save needs --output, the folder to write into", exit_code=64)
     prepare_output_folder(folder)
-    return {name: open_sink(name, folder) for name in names or ("results",)}
+    default = ("results", "trajectory") if "pose" in settings.task else ("results",)
+    return {name: open_sink(name, folder) for name in names or default}
 
 
-def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize:
-    """Pipelines for the camera's frames; calibration and model are read now, so that their faults show at once."""
+def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize[Pipeline]:
+    """Pipelines for the camera's frames and the settings' tasks; what is wrong with their files shows at once."""
+    if settings.task == ("depth",):
+        inner = _depth_pipelines(settings, camera, needs_image)
+        return PipelineForSize[Pipeline](inner.rectification_for, inner.pipeline_for)
+    return _pose_pipelines(settings, camera, needs_image)
+
+
+def _pose_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize[Pipeline]:
+    """With the pose, and with the network only where depth is asked for."""
+    chosen = settings.odometry
+    options = OdometryOptions(chosen.tracker, chosen.points, chosen.seed)
+    inner_for: Callable[[Rectification], Pipeline]
+    if "depth" in settings.task:
+        depth = _depth_pipelines(settings, camera, needs_image)
+        rectification_for, inner_for = depth.rectification_for, depth.pipeline_for
+    else:
+        _check_pose_alone(settings)
+        rectification_for = _rectifications(settings, camera)
+        inner_for = partial(NoNetwork, needs_image=needs_image)
+
+    def pipeline_for(rectification: Rectification) -> Pipeline:
+        return PosePipeline(inner_for(rectification), rectification, options, chosen.depth)
+
+    return PipelineForSize(rectification_for, pipeline_for)
+
+
+def _check_pose_alone(settings: Settings) -> None:
+    """Refuse what only the network could give."""
+    dense = [name for name in settings.output.save if name in DENSE_SINKS]
+    if dense:
+        raise SettingsError(f"--save {dense[0]} needs depth: give --task depth,pose", exit_code=64)
+    if settings.odometry.depth == "model":
+        raise SettingsError("odometry.depth: model needs the network: give --task depth,pose", exit_code=64)
+
+
+def _depth_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize[StereoPipeline]:
+    rectification_for = _rectifications(settings, camera)
+    card, options = find_model(settings.model), pipeline_options(settings, needs_image)
+    return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
+
+
+def _rectifications(settings: Settings, camera: Camera) -> Callable[[tuple[int, int]], Rectification]:
+    """The rectification for frames of a size; the calibration is read now."""
     choice = GeometryChoice(
         stored_calibration(settings, camera),
         settings.rectified,
@@ -118,12 +167,11 @@ def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> Pip
         settings.baseline_m,
         settings.view,
     )
-    card, options = find_model(settings.model), pipeline_options(settings, needs_image)
 
     def rectification_for(size: tuple[int, int]) -> Rectification:
         return choose_rectification(choice, camera.calibration, size)
 
-    return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
+    return rectification_for
 
 
 def stored_calibration(settings: Settings, camera: Camera) -> StereoCalibration | None:
@@ -139,7 +187,7 @@ def stored_calibration(settings: Settings, camera: Camera) -> StereoCalibration 
     return version.load()
 
 
-def open_health_monitor(settings: Settings, pipelines: PipelineForSize) -> HealthMonitor:
+def open_health_monitor(settings: Settings, pipelines: PipelineForSize[Any]) -> HealthMonitor:
     """Who watches the rig's calibration during the run."""
     card = find_model(settings.model)
     share = card.tolerated_vertical_px / card.default_size[0]

@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -24,6 +24,7 @@ from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
 from roma_device.calibration.strict_yaml import YamlError
 from roma_device.runtime.engine import ENGINES, NpuMode, Precision
+from roma_device.runtime.trackers import TRACKERS
 
 from .cameras import CAMERAS
 from .network_address import is_loopback, parse_address
@@ -53,6 +54,9 @@ class SettingsError(RomaError):
 
     exit_code = os.EX_CONFIG
 
+
+TASKS = ("depth", "pose")
+"""What a run may find out of each frame."""
 
 RELOADABLE: dict[str, JsonValue] = {"reloadable": True}
 """Marks a key that may change while the program runs, by SIGHUP."""
@@ -91,6 +95,21 @@ class OutputSettings(_Section):
         return names
 
 
+class OdometrySettings(_Section):
+    """How the rig's motion is found; OdometryOptions says what the keys mean."""
+
+    tracker: str = "klt"
+    points: int = Field(default=400, ge=50, le=2000)
+    seed: int = Field(default=0, ge=0)
+    depth: Literal["rows", "model"] = "rows"
+
+    @field_validator("tracker")
+    @classmethod
+    def _tracker_is_known(cls, name: str) -> str:
+        _check_known(name, TRACKERS)
+        return name
+
+
 class NpuSettings(_Section):
     """How the NPU is used, where there is one; NpuOptions says what the keys mean."""
 
@@ -126,6 +145,7 @@ class MonitorSettings(_Section):
 class Settings(_Section):
     """All settings; each is explained in ``configs/default.yaml``."""
 
+    task: Names = ("depth",)
     camera: str | None = Field(default=None, min_length=1)  # KIND or KIND:ARGUMENT; None: simulated
     calibration: AnyPath | None = None
     rectified: bool = False
@@ -136,6 +156,7 @@ class Settings(_Section):
     threads: int = Field(default=0, ge=0)  # 0: the engine's choice
     precision: Precision = "auto"
     input_width: int = Field(default=640, gt=0)  # px
+    odometry: OdometrySettings = OdometrySettings()
     npu: NpuSettings = NpuSettings()
     depth: DepthSettings = DepthSettings()
     output: OutputSettings = OutputSettings()
@@ -153,6 +174,15 @@ class Settings(_Section):
         if spec is not None:
             _check_known(spec.partition(":")[0], CAMERAS)
         return spec
+
+    @field_validator("task")
+    @classmethod
+    def _tasks_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            _check_known(name, TASKS)
+        if not names:
+            raise ValueError(f"must name at least one of {', '.join(TASKS)}")
+        return names
 
     @field_validator("engine")
     @classmethod

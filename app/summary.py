@@ -12,6 +12,8 @@ import numpy as np
 
 from roma_device.runtime.types import DepthMap, FloatImage, Result
 
+from .way_summary import WaySummary
+
 TRUTH_RANGE_M = (0.5, 5.0)
 """Depth errors are summed up over true depths in this range."""
 
@@ -36,6 +38,7 @@ class Summary:
     dropped: int = 0
     stages_ms: dict[str, deque[float]] = field(default_factory=dict)
     valid: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    way: WaySummary = field(default_factory=WaySummary)
     median_errors: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def add(self, result: Result) -> None:
@@ -45,6 +48,7 @@ class Summary:
         for stage, value in result.times.stages_ms.items():
             self.stages_ms.setdefault(stage, deque(maxlen=KEPT)).append(value)
         self.valid.append(result.depth.valid_ratio if result.depth else float(result.valid.mean()))
+        self.way.add(result)
         truth_m = result.frame.truth.depth_m if result.frame.truth else None
         if truth_m is not None and result.depth is not None:
             errors = relative_errors(result.depth, truth_m)
@@ -59,7 +63,9 @@ class Summary:
             "dropped": self.dropped,
             "stages_ms": {stage: _spread(values) for stage, values in self.stages_ms.items()},
         }
-        if self.valid:
+        if self.way.states:
+            record["pose"] = self.way.as_dict()
+        if self.valid and not self.way.is_alone:
             record["valid_ratio"] = round(float(np.mean(self.valid)), 4)
         if self.median_errors:
             record["depth_error"] = round(float(np.median(self.median_errors)), 5)
@@ -77,7 +83,7 @@ class Summary:
             low, high = TRUTH_RANGE_M
             error = 100 * record["depth_error"]
             lines.append(f"depth error against the simulator's truth, {low:g}-{high:g} m: median {error:.2f} %")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.way.as_lines()])
 
 
 def _spread(values: Iterable[float]) -> dict[str, float]:

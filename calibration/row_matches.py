@@ -10,17 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .boards.board import FloatArray, GreyImage
+from .lucas_kanade import follow_there_and_back
 
 MOST_POINTS = 400
 MOST_ROWS_APART = 16
 """Rows by which a rig may be off for its points to be found at all."""
 
 LEAST_DISPARITY_PX = -2.0
-WINDOW = (21, 21)
-RETURN_PX = 0.25
-"""A point that is followed to the other image and back must come out this near to where it started."""
-
-_CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 30, 0.005)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,11 +56,8 @@ def match_rows(left: GreyImage, right: GreyImage, disparity_px: npt.NDArray[np.f
     if not len(start):
         return RowMatches(start, guess)
     levels = 2 if disparity_px is None else 1
-    there, found = _follow(left, right, start, guess, levels)
-    back, returned = _follow(right, left, there, start, levels)
-    apart = np.linalg.norm(back - start, axis=1)
+    there, good = follow_there_and_back(left, right, start, guess, levels)
     moved = there - start
-    good = found & returned & (apart < RETURN_PX)
     good &= (np.abs(moved[:, 1]) < MOST_ROWS_APART) & (-moved[:, 0] > LEAST_DISPARITY_PX)
     return RowMatches(start[good], there[good])
 
@@ -95,19 +88,3 @@ def _from_features(left: GreyImage, right: GreyImage) -> tuple[FloatArray, Float
     likely = (np.abs(moved[:, 1]) < MOST_ROWS_APART) & (moved[:, 0] < -LEAST_DISPARITY_PX)
     likely &= moved[:, 0] > -0.5 * left.shape[1]
     return start[likely], guess[likely]
-
-
-def _follow(
-    first: GreyImage, second: GreyImage, start: FloatArray, guess: FloatArray, levels: int
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    points, found, _ = cv2.calcOpticalFlowPyrLK(
-        first,
-        second,
-        start.astype(np.float32).reshape(-1, 1, 2),
-        guess.astype(np.float32).reshape(-1, 1, 2).copy(),
-        winSize=WINDOW,
-        maxLevel=levels,
-        criteria=_CRITERIA,
-        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
-    )
-    return np.asarray(points, np.float64).reshape(-1, 2), found.ravel() > 0

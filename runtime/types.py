@@ -12,6 +12,8 @@ import numpy.typing as npt
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
+from .pose_estimate import PoseEstimate
+
 Image = npt.NDArray[np.uint8]
 FloatImage = npt.NDArray[np.float32]
 
@@ -120,4 +122,5 @@ class Result:
     left_rectified: Image | None  # (H, W) or (H, W, 3); None where no sink asked for it
     times: StageTimes
     dropped: int = 0  # frames that were captured and never processed, so far
+    pose: PoseEstimate | None = None  # where odometry puts the rig, None where it does not run
     extra: Mapping[str, Any] = field(default_factory=dict)

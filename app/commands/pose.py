@@ -26,7 +26,6 @@ def pair_pose_options(command: Command) -> Command:
             help="With --task pose, the pose between the images of each pair: FX,FY,CX,CY[@WIDTHxHEIGHT] in px, a "
             "calibration file, rig (compares with --calibration), or unknown. Twice where the cameras differ.",
         ),
-        click.option("--task", type=click.Choice(["depth", "pose"]), help="What to find.  [default: depth]"),
     ):
         command = option(command)
     return command
@@ -37,13 +36,13 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 
     A model that is named is the matcher of pairs. Raises click.UsageError.
     """
-    task, intrinsics, matcher = (options.pop(name) for name in ("task", "intrinsics", "matcher"))
-    if task != "pose":
-        if intrinsics or matcher:
-            raise click.UsageError("--intrinsics and --matcher are for --task pose.")
-        return None
+    intrinsics, matcher = (options.pop(name) for name in ("intrinsics", "matcher"))
     if not intrinsics:
-        raise click.UsageError("--task pose needs --intrinsics: FX,FY,CX,CY, a calibration file, rig or unknown.")
+        if matcher:
+            raise click.UsageError("--matcher needs --intrinsics: FX,FY,CX,CY, a calibration file, rig or unknown.")
+        return None
+    if options["task"] != "pose":
+        raise click.UsageError("--intrinsics is for --task pose.")
     if matcher and options["model"]:
         raise click.UsageError("--matcher and --model both name who matches: give one of them.")
     chosen = matcher or options["model"]

@@ -18,9 +18,13 @@ SINKS: dict[str, str] = {
     "preview": "roma_device.app.sinks.preview:PreviewSink",
     "ply": "roma_device.app.sinks.ply:PlySink",
     "mcap": "roma_device.app.sinks.mcap:McapSink",
+    "trajectory": "roma_device.app.sinks.trajectory:TrajectorySink",
     "results": "roma_device.app.sinks.results:ResultsSink",
 }
 """Name (as in ``--save``) -> "module:Class"; each class takes the output folder."""
+
+DENSE_SINKS = ("disparity", "depth", "confidence", "preview", "ply")
+"""Those that have nothing to write where no network ran."""
 
 
 class SinkError(RomaError):

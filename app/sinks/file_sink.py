@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 from abc import ABC, abstractmethod
+from io import FileIO
 from pathlib import Path
 
 import cv2
@@ -36,6 +40,19 @@ def left_image(result: Result) -> Image:
     if result.left_rectified.ndim == 2:
         return np.repeat(result.left_rectified[:, :, None], 3, axis=2)
     return result.left_rectified
+
+
+def append_whole(file: FileIO, line: bytes) -> None:
+    """All of ``line`` or nothing of it; raises OSError."""
+    end = file.tell()
+    try:
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        with contextlib.suppress(OSError):
+            file.truncate(end)
+            file.seek(end)
+        raise
 
 
 class FileSink(ABC):

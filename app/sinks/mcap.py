@@ -53,6 +53,7 @@ TOPICS: dict[str, tuple[str, dict[str, Any]]] = {
         _object(**_HEAD, **_SIZE, distortion_model=_TEXT, D=_NUMBERS, K=_NUMBERS, R=_NUMBERS, P=_NUMBERS),
     ),
     "/pose": ("foxglove.PoseInFrame", _object(**_HEAD, pose=_object(position=_VECTOR, orientation=_QUATERNION))),
+    "/odometry": ("foxglove.PoseInFrame", _object(**_HEAD, pose=_object(position=_VECTOR, orientation=_QUATERNION))),
 }
 """Topic -> Foxglove's schema, by name and as JSON schema."""
 
@@ -112,6 +113,8 @@ class McapSink:
                 self._add(result, "/depth", depth_message(result))
             if result.frame.truth is not None and result.frame.truth.world_from_left is not None:
                 self._add(result, "/pose", pose_message(result.frame.truth.world_from_left), "world")
+            if result.pose is not None and result.pose.odom_from_camera is not None:
+                self._add(result, "/odometry", pose_message(result.pose.odom_from_camera), "odom")
             self._sync_if_due(self._file)
         except OSError as error:
             raise sink_error(f"cannot write {self._path}", error) from error

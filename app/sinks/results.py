@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import os
 from io import FileIO
 from pathlib import Path
 
 from roma_device.app.record import result_record
 from roma_device.runtime.types import Result
 
-from .file_sink import sink_error
+from .file_sink import append_whole, sink_error
 
 
 class ResultsSink:
@@ -46,19 +43,6 @@ class ResultsSink:
             raise ValueError("results are written inside the sink's with block")
         line = json.dumps(result_record(result), allow_nan=False) + "\n"
         try:
-            _append(self._file, line.encode("utf-8"))
+            append_whole(self._file, line.encode("utf-8"))
         except OSError as error:
             raise sink_error(f"cannot write {self._path}", error) from error
-
-
-def _append(file: FileIO, line: bytes) -> None:
-    """All of ``line`` or nothing of it; raises OSError."""
-    end = file.tell()
-    try:
-        if file.write(line) != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError:
-        with contextlib.suppress(OSError):
-            file.truncate(end)
-            file.seek(end)
-        raise

@@ -40,6 +40,7 @@ def test_record_holds_what_the_frame_was():
         "median_disparity_px": 4.0,
         "mean_certainty": 0.7,
         "dropped": 2,
+        "pose": None,
     }
 
 

@@ -1,0 +1,40 @@
+"""Trackers: who finds the points of one image again in another. One file each, named in TRACKERS."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.runtime.types import Image
+
+FloatArray = npt.NDArray[np.float64]
+
+TRACKERS: dict[str, str] = {
+    "klt": "roma_device.runtime.trackers.klt:KltTracker",
+}
+"""Name (as in ``odometry.tracker``) -> "module:Class"; each class is made without arguments."""
+
+
+class Tracker(Protocol):
+    """Finds points of a rectified grey image again in a later one."""
+
+    def follow(
+        self, first: Image, second: Image, points: FloatArray, guess: FloatArray
+    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+        """Where ``points`` (N, 2) px of ``first`` (H, W) are in ``second`` (H, W), and which of them were found.
+
+        ``guess`` (N, 2) px is where a constant motion would take them; it may be far off.
+        """
+
+
+def open_tracker(name: str) -> Tracker:
+    """Make the tracker ``name``; raises ValueError for one that is not in TRACKERS."""
+    if name not in TRACKERS:
+        raise ValueError(f"unknown tracker {name!r}; known: {', '.join(TRACKERS)}")
+    module, _, attribute = TRACKERS[name].partition(":")
+    factory: Any = getattr(importlib.import_module(module), attribute)
+    tracker: Tracker = factory()
+    return tracker

@@ -1,0 +1,60 @@
+"""``run --task pose`` as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from roma_device.app.cameras import open_camera
+from roma_device.app.trajectory_file import read_trajectory
+from tests.app.command_line import call
+
+RIG = "simulated:boxes?size=320x240&fps=8&frames=4"
+
+
+def test_stdout_is_a_trajectory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "run", "--task", "pose", "--camera", RIG, "--output", str(tmp_path / "out"))
+    (tmp_path / "stdout.tum").write_text(out)
+    printed, saved = read_trajectory(tmp_path / "stdout.tum"), read_trajectory(tmp_path / "out" / "trajectory.tum")
+    assert code == 0 and len(printed.poses) == len(saved.poses) == 4
+    assert "# poses: 4 ok" in out and "% of the path" in out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "trajectory.tum",
+        "trajectory.png",
+        "results.jsonl",
+    }
+
+
+def test_depth_and_pose_together(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "run", "--task", "depth,pose", "--camera", RIG, "--frames", "2", "--json")
+    *frames, last = map(json.loads, out.splitlines())
+    assert code == 0 and [frame["pose"]["state"] for frame in frames] == ["ok", "ok"]
+    assert all(frame["median_depth_m"] for frame in frames) and last["summary"]["pose"]["states"] == {"ok": 2}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--task", "pose", "--save", "depth", "--output", "out"], "--save depth needs depth"),
+        (["--task", "depth", "--save", "trajectory", "--output", "out"], "--save trajectory needs poses"),
+        (["--task", "dept"], "did you mean depth?"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call(capsys, "run", "--camera", RIG, "--frames", "1", *words)
+    assert code == 64 and said in err and len(err.splitlines()) == 1
+
+
+def test_a_rig_without_geometry_has_no_pose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frame = next(iter(open_camera(RIG).frames()))
+    for side in ("left", "right"):
+        cv2.imwrite(str(tmp_path / f"{side}.png"), getattr(frame, side).image)
+    camera = f"images:{tmp_path / 'left.png'},{tmp_path / 'right.png'}"
+    code, _, err = call(capsys, "run", "--task", "pose", "--rectified", "--camera", camera)
+    assert code == 64 and "a pose in metres needs the rig's geometry" in err
