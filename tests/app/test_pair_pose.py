@@ -111,7 +111,8 @@ def test_images_without_overlap_are_lost(
         (["--intrinsics", "unknown", "--matcher", "stereo"], "rectified pairs only"),
         (["--intrinsics", "unknown", "--matcher", "nobody"], "no model 'nobody'"),
         (["--intrinsics", "unknown", "--matcher", "sift", "--model", "x"], "give one of them"),
-        ([], "needs --intrinsics"),
+        (["--matcher", "sift"], "needs --intrinsics"),
+        ([], "give --calibration FILE"),
     ],
 )
 def test_wrong_use_is_one_sentence(
