@@ -7,7 +7,7 @@ import platform
 from .card import ModelCard, ModelFile
 from .engine import EngineError, Precision
 
-INT8_PAYS: frozenset[tuple[str, str]] = frozenset({("openvino", "x86_64"), ("openvino", "AMD64")})
+INT8_PAYS = frozenset((engine, machine) for engine in ("openvino", "onnx") for machine in ("x86_64", "AMD64"))
 """Engine and machine (``platform.machine()``) where the 8-bit file was measured faster: ``bench/stereo_cost.py``."""
 
 FILES: dict[Precision, str] = {"fp32": "onnx", "int8": "onnx_int8"}
