@@ -17,6 +17,7 @@ Description = dict[str, object]
 Layout = tuple[list[Description], list[Description]]
 """Background and objects."""
 UNBOUNDED_PX = 1e6
+MOST_POSTS = 40
 MAX_SLOPE = 0.75
 """Steepest |d disparity / dx|: below 1 the right view sees each left pixel at most once."""
 
@@ -49,7 +50,7 @@ def sample_surfaces(
     rng: np.random.Generator, size: tuple[int, int], max_disparity: float, textures: int
 ) -> list[Description]:
     """One scene as a list of surfaces, background first; ``size`` is (width, height)."""
-    layout = rng.choice(["clutter", "room", "street", "thicket"], p=[0.3, 0.25, 0.25, 0.2])
+    layout = rng.choice(list(_LAYOUTS), p=[0.27, 0.22, 0.22, 0.17, 0.12])
     near = float(np.exp(rng.uniform(np.log(8), np.log(max_disparity))))
     background, objects = _LAYOUTS[layout](rng, size, near)
     walls = [_dressed(rng, surface, textures) for surface in background]
@@ -122,10 +123,29 @@ def _slender(rng: np.random.Generator, size: tuple[int, int], far: float, near: 
     return {**surface, "plane": [middle - slope @ centre, *slope], "radius": radius, "dome_px": 0.0, "angle": angle}
 
 
-_LAYOUTS = {"clutter": _clutter, "room": _room, "street": _street, "thicket": _thicket}
+def _railing(rng: np.random.Generator, size: tuple[int, int], near: float) -> Layout:
+    """A row of equal posts at equal distances before something else: each matches the next one as well."""
+    [back], objects = _clutter(rng, size, near)
+    width, height = size
+    far = min(max(float(back["plane"][0]), 0.1 * near), near)  # type: ignore[index]
+    pitch = np.exp(rng.uniform(np.log(0.02), np.log(0.15))) * width
+    middle = far + (near - far) * rng.uniform(0.1, 1)
+    slope, row = rng.uniform(-0.5, 0.5) * middle / width, rng.uniform(-0.3, 0.3) * height
+    post: Description = {
+        **_object(rng, size, far, near),
+        **{"bump": [0, 0, 0, 0], "dome_px": 0.0, "angle": 0.0, "power": 10.0, "wobble": [0, 2, 0], "holes": [0, 0, -2]},
+        "tone": [rng.uniform(0.1, 0.9), rng.uniform(0, 0.1), 0, 0],
+        "radius": np.array([pitch * rng.uniform(0.1, 0.4), height * rng.uniform(0.1, 0.6)]),
+    }
+    places = np.arange(-0.55 * width + rng.uniform(0, pitch), 0.55 * width, pitch)[:MOST_POSTS]
+    posts: list[Description] = [{**post, "plane": [middle + slope * x, 0, 0], "centre": [x, row]} for x in places]
+    return [back], posts + objects[: rng.integers(0, 3)]
+
+
+_LAYOUTS = {"clutter": _clutter, "room": _room, "street": _street, "thicket": _thicket, "railing": _railing}
 GLOSSY = 0.06
 """Share of surfaces that mirror."""
-ALIKE = {"clutter": 0.2, "room": 0.2, "street": 0.2, "thicket": 0.7}
+ALIKE = {"clutter": 0.2, "room": 0.2, "street": 0.2, "thicket": 0.7, "railing": 0.0}
 """How often the things of a scene share a few looks, so that their outlines stand out little from one another."""
 
 

@@ -11,7 +11,9 @@ import numpy as np
 
 from roma_device.runtime.card import ModelCard, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
+from roma_device.runtime.onnx_size import with_input_size
 from roma_device.runtime.precision import onnx_file
+from roma_device.runtime.protobuf import ProtobufError
 
 
 class OpenCVEngine:
@@ -27,7 +29,7 @@ class OpenCVEngine:
             cv2.setNumThreads(options.threads)
         self.facts = {"engine ver": cv2.__version__}
         self._names = [spec.name for spec in card.outputs]
-        self._net = _load(card, file)
+        self._net = _load(card, file, options.size)
         self._name = card.name
 
     def run(self) -> None:
@@ -50,8 +52,16 @@ class OpenCVEngine:
         self._net = None
 
 
-def _load(card: ModelCard, file: ModelFile) -> Any:
-    data = np.frombuffer(file.read(), np.uint8)
+def _sized(data: bytes, size: tuple[int, int]) -> bytes:
+    """What is no ONNX file stays as it is: OpenCV says so in its own words."""
+    try:
+        return with_input_size(data, size)
+    except ProtobufError:
+        return data
+
+
+def _load(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> Any:
+    data = np.frombuffer(_sized(file.read(), size), np.uint8)
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
     try:
         with _quiet():
