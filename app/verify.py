@@ -99,8 +99,15 @@ def _effect_of(got: Mapping[str, Array], reference: Mapping[str, Array], card: M
         return []
     certain = np.ones(reference[DISPARITY].shape, bool)
     if CERTAINTY in reference:
-        certain = reference[CERTAINTY] >= card.min_confidence
+        certain = _on_the_grid_of(reference[DISPARITY], reference[CERTAINTY]) >= card.min_confidence
     return [DisparityEffect.of(got[DISPARITY], reference[DISPARITY], certain)]
+
+
+def _on_the_grid_of(target: Array, values: Array) -> Array:
+    """``values`` (..., h, w) repeated to the height and width of ``target``, which are whole multiples of theirs."""
+    for axis in (-2, -1):
+        values = np.repeat(values, target.shape[axis] // values.shape[axis], axis)
+    return values
 
 
 def _header(card: ModelCard, engine: str, size: tuple[int, int], vectors: int) -> dict[str, str]:
