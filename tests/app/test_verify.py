@@ -144,5 +144,5 @@ def test_vectors_of_another_size(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: VectorFolder
 ) -> None:
     code, _, err = call(capsys, monkeypatch, "stereo", "--vectors", str(folder.root), "--size", "128x64")
-    assert code == os.EX_DATAERR and "24576 bytes, but 1x1x64x128 of float32 takes 32768" in err
+    assert code == os.EX_DATAERR and "6144 bytes, but 1x1x32x64 of float32 takes 8192" in err
     assert err.count("\n") == 1
