@@ -24,6 +24,8 @@ from tests.standin.network import NetworkRunner, standin_card
 from .conftest import SIZE, expected
 
 BYTES = 4 * SIZE[0] * SIZE[1]
+CERTAINTY_SHARE = 16
+"""Input pixels per value of the certainty."""
 NOT_INITIALIZED, ILLEGAL, NO_SUCH, FREE_FAILED, NOT_READY = 0x80060012, 0x8006000A, 0x80060017, 0x800B0082, 0x800B0010
 ALLOCATE = (ctypes.c_int32, abi.SYS_PROTOTYPES["AX_SYS_MemAllocCached"][1])
 FURTHER = {
@@ -100,6 +102,11 @@ def seen(buffer: abi.IoBuffer) -> np.ndarray:
     return np.ctypeslib.as_array(floats).reshape(1, 1, SIZE[1], SIZE[0])
 
 
+def begins_with(buffer: abi.IoBuffer, values: np.ndarray) -> bool:
+    """Outputs are smaller than the inputs, whose size the buffers here have."""
+    return np.array_equal(seen(buffer).ravel()[: values.size], values.ravel())
+
+
 def write(buffers: tuple[abi.IoBuffer, ...], seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     for buffer in buffers:
@@ -115,7 +122,7 @@ def test_the_vendors_samples_find_what_they_expect(client: Client, ax: AxStandin
     for seed in range(3):
         write(inputs, seed)
         assert client.run(io) == 0
-        assert np.array_equal(seen(outputs[0]), expected(runner, seed)["disparity"])
+        assert begins_with(outputs[0], expected(runner, seed)["disparity"])
     client.end()
     assert ax.violations == ["AX_SYS_MemFree of an output that nobody invalidated since the run"] * 2
     assert ax.alive() == 0
@@ -140,7 +147,7 @@ def test_a_careful_client_is_not_accused(client: Client, ax: AxStandin, runner: 
         assert client(f"AX_ENGINE_{call}", client.handle, *arguments, byref(io)) == 0
     for part in parts[2:]:
         assert client("AX_SYS_MinvalidateCache", part.phyAddr, part.pVirAddr, BYTES) == 0
-    assert np.array_equal(seen(parts[2]), expected(runner)["disparity"])
+    assert begins_with(parts[2], expected(runner)["disparity"])
     client.end()
     ax.assert_clean()
 
@@ -204,11 +211,11 @@ def test_buffers_unaligned_or_of_wrong_size(client: Client, ax: AxStandin) -> No
     large = client.allocate(BYTES + 64, cached=False)
     odd = abi.IoBuffer(phyAddr=large.phyAddr + 64, pVirAddr=large.pVirAddr + 64, nSize=BYTES)
     assert client.run(client.io(*good, odd)) == 0
-    small = client.allocate(BYTES - 4, cached=False)
+    small = client.allocate(BYTES // CERTAINTY_SHARE - 4, cached=False)
     assert client.run(client.io(*good, small)) == ILLEGAL
     assert ax.violations == [
         "run: certainty is not aligned to 128 bytes",
-        f"run: certainty has no block of its {BYTES} bytes",
+        f"run: certainty has no block of its {BYTES // CERTAINTY_SHARE} bytes",
     ]
 
 
