@@ -92,7 +92,7 @@ def test_two_engines_share_the_runtime(npu: Npu, small_card: ModelCard) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_cycles_leave_nothing(npu: Npu, empty_card: ModelCard) -> None:
-    """A set of buffers has 96 KiB: one that leaked per cycle would be 86 MiB in the end."""
+    """A set of buffers has 55 KiB: one that leaked per cycle would be 48 MiB in the end."""
     begin = 0
     for cycle in range(1000):
         engine = npu.open(empty_card)
@@ -101,7 +101,7 @@ def test_a_thousand_cycles_leave_nothing(npu: Npu, empty_card: ModelCard) -> Non
         begin = resident_kib() if cycle == 99 else begin
     growth_kib = resident_kib() - begin
     print(f"{npu.engine}: resident memory grew by {growth_kib} KiB in 900 cycles")
-    assert growth_kib < 2048 and threading.active_count() < 10
+    assert growth_kib < 4096 and threading.active_count() < 10
     npu.standin.assert_clean()
 
 
