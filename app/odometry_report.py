@@ -129,7 +129,7 @@ def judge(name: str, estimate: Trajectory, reference: Trajectory) -> OdometrySco
         1 - len(aligned) / len(reference.poses),
         path_m,
         absolute_error(estimate.positions_m, true_m, alignment),
-        float(np.rad2deg(np.linalg.norm(Pose(turn, np.zeros(3)).rotation_vector))),
+        Pose(turn, np.zeros(3)).angle_deg,
         relative,
         segments,
     )

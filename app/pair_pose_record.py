@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.relative_pose.result import EpipolarGeometry, RelativePose
+from roma_device.runtime.relative_pose.result import EpipolarGeometry, Judged, RelativePose
 
 _AXES = ("x (pitch)", "y (yaw)", "z (roll)")
 
@@ -16,11 +16,7 @@ def pose_record(pose: RelativePose) -> dict[str, Any]:
     """Plain values for json.dumps; ``null`` where nothing is known."""
     known = pose.b_from_a
     return {
-        "state": pose.state,
-        "reasons": list(pose.reasons),
-        "matches": len(pose.inliers),
-        "inliers": int(pose.inliers.sum()),
-        "inlier_ratio": round(pose.inlier_ratio, 4),
+        **_judgement(pose),
         "noise_px": None if pose.noise_px is None else round(pose.noise_px, 4),
         "b_from_a": None if known is None else _pose(known, pose.has_direction),
         "rotation_deviation_deg": _rounded(pose.rotation_deviation_deg),
@@ -33,18 +29,24 @@ def pose_record(pose: RelativePose) -> dict[str, Any]:
 def geometry_record(geometry: EpipolarGeometry) -> dict[str, Any]:
     """The same for cameras whose intrinsics are not known."""
     return {
-        "state": geometry.state,
-        "reasons": list(geometry.reasons),
-        "matches": len(geometry.inliers),
-        "inliers": int(geometry.inliers.sum()),
-        "inlier_ratio": round(geometry.inlier_ratio, 4),
+        **_judgement(geometry),
         "fundamental": None if geometry.fundamental is None else geometry.fundamental.tolist(),
+    }
+
+
+def _judgement(judged: Judged) -> dict[str, Any]:
+    return {
+        "state": judged.state,
+        "reasons": list(judged.reasons),
+        "matches": len(judged.inliers),
+        "inliers": int(judged.inliers.sum()),
+        "inlier_ratio": round(judged.inlier_ratio, 4),
     }
 
 
 def pose_text(pose: RelativePose) -> str:
     """A few lines."""
-    lines = [_head(pose.state, pose.reasons, pose.inliers.sum(), len(pose.inliers))]
+    lines = [_head(pose)]
     if pose.b_from_a is not None:
         angles = np.rad2deg(pose.b_from_a.rotation_vector)
         named = ", ".join(f"{angle:+.3f} about {axis}" for angle, axis in zip(angles, _AXES, strict=True))
@@ -52,22 +54,22 @@ def pose_text(pose: RelativePose) -> str:
         lines.append(f"  direction  {_direction(pose)}")
     for other in pose.alternatives:
         shift = ", ".join(f"{value:+.4f}" for value in other.translation_m)
-        lines.append(f"  or         {np.rad2deg(np.linalg.norm(other.rotation_vector)):.3f} deg, direction ({shift})")
+        lines.append(f"  or         {other.angle_deg:.3f} deg, direction ({shift})")
     return "\n".join(lines)
 
 
 def geometry_text(geometry: EpipolarGeometry) -> str:
     """A few lines."""
-    lines = [_head(geometry.state, geometry.reasons, geometry.inliers.sum(), len(geometry.inliers))]
+    lines = [_head(geometry)]
     if geometry.fundamental is not None:
         lines += ["  fundamental matrix (no pose: the intrinsics are unknown)"]
         lines += ["  " + "  ".join(f"{value:+.6e}" for value in row) for row in geometry.fundamental]
     return "\n".join(lines)
 
 
-def _head(state: str, reasons: tuple[str, ...], inliers: int, matches: int) -> str:
-    why = f" ({'; '.join(reasons)})" if reasons else ""
-    return f"{state}{why}: {inliers} of {matches} matches agree"
+def _head(judged: Judged) -> str:
+    why = f" ({'; '.join(judged.reasons)})" if judged.reasons else ""
+    return f"{judged.state}{why}: {judged.inliers.sum()} of {len(judged.inliers)} matches agree"
 
 
 def _direction(pose: RelativePose) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.pose import Pose
+from roma_device.calibration.pose import Pose, nearest_rotation
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -44,8 +44,7 @@ def path_length_m(positions_m: FloatArray) -> float:
 def rigid_alignment(estimated_m: FloatArray, true_m: FloatArray) -> Pose:
     """The pose true_from_estimated that brings positions (N, 3) nearest to those of the truth; no scale."""
     middle, true_middle = estimated_m.mean(axis=0), true_m.mean(axis=0)
-    u, _, vt = np.linalg.svd((true_m - true_middle).T @ (estimated_m - middle))
-    rotation = u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt
+    rotation = nearest_rotation((true_m - true_middle).T @ (estimated_m - middle))
     return Pose(rotation, true_middle - rotation @ middle)
 
 
@@ -62,8 +61,7 @@ def sensor_turn(estimated: Sequence[Pose], true: Sequence[Pose], alignment: Pose
     One trajectory may tell of a camera that looks along z and the other of a vehicle that drives along x.
     """
     turns = [one.rotation.T @ alignment.rotation @ other.rotation for one, other in zip(true, estimated, strict=True)]
-    u, _, vt = np.linalg.svd(np.sum(turns, axis=0))
-    return np.asarray(u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt)
+    return nearest_rotation(np.sum(turns, axis=0))
 
 
 def relative_error(
@@ -79,7 +77,7 @@ def relative_error(
         if oriented:
             truth, estimate = true[start].inverse() @ true[end], estimated[start].inverse() @ estimated[end]
             wrong = truth.rotation.T @ estimate.rotation
-            turns_deg.append(float(np.rad2deg(np.linalg.norm(Pose(wrong, np.zeros(3)).rotation_vector))))
+            turns_deg.append(Pose(wrong, np.zeros(3)).angle_deg)
             error = estimate.translation_m - truth.translation_m
         else:
             truth_m = true[end].translation_m - true[start].translation_m

@@ -97,20 +97,8 @@ def _tum(path: Path, lines: list[int], numbers: FloatArray) -> Trajectory:
         length = float(np.linalg.norm(row[4:]))
         if not 0.99 < length < 1.01:
             raise EvaluationError(f"{path}:{line}: the quaternion has the length {length:.3g} instead of 1")
-        poses.append(Pose(rotation_of(row[4:] / length), row[1:4]))
+        poses.append(Pose.from_quaternion(row[4:] / length, row[1:4]))
     return Trajectory(str(path), tuple(poses), numbers[:, 0])
-
-
-def rotation_of(quaternion: FloatArray) -> FloatArray:
-    """Unit quaternion (x, y, z, w) -> rotation (3, 3)."""
-    x, y, z, w = quaternion
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )
 
 
 def _kitti(path: Path, lines: list[int], numbers: FloatArray) -> Trajectory:

@@ -11,6 +11,21 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 
+def skew(vector: FloatArray) -> FloatArray:
+    """(3, 3) matrix of the cross product with ``vector`` (3,)."""
+    x, y, z = vector
+    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+
+
+def nearest_rotation(matrix: FloatArray) -> FloatArray:
+    """The rotation R (3, 3) with the greatest trace of ``R.T @ matrix`` (Kabsch, 1976).
+
+    For ``matrix = targets.T @ sources``, both (N, 3), it turns the sources nearest to the targets by least squares.
+    """
+    left, _, right = np.linalg.svd(matrix)
+    return np.asarray(left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]) @ right)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
     """``x_target = rotation @ x_source + translation_m``; name variables ``target_from_source``.
@@ -33,6 +48,19 @@ class Pose:
         return cls(np.asarray(cv2.Rodrigues(vector)[0]), translation)
 
     @classmethod
+    def from_quaternion(cls, quaternion: FloatArray, translation_m: npt.ArrayLike) -> Pose:
+        """From a unit quaternion (x, y, z, w)."""
+        x, y, z, w = quaternion
+        rotation = np.array(
+            [
+                [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+                [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+                [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+            ]
+        )
+        return cls(rotation, np.asarray(translation_m, dtype=np.float64).reshape(3))
+
+    @classmethod
     def from_rounded(cls, rotation: npt.ArrayLike, translation_m: npt.ArrayLike) -> Pose:
         """From a matrix (3, 3) as files have it, rounded to a few digits: the nearest rotation is taken.
 
@@ -51,6 +79,11 @@ class Pose:
         sine = float(np.linalg.norm(quaternion[:3]))
         angle_per_sine = 2 * np.arctan2(sine, quaternion[3]) / sine if sine > 0 else 2.0
         return np.asarray(quaternion[:3] * angle_per_sine)
+
+    @property
+    def angle_deg(self) -> float:
+        """How far it turns, about whatever axis."""
+        return float(np.rad2deg(np.linalg.norm(self.rotation_vector)))
 
     @property
     def quaternion(self) -> FloatArray:

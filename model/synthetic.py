@@ -63,23 +63,28 @@ class PairRenderer:
     batches_per_scenes: ClassVar[int] = 2
 
     def __call__(self, scenes: SceneBatch) -> PairBatch:
-        return self.batches(scenes)[0]
+        """The pairs alone."""
+        with torch.no_grad():
+            return _as_they_are(*self._views(scenes))
 
     def batches(self, scenes: SceneBatch) -> tuple[PairBatch, PairBatch]:
         """The pairs, and their mirror images in another light.
 
         In a mirror the right camera is the left one: other truth, other occlusions, at the price of the light alone.
         """
+        with torch.no_grad():
+            left, right, off, generator = self._views(scenes)
+            pairs = _as_they_are(left, right, off, generator)
+            mirrored = _photograph(right.mirrored(), left.mirrored(), _rows_off(off, -right.columns), generator)
+            return pairs, mirrored
+
+    def _views(self, scenes: SceneBatch) -> tuple[View, View, Misalignment, torch.Generator]:
+        """Both views, how their rows are off, and what draws the light."""
         device = self.atlas.device
         generator = torch.Generator(device).manual_seed(scenes.seed)
         surfaces = scenes.surfaces.map(lambda field: field.to(device, non_blocking=True))
-        with torch.no_grad():
-            off = self._misalignment(len(surfaces.dome_px), generator)
-            left, right = self._render(surfaces, off)
-            return (
-                _photograph(left, right, -_rows_off(off, left.columns - left.disparity_px), generator),
-                _photograph(right.mirrored(), left.mirrored(), _rows_off(off, -right.columns), generator),
-            )
+        off = self._misalignment(len(surfaces.dome_px), generator)
+        return (*self._render(surfaces, off), off, generator)
 
     def _render(self, surfaces: Surfaces, misalignment: Misalignment) -> tuple[View, View]:
         """At once on a GPU; scene by scene on a CPU, where small objects then cost only their own pixels."""
@@ -106,6 +111,10 @@ class PairRenderer:
 def _rows_off(misalignment: Misalignment, column: Tensor) -> Tensor:
     """Row of the left camera minus that of the right one, where the right camera has ``column`` px from its middle."""
     return misalignment.shift_px + misalignment.rotation_rad * column
+
+
+def _as_they_are(left: View, right: View, off: Misalignment, generator: torch.Generator) -> PairBatch:
+    return _photograph(left, right, -_rows_off(off, left.columns - left.disparity_px), generator)
 
 
 def _photograph(left: View, right: View, row_offset_px: Tensor, generator: torch.Generator) -> PairBatch:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.pose import Pose
+from roma_device.calibration.pose import Pose, skew
 
 FloatArray = npt.NDArray[np.float64]
 PoseState = Literal["ok", "degraded", "lost"]
@@ -63,16 +63,14 @@ def composed_covariance(
     """
     arm = first.rotation @ second.translation_m
     by_first, by_second = np.eye(6), np.zeros((6, 6))
-    by_first[:3, 3:] = -np.array([[0, -arm[2], arm[1]], [arm[2], 0, -arm[0]], [-arm[1], arm[0], 0]])
+    by_first[:3, 3:] = -skew(arm)
     by_second[:3, :3] = by_second[3:, 3:] = first.rotation
     return np.asarray(by_first @ first_covariance @ by_first.T + by_second @ second_covariance @ by_second.T)
 
 
 def inverse_covariance(pose: Pose, covariance: FloatArray) -> FloatArray:
     """Covariance (6, 6) of ``pose.inverse()``, along the axes of the pose's source frame."""
-    shift = pose.translation_m
-    skew = np.array([[0, -shift[2], shift[1]], [shift[2], 0, -shift[0]], [-shift[1], shift[0], 0]])
     change = np.zeros((6, 6))
     change[:3, :3] = change[3:, 3:] = -pose.rotation.T
-    change[:3, 3:] = -pose.rotation.T @ skew
+    change[:3, 3:] = -pose.rotation.T @ skew(pose.translation_m)
     return np.asarray(change @ covariance @ change.T)

@@ -20,7 +20,7 @@ from roma_device.calibration.boards.board import Board, GreyImage
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guide import CaptureGuide, Judgement
 from roma_device.calibration.sighting import see_pair
-from roma_device.calibration.solver.solve import LEAST_PAIRS
+from roma_device.calibration.solver.solved import LEAST_VIEWS
 from roma_device.calibration.solver.views import PairView
 from roma_device.calibration.store import default_folder
 from roma_device.runtime.preprocess import grey
@@ -118,9 +118,9 @@ class Capture:
         count = 0 if self.guide is None else len(self.guide.views)
         if stop.is_set():
             return False
-        if count < LEAST_PAIRS:
+        if count < LEAST_VIEWS:
             raise CalibrationError(
-                f"the camera ended after {count} usable pairs, at least {LEAST_PAIRS} are needed; "
+                f"the camera ended after {count} usable pairs, at least {LEAST_VIEWS} are needed; "
                 f"they are kept in {self._session.folder}",
                 exit_code=os.EX_DATAERR,
             )
@@ -170,4 +170,4 @@ class Capture:
         if key == "u" and guide.views:
             self._session.remove(guide.views[-1].name)
             guide.undo()
-        return key == "q" and len(guide.views) >= LEAST_PAIRS
+        return key == "q" and len(guide.views) >= LEAST_VIEWS

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from abc import ABC, abstractmethod
-from io import FileIO
+from io import BufferedWriter, FileIO
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,9 @@ from roma_device.calibration.files import write_atomic, write_exit_code
 from roma_device.runtime.types import Image, Result
 
 from . import SinkError
+
+SYNC_S = 0.5
+"""What a power cut may cost of a file that grows."""
 
 
 def sink_error(action: str, error: OSError) -> SinkError:
@@ -53,6 +57,20 @@ def append_whole(file: FileIO, line: bytes) -> None:
             file.truncate(end)
             file.seek(end)
         raise
+
+
+class PeriodicSync:
+    """Brings a file that grows onto the disk, at most every ``SYNC_S``."""
+
+    def __init__(self) -> None:
+        self._last_s = time.monotonic()
+
+    def __call__(self, file: FileIO | BufferedWriter) -> None:
+        """Sync ``file`` if it is due; raises OSError."""
+        file.flush()
+        if time.monotonic() - self._last_s >= SYNC_S:
+            os.fdatasync(file.fileno())
+            self._last_s = time.monotonic()
 
 
 class FileSink(ABC):

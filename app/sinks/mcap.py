@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import time
 from contextlib import suppress
 from io import BufferedWriter, FileIO
@@ -23,13 +22,12 @@ from roma_device.runtime.depth_encoding import encode_depth_mm
 from roma_device.runtime.types import Result
 
 from . import SinkError
-from .file_sink import left_image, sink_error
+from .file_sink import PeriodicSync, left_image, sink_error
 
 NAME = "results.mcap"
 FRAME_ID = "left_optical_frame"
 JPEG_QUALITY = 90
 CHUNK_BYTES = 64 << 10
-SYNC_S = 0.5
 
 _TIME = {"type": "object", "properties": {"sec": {"type": "integer"}, "nsec": {"type": "integer"}}}
 _TEXT, _NUMBER, _WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}
@@ -69,7 +67,7 @@ class McapSink:
         self._writer: Any = None
         self._channels: dict[str, int] = {}
         self._epoch_ns: int | None = None  # since 1970, where the frames' clock is 0
-        self._synced_s = time.monotonic()
+        self._sync = PeriodicSync()
 
     def __enter__(self) -> McapSink:
         try:
@@ -115,7 +113,7 @@ class McapSink:
                 self._add(result, "/pose", pose_message(result.frame.truth.world_from_left), "world")
             if result.pose is not None and result.pose.odom_from_camera is not None:
                 self._add(result, "/odometry", pose_message(result.pose.odom_from_camera), "odom")
-            self._sync_if_due(self._file)
+            self._sync(self._file)
         except OSError as error:
             raise sink_error(f"cannot write {self._path}", error) from error
 
@@ -130,12 +128,6 @@ class McapSink:
         if self._epoch_ns is None:
             self._epoch_ns = time.time_ns() - timestamp_ns
         return self._epoch_ns + timestamp_ns
-
-    def _sync_if_due(self, file: BufferedWriter) -> None:
-        file.flush()
-        if time.monotonic() - self._synced_s >= SYNC_S:
-            os.fdatasync(file.fileno())
-            self._synced_s = time.monotonic()
 
 
 def encode_jpeg(result: Result) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -16,10 +15,9 @@ from roma_device.calibration.files import write_atomic
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 
-from .file_sink import append_whole, encode_png, sink_error
+from .file_sink import PeriodicSync, append_whole, encode_png, sink_error
 
 NAME, PLOT_NAME = "trajectory.tum", "trajectory.png"
-SYNC_S = 0.5
 MOST_PLOTTED = 20_000
 """Poses kept for the plot; of a longer way every second one, then every fourth and so on."""
 
@@ -38,7 +36,7 @@ class TrajectorySink:
         self._folder = folder
         self._file: FileIO | None = None
         self._segment = 1
-        self._synced_s = time.monotonic()
+        self._sync = PeriodicSync()
         self._plot = PlotPoints()
 
     def __enter__(self) -> TrajectorySink:
@@ -70,9 +68,7 @@ class TrajectorySink:
         line = tum_line(estimate.timestamp_ns, estimate.odom_from_camera) + "\n"
         try:
             append_whole(file, line.encode("ascii"))
-            if time.monotonic() - self._synced_s >= SYNC_S:
-                os.fdatasync(file.fileno())
-                self._synced_s = time.monotonic()
+            self._sync(file)
         except OSError as error:
             raise sink_error(f"cannot write {file.name}", error) from error
         self._plot.add(estimate.segment, estimate.odom_from_camera.translation_m, estimate.state == "degraded")

@@ -9,6 +9,7 @@ import numpy as np
 
 from roma_device.calibration.camera import CameraModel, FloatArray
 from roma_device.calibration.coverage import Look, covered_share, grid_counts, look_at_board
+from roma_device.calibration.pose import nearest_rotation
 from roma_device.calibration.solver.bundle import Bundle, BundleState, moved_by
 from roma_device.calibration.solver.lens import camera_of
 from roma_device.calibration.solver.solve_camera import CameraSolution
@@ -167,8 +168,7 @@ class _DirectionsSeen:
 
     def __call__(self, state: BundleState) -> FloatArray:
         now = self._directions(camera_of(state.intrinsics[0], self._solution.size, self._solution.model))
-        left, _, right = np.linalg.svd(self._before.T @ now)
-        turn = left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right
+        turn = nearest_rotation(self._before.T @ now)
         return np.asarray(self._focal_px * (now @ turn.T - self._before)).ravel()
 
     def _directions(self, camera: CameraModel) -> FloatArray:

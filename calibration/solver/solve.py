@@ -14,10 +14,8 @@ from .lens_choice import solve_singles
 from .outliers import DroppedView
 from .pair import agreed_pose, cameras_of, pair_state, poses_in
 from .single import SingleCamera
-from .solved import Solved, refine
+from .solved import LEAST_VIEWS, Solved, refine, require_enough
 from .views import LEAST_CORNERS, PairView
-
-LEAST_PAIRS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +40,7 @@ def solve_rig(views: Sequence[PairView], board: Board, size: tuple[int, int], le
     is solved by plain least squares. Raises CalibrationError where too few pairs fit each other.
     """
     usable, dropped = _with_enough_corners(views)
-    _require(usable, dropped, len(views))
+    require_enough(usable, dropped, len(views), "pairs")
     model, singles, tried = solve_singles(usable, board, size, lens)
     solution = _solve_pair(usable, board, size, model, singles, dropped)
     return replace(solution, tried=tried)
@@ -57,15 +55,6 @@ def _with_enough_corners(views: Sequence[PairView]) -> tuple[list[PairView], lis
         else:
             usable.append(view)
     return usable, dropped
-
-
-def _require(usable: Sequence[PairView], dropped: Sequence[DroppedView], total: int) -> None:
-    if len(usable) < LEAST_PAIRS:
-        hint = f", such as {dropped[0].name}: {dropped[0].reason}" if dropped else ""
-        raise CalibrationError(
-            f"{len(usable)} of {total} pairs can be used{hint}; a calibration needs at least {LEAST_PAIRS}, "
-            "better 20, with the board in different places, distances and tilts"
-        )
 
 
 def _solve_pair(
@@ -85,9 +74,9 @@ def _solve_pair(
     ]
     kept = [view for view, fits in zip(views, agree.tolist(), strict=True) if fits]
     poses = [own for own, fits in zip(left, agree.tolist(), strict=True) if fits and own is not None]
-    if pose is None or len(kept) < LEAST_PAIRS:
+    if pose is None or len(kept) < LEAST_VIEWS:
         raise _disagreement(cameras, views, board, len(kept))
-    refined = refine(kept, board.points_m, model, pair_state(intrinsics, pose, poses), dropped, _require)
+    refined = refine(kept, board.points_m, model, pair_state(intrinsics, pose, poses), dropped, "pairs")
     return Solution(board, model, size, *refined)
 
 

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.errors import CalibrationError
 
 from .lens import camera_of
 from .lens_choice import solve_singles
 from .outliers import DroppedView
-from .solved import Solved, refine
+from .solved import Solved, refine, require_enough
 from .views import LEAST_CORNERS, SoloView
-
-LEAST_IMAGES = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,26 +31,13 @@ def solve_camera(views: Sequence[SoloView], board: Board, size: tuple[int, int],
 
     Raises CalibrationError where too few images fit each other.
     """
-    enough = np.array([len(view.seen.ids) >= LEAST_CORNERS for view in views], bool)
-    dropped = [
-        DroppedView(view.name, f"only {len(view.seen.ids)} corners are seen")
-        for view, fits in zip(views, enough.tolist(), strict=True)
-        if not fits
-    ]
-    usable = [view for view, fits in zip(views, enough.tolist(), strict=True) if fits]
-    _require(usable, dropped, len(views))
+    usable = [view for view in views if len(view.seen.ids) >= LEAST_CORNERS]
+    few = [view for view in views if len(view.seen.ids) < LEAST_CORNERS]
+    dropped = [DroppedView(view.name, f"only {len(view.seen.ids)} corners are seen") for view in few]
+    require_enough(usable, dropped, len(views), "images")
     model, (single,), tried = solve_singles(usable, board, size, lens)
     unposed = [view for index, view in enumerate(usable) if index not in single.used]
     dropped += [DroppedView(view.name, "its corners make no sense: they are false, or seen askew") for view in unposed]
     posed = [usable[index] for index in single.used]
-    refined = refine(posed, board.points_m, model, single.state, dropped, _require)
+    refined = refine(posed, board.points_m, model, single.state, dropped, "images")
     return CameraSolution(board, model, size, *refined, tried)
-
-
-def _require(usable: Sequence[SoloView], dropped: Sequence[DroppedView], total: int) -> None:
-    if len(usable) < LEAST_IMAGES:
-        hint = f", such as {dropped[0].name}: {dropped[0].reason}" if dropped else ""
-        raise CalibrationError(
-            f"{len(usable)} of {total} images can be used{hint}; a calibration needs at least {LEAST_IMAGES}, "
-            "better 20, with the board in different places, distances and tilts"
-        )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from roma_device.calibration.boards.board import Board, FloatArray
 from roma_device.calibration.camera import DistortionModel
+from roma_device.calibration.errors import CalibrationError
 
 from .bundle import Bundle, BundleState
 from .outliers import DroppedCorner, DroppedView, sift
@@ -17,8 +18,7 @@ from .views import Corners, PairView, SoloView, View, corners_of
 
 MOST_ROUNDS = 6
 
-Require = Callable[[Sequence[View], Sequence[DroppedView], int], None]
-"""Called with what can be used, what was dropped, and how many there were; raises where that is too little."""
+LEAST_VIEWS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,13 +49,23 @@ class Solved:
         return float(np.sqrt(squared.mean()))
 
 
+def require_enough(usable: Sequence[View], dropped: Sequence[DroppedView], total: int, what: str) -> None:
+    """Raises CalibrationError where too little can be used of ``total`` "images" or "pairs"."""
+    if len(usable) < LEAST_VIEWS:
+        hint = f", such as {dropped[0].name}: {dropped[0].reason}" if dropped else ""
+        raise CalibrationError(
+            f"{len(usable)} of {total} {what} can be used{hint}; a calibration needs at least {LEAST_VIEWS}, "
+            "better 20, with the board in different places, distances and tilts"
+        )
+
+
 def refine(
     views: Sequence[View],
     points_m: FloatArray,
     model: DistortionModel,
     state: BundleState,
     dropped_views: list[DroppedView],
-    require: Require[View],
+    what: str,
 ) -> tuple[tuple[View, ...], BundleState, tuple[DroppedView, ...], tuple[DroppedCorner, ...]]:
     """Drop what does not fit until all does, then plain least squares: the views that stay, and the state of these."""
     total, dropped_corners = len(views) + len(dropped_views), list[DroppedCorner]()
@@ -68,6 +78,6 @@ def refine(
         views, state = sifted.views, state.of_views(sifted.kept)
         dropped_views = dropped_views + sifted.dropped_views
         dropped_corners = dropped_corners + sifted.dropped_corners
-        require(views, dropped_views, total)
+        require_enough(views, dropped_views, total, what)
     state = Bundle(model, corners_of(views, points_m)).solve(state)
     return tuple(views), state, tuple(dropped_views), tuple(dropped_corners)

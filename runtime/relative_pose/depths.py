@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.pose import skew
 from roma_device.runtime.point_pairs import FloatArray
 
-from .motion import Motion, skew
+from .motion import Motion
 from .rays import RayPairs
 from .robust import INLIER_SIGMAS
 

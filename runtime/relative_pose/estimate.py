@@ -126,7 +126,7 @@ def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: tuple[int
     if is_by_chance(matches, int(inliers.sum()), INLIER_SIGMAS * noise_px, size_b):
         return RelativePose.lost("the matches agree on no motion", matches)
     pose = Pose(whole.rotation, np.zeros(3))
-    if np.rad2deg(np.linalg.norm(pose.rotation_vector)) < NO_MOTION_DEG:
+    if pose.angle_deg < NO_MOTION_DEG:
         return RelativePose.lost("both images show the same view: there is no motion to see", matches)
     reason = "the camera only turned: the direction of its translation is not known"
     return RelativePose("degraded", (reason,), inliers, pose, whole.covariance, noise_px)

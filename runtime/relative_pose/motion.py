@@ -8,15 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from roma_device.calibration.pose import Pose
+from roma_device.calibration.pose import Pose, skew
 from roma_device.runtime.point_pairs import FloatArray
-
-
-def skew(vector: FloatArray) -> FloatArray:
-    """(3, 3) matrix of the cross product with ``vector`` (3,)."""
-    x, y, z = vector
-    return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
-
 
 TURNS = np.stack([skew(axis) for axis in np.eye(3)])
 """(3, 3, 3) matrices of the cross products with the axes: the derivatives of ``skew``."""

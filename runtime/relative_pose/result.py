@@ -3,42 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.point_pairs import FloatArray
+from roma_device.runtime.pose_estimate import PoseState
 
-State = Literal["ok", "degraded", "lost"]
+AnyJudged = TypeVar("AnyJudged", bound="Judged")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RelativePose:
+class Judged:
+    """What matches tell, how far it is to be trusted, and which of them agree."""
+
+    state: PoseState
+    reasons: tuple[str, ...]  # clauses for the user; empty only if ok
+    inliers: npt.NDArray[np.bool_]  # (N,) which of the matches agree
+
+    @classmethod
+    def lost(cls: type[AnyJudged], reason: str, matches: int) -> AnyJudged:
+        return cls("lost", (reason,), np.zeros(matches, bool))
+
+    @property
+    def inlier_ratio(self) -> float:
+        return float(self.inliers.mean()) if len(self.inliers) else 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelativePose(Judged):
     """The second camera's pose relative to the first, or why there is none.
 
     ok: as good as its covariance says. degraded: true, but not all of it, or not as surely as one would wish;
     ``reasons`` say which. lost: nothing is known, and ``b_from_a`` is None.
     """
 
-    state: State
-    reasons: tuple[str, ...]  # clauses for the user; empty only if ok
-    inliers: npt.NDArray[np.bool_]  # (N,) which of the matches agree
     b_from_a: Pose | None = None  # optical frames; the translation has length 1: two images tell no scale,
     # or is zero where only the rotation is known
     covariance: FloatArray | None = None  # (5, 5) rad^2: rotation about b's axes, direction along its tangents;
     # (3, 3) where only the rotation is known
     noise_px: float | None = None  # deviation of one coordinate of a match
     alternatives: tuple[Pose, ...] = ()  # other poses that the matches allow
-
-    @classmethod
-    def lost(cls, reason: str, matches: int) -> RelativePose:
-        return cls("lost", (reason,), np.zeros(matches, bool))
-
-    @property
-    def inlier_ratio(self) -> float:
-        return float(self.inliers.mean()) if len(self.inliers) else 0.0
 
     @property
     def has_direction(self) -> bool:
@@ -57,21 +64,10 @@ class RelativePose:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EpipolarGeometry:
+class EpipolarGeometry(Judged):
     """What matches tell of cameras whose intrinsics are not known: a fundamental matrix, no pose."""
 
-    state: State
-    reasons: tuple[str, ...]
-    inliers: npt.NDArray[np.bool_]  # (N,)
     fundamental: FloatArray | None = None  # (3, 3) of norm 1: (x_b, y_b, 1) @ F @ (x_a, y_a, 1) == 0 in px
-
-    @classmethod
-    def lost(cls, reason: str, matches: int) -> EpipolarGeometry:
-        return cls("lost", (reason,), np.zeros(matches, bool))
-
-    @property
-    def inlier_ratio(self) -> float:
-        return float(self.inliers.mean()) if len(self.inliers) else 0.0
 
 
 def _largest_deg(covariance: FloatArray) -> float:

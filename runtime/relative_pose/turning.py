@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.pose import nearest_rotation
 from roma_device.runtime.point_pairs import FloatArray
 
-from .motion import skew
+from .motion import TURNS
 from .rays import RayPairs
 from .robust import m_covariance, noise_of, tukey_weight
 
@@ -64,8 +65,7 @@ def fit_turning(rays: RayPairs, noise_px: float, start: FloatArray | None = None
 def _kabsch(rays: RayPairs) -> FloatArray:
     """The rotation that brings the unit rays nearest to each other, by least squares."""
     a, b = (side / np.linalg.norm(side, axis=0) for side in (rays.a, rays.b))
-    left, _, right = np.linalg.svd(b @ a.T)
-    return np.asarray(left @ np.diag([1, 1, np.linalg.det(left @ right)]) @ right)
+    return nearest_rotation(b @ a.T)
 
 
 def _errors(rays: RayPairs, rotation: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -73,6 +73,5 @@ def _errors(rays: RayPairs, rotation: FloatArray) -> tuple[FloatArray, FloatArra
     turned = rotation @ rays.a
     z = np.where(turned[2] > 1e-3, turned[2], 1e-3)
     seen = turned[:2] / z
-    moved = [skew(axis) @ turned for axis in np.eye(3)]
-    slopes = np.stack([(each[:2] - seen * each[2]) / z for each in moved])
+    slopes = np.stack([(each[:2] - seen * each[2]) / z for each in TURNS @ turned])
     return rays.focal_b_px * (seen - rays.b[:2]), rays.focal_b_px * slopes
