@@ -14,7 +14,20 @@ from roma_device.calibration.formats.own import load_calibration
 
 from .conftest import BOARD, Run
 
-PROGRAM = [sys.executable, "-c", "from roma_device.app.cli import main; main()", "-v"]
+ENDLESS = """
+from roma_device.app.calibrate import finish
+from roma_device.app.cli import main
+
+solve = finish.solve_rig
+def solve_for_ever(*problem):
+    while True:
+        solve(*problem)
+finish.solve_rig = solve_for_ever
+main()
+"""
+"""The program, with a solution that is computed again and again: a signal cannot come after its end."""
+
+PROGRAM = [sys.executable, "-c", ENDLESS, "-v"]
 
 
 def contents(folder: Path) -> dict[str, bytes]:
