@@ -8,7 +8,10 @@ from typing import Any
 import click
 
 PATH = click.Path(path_type=Path)
-BOARD_HELP = "Such as chessboard:9x6:25mm (inner corners), charuco:8x6:30mm:22mm, aprilgrid:6x6:88mm:0.3, or a file."
+BOARD_HELP = (
+    "Such as chessboard:9x6:25mm (inner corners), charuco:8x6:30mm:22mm, aprilgrid:6x6:88mm:0.3, "
+    "squares:3x4:30mm:30mm (square, gap), or a file."
+)
 
 
 @click.group(invoke_without_command=True)
