@@ -92,16 +92,19 @@ def test_two_engines_share_the_runtime(npu: Npu, small_card: ModelCard) -> None:
 
 @pytest.mark.slow
 def test_a_thousand_cycles_leave_nothing(npu: Npu, empty_card: ModelCard) -> None:
-    """A set of buffers has 55 KiB: one that leaked per cycle would be 48 MiB in the end."""
+    """A set of buffers has 55 KiB: one that leaked per cycle would be 54 MiB in the end.
+
+    Counted from the thousandth cycle on: until then the allocator's own pools still grow.
+    """
     begin = 0
-    for cycle in range(1000):
+    for cycle in range(2000):
         engine = npu.open(empty_card)
         engine.run()
         engine.close()
-        begin = resident_kib() if cycle == 99 else begin
+        begin = resident_kib() if cycle == 999 else begin
     growth_kib = resident_kib() - begin
-    print(f"{npu.engine}: resident memory grew by {growth_kib} KiB in 900 cycles")
-    assert growth_kib < 4096 and threading.active_count() < 10
+    print(f"{npu.engine}: resident memory grew by {growth_kib} KiB in 1000 cycles")
+    assert growth_kib < 1024 and threading.active_count() < 10
     npu.standin.assert_clean()
 
 
