@@ -18,7 +18,7 @@ from roma_device.calibration.solver.uncertainty import propagated, shared_covari
 from .depth_error import FIELD
 from .epipolar import FOLDS, rms
 from .report import Estimate, t_quantile_95
-from .verdict import Finding, Grade, judge_figures, judge_lens, judge_views, worst
+from .verdict import Finding, Grade, judge_figures, judge_lens, judge_views, verdict_as_json, worst
 
 POSE_STEPS = 8
 SEEN_PERCENT = 95
@@ -53,11 +53,7 @@ class CameraReport:
         """Plain values for json.dumps."""
         solution, camera = self.solution, self.solution.camera
         return {
-            "verdict": self.verdict,
-            "findings": [{"grade": one.grade, "what": one.what, "todo": one.todo} for one in self.findings],
-            "board": solution.board.spec,
-            "lens": solution.model,
-            "tried_px": {name: round(value, 4) for name, value in solution.tried.items()},
+            **verdict_as_json(self.findings, solution),
             "images": len(solution.views),
             "dropped_images": [{"name": one.name, "reason": one.reason} for one in solution.dropped_views],
             "dropped_corners": [

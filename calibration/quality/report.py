@@ -20,7 +20,7 @@ from roma_device.calibration.solver.uncertainty import propagated, shared_covari
 
 from .depth_error import DepthError, depth_errors
 from .epipolar import PairErrors, calibration_of, held_out_errors, pair_errors, rms
-from .verdict import Finding, Grade, judge_figures, judge_rig, judge_views, worst
+from .verdict import Finding, Grade, judge_figures, judge_rig, judge_views, verdict_as_json, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,7 @@ class QualityReport:
         """Plain values for json.dumps."""
         solution = self.solution
         return {
-            "verdict": self.verdict,
-            "findings": [{"grade": one.grade, "what": one.what, "todo": one.todo} for one in self.findings],
-            "board": solution.board.spec,
-            "lens": solution.model,
-            "tried_px": {name: round(value, 4) for name, value in solution.tried.items()},
+            **verdict_as_json(self.findings, solution),
             "pairs": len(solution.views),
             "dropped_pairs": [{"name": one.name, "reason": one.reason} for one in solution.dropped_views],
             "dropped_corners": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.coverage import Look, covered_share, distance_counts, grid_counts, tilt_counts
@@ -49,6 +49,17 @@ class Finding:
 def worst(findings: Sequence[Finding]) -> Grade:
     """The grade that the findings leave."""
     return GRADES[max((GRADES.index(one.grade) for one in findings), default=0)]
+
+
+def verdict_as_json(findings: Sequence[Finding], solution: Solved) -> dict[str, Any]:
+    """How a report for programs begins: the verdict with its reasons, and what it is about."""
+    return {
+        "verdict": worst(findings),
+        "findings": [{"grade": one.grade, "what": one.what, "todo": one.todo} for one in findings],
+        "board": solution.board.spec,
+        "lens": solution.model,
+        "tried_px": {name: round(value, 4) for name, value in solution.tried.items()},
+    }
 
 
 def judge_figures(figures: dict[str, float]) -> list[Finding]:
