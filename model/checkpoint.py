@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from roma_device.runtime.card import ModelError
 
@@ -39,3 +40,19 @@ def load_weights(network: nn.Module, weights: Mapping[str, Tensor], path: Path) 
     if unknown := sorted(weights.keys() - wanted.keys()):
         raise ModelError(f"{path}: {unknown[0]} is not in the network: these are the weights of another one")
     network.load_state_dict(weights)
+
+
+def grown(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``weights`` of a smaller network, completed for ``network`` so that it computes nearly what the smaller one did.
+
+    Parts that the smaller one lacked keep what ``network`` has: residual blocks count for nothing at first. Where a
+    convolution has gained inputs at its end, these get weight 0.
+    """
+    complete = dict(weights)
+    for name, tensor in network.state_dict().items():
+        known = weights.get(name)
+        if known is None:
+            complete[name] = tensor
+        elif known.ndim == 4 and known.shape[1] < tensor.shape[1]:
+            complete[name] = functional.pad(known, (0, 0, 0, 0, 0, tensor.shape[1] - known.shape[1]))
+    return complete

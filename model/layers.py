@@ -20,13 +20,14 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequ
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions around a shortcut."""
+    """Two 3x3 convolutions around a shortcut, which alone counts at the start of the training."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
             conv(width, width), nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
         )
+        nn.init.zeros_(self.body.get_parameter("2.weight"))
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.body(x))

@@ -37,6 +37,9 @@ from .layers import (
 PEAK_REACH = 2
 """Candidates on each side of the best one that the expected disparity takes into account."""
 
+DETAIL = 24
+"""Channels in which the image at 1/2 tells the guided upsampling where edges run."""
+
 SMOOTH_PX = 0.5
 """How far the last enlargement may move a disparity away from its nearest neighbour's."""
 
@@ -115,13 +118,15 @@ class Features(nn.Module):
         self.up_eighth = conv(sixteenth, eighth, 1)
         self.up_quarter = conv(eighth, quarter, 1)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        quarter = self.to_quarter(image)
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """At 1/2, 1/4, 1/8 and 1/16; the first has seen nothing but its own neighbourhood."""
+        half = self.to_quarter[0](image)
+        quarter = self.to_quarter[1:](half)
         eighth = self.to_eighth(quarter)
         sixteenth = self.to_sixteenth(eighth)
         sixteenth = sixteenth + double(self.up_sixteenth(self.to_thirtysecond(sixteenth)))
         eighth = eighth + double(self.up_eighth(sixteenth))
-        return quarter + double(self.up_quarter(eighth)), eighth, sixteenth
+        return half, quarter + double(self.up_quarter(eighth)), eighth, sixteenth
 
 
 class Hourglass(nn.Module):
@@ -140,7 +145,7 @@ class Hourglass(nn.Module):
         self.up_sixteenth, self.up_eighth = conv(thirtysecond, sixteenth, 1), conv(sixteenth, eighth, 1)
         self.up_quarter = conv(eighth, quarter, 1)
         self.out_sixteenth, self.out_eighth = conv(sixteenth, sixteenth), conv(eighth, eighth)
-        self.out_quarter = conv(quarter, quarter)
+        self.mid_quarter, self.out_quarter = Residual(quarter), conv(quarter, quarter)
 
     def forward(self, similarities: tuple[Tensor, ...], features: tuple[Tensor, ...]) -> Tensor:
         quarter = self.in_quarter(torch.cat([similarities[0], features[0]], 1))
@@ -151,7 +156,8 @@ class Hourglass(nn.Module):
         deep = self.down_thirtysecond(sixteenth)
         sixteenth = self.out_sixteenth(sixteenth + double(self.up_sixteenth(deep)))
         eighth = self.out_eighth(eighth + double(self.up_eighth(sixteenth)))
-        return self.out_quarter(quarter + double(self.up_quarter(eighth)))  # type: ignore[no-any-return]
+        quarter = self.mid_quarter(quarter + double(self.up_quarter(eighth)))
+        return self.out_quarter(quarter)  # type: ignore[no-any-return]
 
 
 class RowStereo(nn.Module):
@@ -174,7 +180,8 @@ class RowStereo(nn.Module):
         self.hourglass = Hourglass(config)
         self.score = nn.Conv2d(quarter, candidates[0], 1)
         self.direct = nn.Parameter(torch.tensor(4.0))  # how much raw similarity counts besides the filtered one
-        self.guide = nn.Sequential(conv(quarter + config.feature_widths[1], 32, 1), nn.Conv2d(32, 36, 1))
+        self.detail = conv(config.feature_widths[0], DETAIL, 3, 2)
+        self.guide = nn.Sequential(conv(quarter + config.feature_widths[1] + DETAIL, 32, 1), nn.Conv2d(32, 36, 1))
         self.trust = nn.Sequential(conv(quarter + 1, 8), nn.Conv2d(8, 1, 1))
         steps = torch.arange(candidates[0], dtype=torch.float32) * 4
         self.steps_px: Tensor
@@ -202,7 +209,7 @@ class RowStereo(nn.Module):
         return network
 
     def infer(self, left: Tensor, right: Tensor) -> StereoOutput:
-        left_features, right_features = self._pyramids(left, right)
+        (left_half, *left_features), (_, *right_features) = self._pyramids(left, right)
         matched = [(match(a), match(b)) for match, a, b in zip(self.match, left_features, right_features, strict=True)]
         correlate = row_products if self.is_far_first else row_correlation
         with torch.autocast(left.device.type, enabled=False):  # positions need more than bf16's 8 bits
@@ -210,8 +217,9 @@ class RowStereo(nn.Module):
                 correlate(unit(a.float()), unit(b.float()), candidates)
                 for (a, b), candidates in zip(matched, _candidates(self.config), strict=True)
             )
-        filtered = self.hourglass(similarities, left_features)
-        scores, guide = self.score(filtered), self.guide(torch.cat([filtered, left_features[0]], 1))
+        filtered = self.hourglass(similarities, tuple(left_features))
+        scores = self.score(filtered)
+        guide = self.guide(torch.cat([filtered, left_features[0], self.detail(left_half)], 1))
         with torch.autocast(left.device.type, enabled=False):
             logits = scores.float() + self.direct * similarities[0]
             relative = torch.exp(logits - self._best(logits))

@@ -85,6 +85,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("variant", help="name of a file in model/variants")
     add("--output", type=Path, default=Path("runs/stereo"), help="checkpoint and log go here")
     add("--start", type=Path, help="checkpoint to go on from where the output folder has none")
+    add("--grow", action="store_true", help="--start holds the weights of a smaller network, whose parts this one has")
     add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
     add("--atlas", type=Path, help="textures prepared by python -m model.textures, in place of --textures")
     add("--patterns", type=int, default=160, help="number of procedural textures")

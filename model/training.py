@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from .checkpoint import load_weights, read_checkpoint
+from .checkpoint import grown, load_weights, read_checkpoint
 from .optimizer import optimizers
 
 CHECKPOINT = "checkpoint.pt"
@@ -92,9 +92,15 @@ class Training(ABC, Generic[Batch]):
         torch.save(state, temporary)
         temporary.replace(path)
 
-    def resume(self, path: Path) -> None:
-        """Go on from a checkpoint; a slim one has neither average nor optimizers, which then start anew."""
+    def resume(self, path: Path, grow: bool = False) -> None:
+        """Go on from a checkpoint; a slim one has neither average nor optimizers, which then start anew.
+
+        ``grow`` takes the weights of a smaller network and leaves its average and optimizers.
+        """
         state = read_checkpoint(path, self.device)
+        if grow:
+            weights = grown(self.network, state.get("average", state["network"]))
+            state = {"step": state["step"], "network": weights}
         load_weights(self.network, state["network"], path)
         load_weights(self.average.module, state.get("average", state["network"]), path)
         self.average.n_averaged.fill_(int(state["step"]))
@@ -122,9 +128,10 @@ def train(training: Training[Batch], batches: Callable[[], Iterator[Batch]]) -> 
     a, folder = training.arguments, training.arguments.output
     folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(a.threads)
-    start = folder / CHECKPOINT if (folder / CHECKPOINT).exists() else a.start
-    if start is not None:
-        training.resume(start)
+    if (folder / CHECKPOINT).exists():
+        training.resume(folder / CHECKPOINT)
+    elif a.start is not None:
+        training.resume(a.start, a.grow)
     log = _Log(folder, a.log_every)
     for batch in batches():
         log.add(training, training.learn(batch.to(training.device)))
