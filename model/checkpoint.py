@@ -53,6 +53,7 @@ def grown(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor
         known = weights.get(name)
         if known is None:
             complete[name] = tensor
-        elif known.ndim == 4 and known.shape[1] < tensor.shape[1]:
-            complete[name] = functional.pad(known, (0, 0, 0, 0, 0, tensor.shape[1] - known.shape[1]))
+        elif known.ndim == 4 and (more := tensor.shape[1] - known.shape[1]) > 0:
+            widened = functional.pad(known, (0, 0, 0, 0, 0, more))
+            complete[name] = widened if widened.shape == tensor.shape else known
     return complete
