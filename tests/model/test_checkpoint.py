@@ -63,9 +63,18 @@ def test_a_grown_network_computes_what_the_small_one_did(tmp_path: Path) -> None
 
 
 def test_another_network_is_refused_even_where_it_may_grow(tmp_path: Path) -> None:
-    large = torch.nn.Sequential(conv(5, 8, 1))
-    with pytest.raises(ModelError, match=r"0\.0\.weight has shape \(6, 3, 1, 1\)"):
-        load_weights(large, grown(large, torch.nn.Sequential(conv(3, 6, 1)).state_dict()), tmp_path / "other.pt")
+    other = torch.nn.Sequential(conv(5, 4, 1))
+    with pytest.raises(ModelError, match=r"0\.0\.weight has shape \(6, 5, 1, 1\)"):
+        load_weights(other, grown(other, torch.nn.Sequential(conv(3, 6, 1)).state_dict()), tmp_path / "other.pt")
+
+
+def test_outputs_that_a_convolution_gains_start_small(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small, large = torch.nn.Conv2d(3, 4, 1), torch.nn.Conv2d(5, 9, 1)
+    fresh = large.weight.detach().clone()
+    load_weights(large, grown(large, small.state_dict()), tmp_path / "small.pt")
+    torch.testing.assert_close(large.weight[:4, :3], small.weight)
+    torch.testing.assert_close(large.weight[4:], 0.2 * fresh[4:])
 
 
 def test_tools_end_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
