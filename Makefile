@@ -12,7 +12,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 # Our matrices are small: threads that wait for each other cost more than they give, above all on a busy machine.
 export OPENBLAS_NUM_THREADS ?= 1
 
-# glibc gives large blocks back at once and has them zeroed again at the next step: a fifth of a step's time.
+# glibc gives large blocks back at once and has them zeroed again at the next step: about a sixth of a step's time.
 KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=10737418240 MALLOC_TOP_PAD_=268435456
 
 .PHONY: run test test-oldest test-arm64 vm-test check bench train typing clean help
