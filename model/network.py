@@ -34,7 +34,7 @@ from .layers import (
     unit,
 )
 
-PEAK_REACH = 2
+PEAK_REACH = 1
 """Candidates on each side of the best one that the expected disparity takes into account."""
 
 DETAIL = 24
