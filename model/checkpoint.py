@@ -13,7 +13,6 @@ from torch.nn import functional
 
 from roma_device.runtime.card import ModelError
 
-
 NEW_OUTPUT = 0.2
 """Share of their random weights with which outputs that a convolution gained start."""
 

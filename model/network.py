@@ -8,7 +8,7 @@ hourglass as in light stereo networks (Guo et al., LightStereo, 2024).
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,15 @@ PEAK_REACH = 1
 
 DETAIL = 24
 """Channels at 1/4 that describe the image at 1/2, for matching and to tell the guided upsampling where edges run."""
+
+HEAVY = 0.5
+"""Share of the greatest weight from which on a neighbour helps to say which surface is meant."""
+
+SURFACE_PX = 12.0
+"""Neighbouring cells whose disparities differ by more belong to two surfaces."""
+
+FAR_SHARE = 0.05
+"""What the weight of another surface's cell is multiplied by; more than 0, so that the sum of weights never is."""
 
 SMOOTH_PX = 0.5
 """How far the last enlargement may move a disparity away from its nearest neighbour's."""
@@ -226,7 +235,7 @@ class RowStereo(nn.Module):
             relative = torch.exp(logits - self._best(logits))
             near_peak = relative * around_peak(relative.detach(), PEAK_REACH)
             coarse = functional.conv2d(near_peak, self.steps_px) / channel_sum(near_peak)
-            half = self._upsample(coarse, guide.float())
+            half = self._upsample(coarse, guide.float(), _mean if self.training else _of_one_surface)
             total = channel_sum(relative)
             sharpness = channel_sum(relative * relative) / (total * total)
         trust = self.trust(torch.cat([filtered, sharpness.to(filtered.dtype)], 1).detach())
@@ -245,11 +254,27 @@ class RowStereo(nn.Module):
         return tuple(f[:count] for f in both), tuple(f[count:] for f in both)
 
     @staticmethod
-    def _upsample(coarse: Tensor, guide: Tensor) -> Tensor:
-        """To 1/2 as a convex combination of the 3x3 neighbours (RAFT, ECCV 2020)."""
+    def _upsample(coarse: Tensor, guide: Tensor, average: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """To 1/2 from the 3x3 neighbours with predicted weights (RAFT, ECCV 2020)."""
         neighbours = around(coarse)
-        quarters = [channel_sum(functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) * neighbours) for k in range(4)]
-        return interleave(torch.cat(quarters, 1))
+        weights = (functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) for k in range(4))
+        return interleave(torch.cat([average(weight, neighbours) for weight in weights], 1))
+
+
+def _mean(weight: Tensor, values: Tensor) -> Tensor:
+    """Over the channels of (B, 9, H, W); the weights sum up to 1."""
+    return channel_sum(weight * values)
+
+
+def _of_one_surface(weight: Tensor, values: Tensor) -> Tensor:
+    """The same of one surface alone, for a mean over two lies on neither: values far from the heaviest hardly count.
+
+    Not for training: it gives no gradient that would choose the other surface.
+    """
+    heaviest = functional.relu(weight - HEAVY * channel_max(weight))
+    surface = channel_sum(heaviest * values, copies=9) / channel_sum(heaviest, copies=9)
+    near = weight * (functional.relu(1 - (values - surface).abs() / SURFACE_PX) + FAR_SHARE)
+    return channel_sum(near * values) / channel_sum(near)
 
 
 def _described(detail: Tensor, quarter: Tensor, eighth: Tensor, sixteenth: Tensor) -> tuple[Tensor, ...]:

@@ -14,7 +14,6 @@ from .photometric import photograph, shared_conditions, uniform
 from .render import Misalignment, View, occlusion, render
 from .scenes import Surfaces, pack, sample_surfaces
 
-
 NEAREST_SHARE = 0.4
 """Greatest disparity over the width of the image: beyond it too little is seen by both cameras."""
 
