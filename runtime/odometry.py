@@ -52,9 +52,6 @@ LONGEST_GAP_S = 1.0
 
 SMOOTHING_PX = 1.0
 
-COVARIANCE_SCALE = 1.7
-"""Errors of neighbouring points are alike, so there is less in them than their number says: measured on simulation."""
-
 
 @dataclass(frozen=True, slots=True)
 class OdometryOptions:
@@ -224,11 +221,10 @@ class StereoOdometry:
         impossible = self._impossible(key, motion, sigma_m, timestamp_ns)
         if impossible is not None:
             return _Found(Verdict("lost", (impossible,)), inliers=count, ratio=ratio)
-        covariance = motion.covariance * COVARIANCE_SCALE
         if rival < RIVAL_SHARE:
-            return _Found(verdict, motion.second_from_first, covariance, count, ratio)
+            return _Found(verdict, motion.second_from_first, motion.covariance, count, ratio)
         still, moving = points.seen[motion.inliers, :2], points.seen[~motion.inliers, :2]
-        return _Found(verdict, motion.second_from_first, covariance, count, ratio, still, moving)
+        return _Found(verdict, motion.second_from_first, motion.covariance, count, ratio, still, moving)
 
     def _impossible(self, key: Keyframe, motion: Motion, sigma_m: float, timestamp_ns: int) -> str | None:
         assert self._last is not None
