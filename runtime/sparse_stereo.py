@@ -13,9 +13,9 @@ from .types import FloatImage, Image
 FloatArray = npt.NDArray[np.float64]
 
 HALF_PATCH = 5
-PATCH_PX = 15
-"""Side of the patches whose disparity is refined. Trackers take the same: a patch across an edge of depth shows a
-mixture of both sides, and so its motion and its depth are of the same mixture."""
+PATCH_PX = 2 * HALF_PATCH + 1
+"""Side of the patches, for trackers too: small, as a patch across an edge of depth follows neither side, which neither
+noise nor covariance knows of; and the same, so that its motion and its depth are of the same mixture."""
 
 LEAST_SCORE = 0.8
 """Normalized cross-correlation below which two patches are not the same thing."""

@@ -11,8 +11,8 @@ from roma_device.runtime.types import Image
 
 from . import FloatArray
 
-LEVELS = 3
-"""Halvings of the images: a guess may be off by some 60 px."""
+LEVELS = 4
+"""Halvings of the images: a guess may be off by some 80 px."""
 
 
 class KltTracker:
