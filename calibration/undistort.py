@@ -22,8 +22,10 @@ def undistorted(pixels: FloatArray, matrix: FloatArray, distortion: FloatArray) 
 
     ``distortion`` (5,) or (8,): k1 k2 p1 p2 k3 and k4 k5 k6. A pixel that no ray falls on keeps OpenCV's last try.
     """
+    wanted = np.asarray((pixels - matrix[:2, 2]) / matrix[[0, 1], [0, 1]])
+    if not distortion.any():
+        return wanted
     found = _by_opencv(pixels, matrix, distortion)
-    wanted = (pixels - matrix[:2, 2]) / matrix[[0, 1], [0, 1]]
     lens = np.zeros(8)
     lens[: distortion.size] = distortion
     off = np.flatnonzero(~_is_solution(found, wanted, lens))
