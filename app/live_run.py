@@ -18,6 +18,7 @@ from .capture import FrameSource, open_source
 from .health_monitor import HealthMonitor
 from .live_figures import LiveFigures
 from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
+from .model_store import find_model
 from .pipeline import Pipeline
 from .record import result_record
 from .recording.recorder import Recorder, new_session
@@ -43,11 +44,12 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         camera = stack.enter_context(open_camera(settings.camera or DEFAULT_CAMERA))
         recorder = _open_recorder(settings, camera, stack)
         source = open_source(camera, stop, settings.max_fps, recorder)
-        pipelines = open_pipelines(settings, camera, any(sink.needs_image for sink in sinks.sinks.values()))
+        card, needs_image = find_model(settings.model), any(sink.needs_image for sink in sinks.sinks.values())
+        pipelines = open_pipelines(settings, camera, card, needs_image)
         monitor = stack.enter_context(_open_monitor(settings, source, recorder, notifier))
         reloader = Reloader(settings, load, lambda new: _apply(new, pipelines, source), notifier)
         stack.enter_context(reload_on_hangup(reloader))
-        health = open_health_monitor(settings, pipelines)
+        health = open_health_monitor(settings, card, pipelines)
         for result in run_frames(source, pipelines, sinks, settings.frames):
             summary.add(result)
             monitor.add(result)

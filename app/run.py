@@ -14,6 +14,7 @@ from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore
+from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import NpuOptions
 from roma_device.runtime.odometry import OdometryOptions
 from roma_device.runtime.types import StereoFrame
@@ -97,7 +98,7 @@ def _opened(settings: Settings, default_camera: str) -> Iterator[tuple[StereoFra
         frame = next(iter(camera.frames()), None)
         if frame is None:
             raise CameraError("the camera gave no frame")
-        pipelines = _depth_pipelines(settings, camera, needs_image=False)
+        pipelines = _depth_pipelines(settings, camera, find_model(settings.model), needs_image=False)
         stack.callback(pipelines.close)
         yield frame, pipelines.for_size(frame.size)
 
@@ -116,21 +117,23 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
     return {name: open_sink(name, folder) for name in names or default}
 
 
-def open_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize[Pipeline]:
+def open_pipelines(settings: Settings, camera: Camera, card: ModelCard, needs_image: bool) -> PipelineForSize[Pipeline]:
     """Pipelines for the camera's frames and the settings' tasks; what is wrong with their files shows at once."""
     if settings.task == ("depth",):
-        inner = _depth_pipelines(settings, camera, needs_image)
+        inner = _depth_pipelines(settings, camera, card, needs_image)
         return PipelineForSize[Pipeline](inner.rectification_for, inner.pipeline_for)
-    return _pose_pipelines(settings, camera, needs_image)
+    return _pose_pipelines(settings, camera, card, needs_image)
 
 
-def _pose_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize[Pipeline]:
+def _pose_pipelines(
+    settings: Settings, camera: Camera, card: ModelCard, needs_image: bool
+) -> PipelineForSize[Pipeline]:
     """With the pose, and with the network only where depth is asked for."""
     chosen = settings.odometry
     options = OdometryOptions(chosen.tracker, chosen.points, chosen.seed)
     inner_for: Callable[[Rectification], Pipeline]
     if "depth" in settings.task:
-        depth = _depth_pipelines(settings, camera, needs_image)
+        depth = _depth_pipelines(settings, camera, card, needs_image)
         rectification_for, inner_for = depth.rectification_for, depth.pipeline_for
     else:
         _check_pose_alone(settings)
@@ -152,9 +155,10 @@ def _check_pose_alone(settings: Settings) -> None:
         raise SettingsError("odometry.depth: model needs the network: give --task depth,pose", exit_code=64)
 
 
-def _depth_pipelines(settings: Settings, camera: Camera, needs_image: bool) -> PipelineForSize[StereoPipeline]:
-    rectification_for = _rectifications(settings, camera)
-    card, options = find_model(settings.model), pipeline_options(settings, needs_image)
+def _depth_pipelines(
+    settings: Settings, camera: Camera, card: ModelCard, needs_image: bool
+) -> PipelineForSize[StereoPipeline]:
+    rectification_for, options = _rectifications(settings, camera), pipeline_options(settings, needs_image)
     return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
 
 
@@ -187,9 +191,8 @@ def stored_calibration(settings: Settings, camera: Camera) -> StereoCalibration 
     return version.load()
 
 
-def open_health_monitor(settings: Settings, pipelines: PipelineForSize[Any]) -> HealthMonitor:
-    """Who watches the rig's calibration during the run."""
-    card = find_model(settings.model)
+def open_health_monitor(settings: Settings, card: ModelCard, pipelines: PipelineForSize[Any]) -> HealthMonitor:
+    """Who watches the rig's calibration during the run, by what the model tolerates."""
     share = card.tolerated_vertical_px / card.default_size[0]
     return HealthMonitor(pipelines.rectification_for, share, settings.health_every)
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import CalibrationError
+from .undistort import undistorted
 
 FloatArray = npt.NDArray[np.float64]
 DistortionModel = Literal["plumb_bob", "rational_polynomial", "equidistant"]
@@ -92,19 +93,9 @@ class CameraModel:
 
     def unproject(self, pixels: npt.ArrayLike) -> FloatArray:
         """Distorted pixels (N, 2) -> rays (N, 3) in the optical frame with z = 1."""
-        points = np.ascontiguousarray(pixels, dtype=np.float64).reshape(-1, 1, 2)
+        points = np.ascontiguousarray(pixels, dtype=np.float64).reshape(-1, 2)
         if self.model == "equidistant":
-            rays = cv2.fisheye.undistortPoints(points, self.matrix, self.distortion)
+            rays = np.asarray(cv2.fisheye.undistortPoints(points[:, None], self.matrix, self.distortion), np.float64)
         else:
-            rays = _undistort(points, self.matrix, self.distortion)
-        return np.column_stack([np.asarray(rays, dtype=np.float64).reshape(-1, 2), np.ones(len(points))])
-
-
-def _undistort(points: FloatArray, matrix: FloatArray, distortion: FloatArray) -> FloatArray:
-    """Distorted pixels (N, 1, 2) -> coordinates (N, 1, 2) at z = 1, iterated beyond OpenCV's five steps."""
-    criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-10)
-    if hasattr(cv2, "undistortPointsIter"):  # OpenCV 4; from 5 on undistortPoints takes the criteria
-        rays = cv2.undistortPointsIter(points, matrix, distortion, np.eye(3), np.eye(3), criteria)
-    else:
-        rays = cv2.undistortPoints(points, matrix, distortion, R=np.eye(3), P=np.eye(3), criteria=criteria)
-    return np.asarray(rays, dtype=np.float64)
+            rays = undistorted(points, self.matrix, self.distortion)
+        return np.column_stack([rays.reshape(-1, 2), np.ones(len(points))])

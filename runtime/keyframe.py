@@ -13,9 +13,10 @@ from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
 from .point_grid import balanced_corners
+from .rectified_pair import RectifiedPair
 from .sparse_stereo import sample_disparity, search_rows
 from .stereo_points import SeenPoints, project, triangulate
-from .types import FloatImage, Image
+from .types import Image
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -67,17 +68,15 @@ class Keyframe:
         return which, corners[[pair.trainIdx for pair in near]].reshape(-1, 2)
 
 
-def make_keyframe(
-    left: Image, right: Image, dense_px: FloatImage | None, most_points: int, place: tuple[Pose, FloatArray]
-) -> Keyframe:
-    """From a rectified grey pair (H, W); disparities from ``dense_px`` (H, W) if given, else along the rows."""
-    pixels = balanced_corners(left, most_points)
-    if dense_px is None:
-        disparity_px = search_rows(left, right, pixels, round(MOST_DISPARITY_SHARE * left.shape[1]))
+def make_keyframe(pair: RectifiedPair, most_points: int, place: tuple[Pose, FloatArray]) -> Keyframe:
+    """From a pair and its pose with covariance; disparities from those of the pair, if it has any, else by its rows."""
+    pixels = balanced_corners(pair.left, most_points)
+    if pair.dense_px is None:
+        disparity_px = search_rows(pair.left, pair.right, pixels, round(MOST_DISPARITY_SHARE * pair.left.shape[1]))
     else:
-        disparity_px = sample_disparity(dense_px, pixels)
+        disparity_px = sample_disparity(pair.dense_px, pixels)
     known = np.isfinite(disparity_px)
-    return Keyframe(left, pixels[known], disparity_px[known], *place)
+    return Keyframe(pair.left, pixels[known], disparity_px[known], *place)
 
 
 def _nearest_px(points: FloatArray, others: FloatArray) -> FloatArray:

@@ -13,6 +13,10 @@ from .types import FloatImage, Image
 FloatArray = npt.NDArray[np.float64]
 
 HALF_PATCH = 5
+PATCH_PX = 2 * HALF_PATCH + 1
+"""Side of the patches, for trackers too: small, as a patch across an edge of depth follows neither side, which neither
+noise nor covariance knows of; and the same, so that its motion and its depth are of the same mixture."""
+
 LEAST_SCORE = 0.8
 """Normalized cross-correlation below which two patches are not the same thing."""
 
@@ -61,7 +65,7 @@ def refine_disparity(left: Image, right: Image, points: FloatArray, guess_px: Fl
     known = np.flatnonzero(np.isfinite(guess_px))
     start = points[known]
     guess = start - np.column_stack([guess_px[known], np.zeros(len(known))])
-    there, good = follow_there_and_back(left, right, start, guess, levels=1, window_px=15)
+    there, good = follow_there_and_back(left, right, start, guess, levels=1, window_px=PATCH_PX)
     moved = start - there
     good &= (np.abs(moved[:, 1]) < ROWS_APART_PX) & (moved[:, 0] > LEAST_DISPARITY_PX)
     disparity_px[known[good]] = moved[good, 0]

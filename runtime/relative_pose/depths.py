@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.pose import skew
 from roma_device.runtime.point_pairs import FloatArray
 
 from .motion import Motion
@@ -47,8 +46,13 @@ def trust_of(rays: RayPairs, motion: Motion, distance_px: FloatArray, noise_px: 
 def _depths(rays: RayPairs, motion: Motion) -> tuple[npt.NDArray[np.bool_], FloatArray]:
     """Which points (N,) lie in front of both cameras, and their parallax (N,): distance in focal lengths."""
     turned = motion.rotation @ rays.a
-    across = turned[[1, 2, 0]] * rays.b[[2, 0, 1]] - turned[[2, 0, 1]] * rays.b[[1, 2, 0]]
-    cross = skew(motion.direction)
-    depth_a, depth_b = -((cross @ rays.b) * across).sum(axis=0), -((cross @ turned) * across).sum(axis=0)
-    parallax = np.sqrt((across**2).sum(axis=0) / ((turned**2).sum(axis=0)))
-    return (depth_a > 0) & (depth_b > 0), parallax
+    along_a, along_b = motion.direction @ turned, motion.direction @ rays.b
+    # Lagrange's identity: cross products of turned, b and the direction by their scalar products, which cost less
+    product, square_a, square_b = (_dot(*each) for each in ((turned, rays.b), (turned, turned), (rays.b, rays.b)))
+    in_front = (along_b * product > along_a * square_b) & (along_b * square_a > along_a * product)
+    return in_front, np.sqrt(np.maximum(square_b - product**2 / square_a, 0))
+
+
+def _dot(one: FloatArray, other: FloatArray) -> FloatArray:
+    """(N,) of two times (3, N)."""
+    return np.asarray(np.einsum("in,in->n", one, other))

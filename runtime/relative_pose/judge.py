@@ -60,7 +60,7 @@ class Judge:
             (),
             inliers,
             Pose(final.motion.rotation, final.motion.direction),
-            final.covariance(part),
+            final.covariance(part.block),
             final.noise_px,
             tuple(Pose(motion.rotation, motion.direction) for motion in rivals),
         )

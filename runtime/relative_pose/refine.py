@@ -31,6 +31,7 @@ class Refined:
     noise_px: float  # deviation of one coordinate of a match
     distance_px: FloatArray  # (N,) Sampson distances
     trust: FloatArray  # (N,) as in trust_of
+    slopes: FloatArray  # (5, N) px of the distances by the numbers of Motion.moved
 
     @property
     def inliers(self) -> npt.NDArray[np.bool_]:
@@ -41,10 +42,9 @@ class Refined:
         """In squared deviations; lower is better."""
         return tukey_cost(self.distance_px / noise_px, self.trust > 0)
 
-    def covariance(self, rays: RayPairs) -> FloatArray:
-        """(5, 5) rad^2 of the numbers of ``Motion.moved``; ``rays`` are those of the refinement."""
-        distance, slopes = sampson_slopes(rays, self.motion)
-        return m_covariance(slopes, distance, self.noise_px, self.trust, rays.block)
+    def covariance(self, block: npt.NDArray[np.intp] | None) -> FloatArray:
+        """(5, 5) rad^2 of the numbers of ``Motion.moved``; ``block`` (N,) is that of the refinement's rays."""
+        return m_covariance(self.slopes, self.distance_px, self.noise_px, self.trust, block)
 
 
 def refine(rays: RayPairs, start: Motion, noise_px: float = START_NOISE_PX, steps: int = MOST_STEPS) -> Refined:
@@ -68,7 +68,7 @@ def refine(rays: RayPairs, start: Motion, noise_px: float = START_NOISE_PX, step
         if size < SMALLEST_STEP * noise_px or damping > MOST_DAMPING:
             break
     noise_px = noise_of(distance, noise_px)
-    return Refined(motion, noise_px, distance, trust_of(rays, motion, distance, noise_px))
+    return Refined(motion, noise_px, distance, trust_of(rays, motion, distance, noise_px), slopes)
 
 
 def _step(slopes: FloatArray, weight: FloatArray, distance: FloatArray, damping: float) -> tuple[FloatArray, float]:

@@ -21,17 +21,21 @@ def sampson_px(rays: RayPairs, essential: FloatArray) -> FloatArray:
 
 
 def sampson_slopes(rays: RayPairs, motion: Motion) -> tuple[FloatArray, FloatArray]:
-    """The distances (N,) and their derivatives (5, N) by the numbers of ``Motion.moved``."""
-    essential, slopes = motion.essential, motion.essential_slopes()
+    """The distances (N,) and their derivatives (5, N) by the numbers of ``Motion.moved``.
+
+    Through the nine numbers of the essential matrix: the derivative by E[i, j] is ``b_i toward_a_j + to_b_i a_j``.
+    """
+    essential = motion.essential
     line_b, line_a = essential @ rays.a, essential.T @ rays.b
     root = np.sqrt(_variance(rays, line_a, line_b))
     distance = (rays.b * line_b).sum(axis=0) / root
-    lines_b = (slopes.reshape(15, 3) @ rays.a).reshape(5, 3, -1)
-    lines_a = (slopes[:, :, :2].transpose(0, 2, 1).reshape(10, 3) @ rays.b).reshape(5, 2, -1)
-    product = np.einsum("in,kin->kn", rays.b, lines_b)
-    half_variance = np.einsum("in,kin->kn", line_b[:2] / rays.focal_b_px**2, lines_b[:, :2])
-    half_variance += np.einsum("in,kin->kn", line_a[:2] / rays.focal_a_px**2, lines_a)
-    return distance, (product - half_variance * (distance / root)) / root
+    share = distance / root**2
+    to_b = rays.b / root
+    to_b[:2] -= line_b[:2] * (share / rays.focal_b_px**2)
+    toward_a = line_a[:2] * (share / -(rays.focal_a_px**2))
+    by_entry = to_b[:, None] * rays.a
+    by_entry[:, :2] += rays.b[:, None] * toward_a
+    return distance, motion.essential_slopes().reshape(5, 9) @ by_entry.reshape(9, -1)
 
 
 def _variance(rays: RayPairs, line_a: FloatArray, line_b: FloatArray) -> FloatArray:

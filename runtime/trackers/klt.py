@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.lucas_kanade import follow_there_and_back
+from roma_device.runtime.sparse_stereo import PATCH_PX
 from roma_device.runtime.types import Image
 
 from . import FloatArray
 
-LEVELS = 3
+LEVELS = 4
 """Halvings of the images: a guess may be off by some 80 px."""
 
 
@@ -20,4 +21,4 @@ class KltTracker:
     def follow(
         self, first: Image, second: Image, points: FloatArray, guess: FloatArray
     ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-        return follow_there_and_back(first, second, points, guess, LEVELS)
+        return follow_there_and_back(first, second, points, guess, LEVELS, PATCH_PX)

@@ -38,6 +38,27 @@ def test_pixels_survive_unprojecting_and_projecting(camera, xy):
     np.testing.assert_allclose(camera.project(camera.unproject(xy)), xy, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("model", "lens", "focal_px"),
+    [
+        ("plumb_bob", [-0.372, 0.12, 1e-3, -1e-3, 0.011], 366),
+        ("plumb_bob", [0.157, 0.077, 1e-3, -1e-3, -0.037], 396),
+        ("plumb_bob", [-0.06, 0.167, 1e-3, -1e-3, 0.043], 547),
+    ],
+)
+def test_corners_of_wide_images_survive_unprojecting(model, lens, focal_px):
+    """OpenCV's own iteration ends over 100 px off in some of these, in which depends on its version."""
+    corners = np.array([[0, 0], [1279, 0], [0, 799], [1279, 799], [640, 400]], float)
+    camera = CameraModel(SIZE, np.array([[focal_px, 0, 640], [0, focal_px, 400], [0, 0, 1.0]]), lens, model)
+    np.testing.assert_allclose(camera.project(camera.unproject(corners)), corners, atol=1e-6)
+
+
+def test_pixels_that_no_ray_falls_on_are_no_error():
+    """The lens folds over before the corner is reached."""
+    camera = CameraModel(SIZE, np.array([[433, 0, 640], [0, 433, 400], [0, 0, 1.0]]), [-0.4, 0.1, 0, 0, -0.05])
+    assert camera.unproject([[0.0, 0], [640, 400]]).shape == (2, 3)
+
+
 @quick
 @given(cameras(), rays, st.floats(0.1, 100))
 def test_rays_survive_projecting_at_any_depth(camera, xyz, depth_m):

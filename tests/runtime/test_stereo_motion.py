@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
+from roma_device.runtime.motion_covariance import COMMON_NOISE_PX
 from roma_device.runtime.motion_hypotheses import propose
 from roma_device.runtime.pose_estimate import composed_covariance, inverse_covariance
-from roma_device.runtime.stereo_motion import COMMON_NOISE_PX, DISPARITY_NOISE_PX, PIXEL_NOISE_PX, extend, refine
+from roma_device.runtime.stereo_motion import DISPARITY_NOISE_PX, PIXEL_NOISE_PX, extend, refine
 from roma_device.runtime.stereo_points import SeenPoints, project, triangulate
 
 RIG = RectifiedRig((640, 400), 480.0, 0.12, 318.0, 203.0, 2.5)
