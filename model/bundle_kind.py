@@ -28,7 +28,8 @@ class BundleKind:
     """Of a trained network."""
 
     load: Callable[[Path], tuple[Any, dict[str, Any]]]  # checkpoint -> averaged weights, step and variant
-    write: Callable[[Any, dict[str, Any], Path, str], None]  # network, more keys of the card, folder, name
+    write: Callable[[Any, dict[str, Any], Path, str, tuple[int, int] | None], None]
+    # network, more keys of the card, folder, name, size in px or None for any
     for_int8: Callable[[Any], onnx.ModelProto]  # the form in which 8-bit hosts run it
     pairs: Callable[[Atlas, int, int], Pairs]  # atlas, seed, count -> grey in [0, 1], one pair at a time
     domain: str  # what it was trained on

@@ -18,6 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("--output", type=Path, required=True, help="bundle folder")
+    parser.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="images of this size alone, for an NPU")
     parser.add_argument("--min-confidence", type=float, default=0.5, help="default threshold on the certainty")
     parser.add_argument("--measured", type=Path, help="report of roma-device evaluate ... --json on this model")
     arguments = parser.parse_args()
@@ -30,7 +31,8 @@ def main() -> None:
     if arguments.measured is not None:
         mean = json.loads(arguments.measured.read_text())["mean"]
         facts["measured"] = {name: round(mean[name], 4) for name in kind.measured}
-    kind.write(network, facts, arguments.output, arguments.output.name)
+    size = None if arguments.size is None else (arguments.size[0], arguments.size[1])
+    kind.write(network, facts, arguments.output, arguments.output.name, size)
 
 
 if __name__ == "__main__":

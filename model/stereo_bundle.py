@@ -39,27 +39,34 @@ def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.Mo
     return model
 
 
-def write_bundle(network: RowStereo, facts: dict[str, Any], folder: Path, name: str) -> None:
-    """Export and describe; the card's figures are filled in by ``facts``."""
+def write_bundle(
+    network: RowStereo, facts: dict[str, Any], folder: Path, name: str, size: tuple[int, int] | None = None
+) -> None:
+    """Export and describe; the card's figures are filled in by ``facts``.
+
+    Open to any size, or for images of ``size`` (width, height) alone.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    data = to_onnx(network, DEFAULT_SIZE, dynamic=True).SerializeToString()
+    default = size or DEFAULT_SIZE
+    data = to_onnx(network, default, dynamic=size is None).SerializeToString()
     file = f"{name}.onnx"
     (folder / file).write_bytes(data)
     card = {
         "name": name,
         "task": "stereo",
         "files": {"onnx": {"file": file, "sha256": hashlib.sha256(data).hexdigest()}},
-        "inputs": list(map(_tensor, INPUTS)),
-        "outputs": [_tensor(name) | {"stride": stride} for name, stride in OUTPUTS.items()],
+        "inputs": [_tensor(one, size) for one in INPUTS],
+        "outputs": [_tensor(one, size, stride) | {"stride": stride} for one, stride in OUTPUTS.items()],
         "normalization": "preprocess",
         "convention": "x_right = x_left - disparity, input pixels, pixel centres at integers",
         "size_multiple": 32,
-        "default_size": list(DEFAULT_SIZE),
+        "default_size": list(default),
         **facts,
     }
     (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
 
 
-def _tensor(name: str) -> dict[str, Any]:
+def _tensor(name: str, size: tuple[int, int] | None, stride: int = 1) -> dict[str, Any]:
     """As the card describes it; -1 is an open dimension."""
-    return {"name": name, "shape": [1, 1, -1, -1], "dtype": "float32"}
+    shape = [-1, -1] if size is None else [size[1] // stride, size[0] // stride]
+    return {"name": name, "shape": [1, 1, *shape], "dtype": "float32"}

@@ -25,6 +25,7 @@ class View:
     image: Tensor  # (B, H, W)
     point: Tensor  # (B, 3, H, W) in the first camera's frame
     depth: Tensor  # (B, H, W) along the axis of the camera that sees it
+    surface: Tensor  # (B, H, W) which of the scene's surfaces it is
 
 
 def pixels(size: tuple[int, int], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -63,7 +64,7 @@ def _look(scenes: Planes, atlas: Atlas, size: tuple[int, int], second: bool) -> 
         nearer = (met > NEAR) & (met < depth) & one.inside(point)
         depth, index = torch.where(nearer, met, depth), index.masked_fill(nearer, k)
     point = _along(origin, depth, ray)
-    return View(_paint(scenes, atlas, index, point), point, depth)
+    return View(_paint(scenes, atlas, index, point), point, depth, index)
 
 
 def _along(origin: Tensor, depth: Tensor, ray: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roma_device.app.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-MATCHER_HELP = "sift, orb, or a two-view model: bundle folder or name.  [default: two-view if bundled, else sift]"
+MATCHER_HELP = "sift, orb, or a two-view model: bundle folder or name.  [default: sift]"
 
 
 def pair_pose_options(command: Command) -> Command:

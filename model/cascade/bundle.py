@@ -44,24 +44,32 @@ def to_onnx(network: Cascade, size: tuple[int, int], is_open: bool) -> onnx.Mode
     return model
 
 
-def write_bundle(network: Cascade, facts: dict[str, Any], folder: Path, name: str) -> None:
-    """ONNX file for hosts and card; ``facts`` are more keys of the card."""
+def write_bundle(
+    network: Cascade, facts: dict[str, Any], folder: Path, name: str, size: tuple[int, int] | None = None
+) -> None:
+    """ONNX file and card; ``facts`` are more keys of the card.
+
+    Open to any size, for hosts, or for images of ``size`` (width, height) alone, as the NPU's compiler needs it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    data = to_onnx(network, DEFAULT_SIZE, is_open=True).SerializeToString()
+    default = size or DEFAULT_SIZE
+    data = to_onnx(network, default, is_open=size is None).SerializeToString()
     (folder / f"{name}.onnx").write_bytes(data)
+    pixels = [-1, -1] if size is None else [size[1], size[0]]
+    cells = [-1, -1] if size is None else [size[1] // STRIDES[-1], size[0] // STRIDES[-1]]
     card = {
         "name": name,
         "task": "two_view",
         "files": {"onnx": {"file": f"{name}.onnx", "sha256": hashlib.sha256(data).hexdigest()}},
-        "inputs": [{"name": one, "shape": [1, 1, -1, -1], "dtype": "float32"} for one in INPUTS],
+        "inputs": [{"name": one, "shape": [1, 1, *pixels], "dtype": "float32"} for one in INPUTS],
         "outputs": [
-            {"name": one, "shape": [1, channels, -1, -1], "dtype": "float32", "stride": STRIDES[-1]}
+            {"name": one, "shape": [1, channels, *cells], "dtype": "float32", "stride": STRIDES[-1]}
             for one, channels in OUTPUTS.items()
         ],
         "normalization": "preprocess",
         "convention": CONVENTION,
         "size_multiple": 32,
-        "default_size": list(DEFAULT_SIZE),
+        "default_size": list(default),
         **facts,
     }
     (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))

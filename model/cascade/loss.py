@@ -26,8 +26,9 @@ KNEE = 16
 SPREAD_CELLS = 0.35
 """Standard deviation of what a window's probabilities are to be."""
 
-REACH_CELLS = 0.8
-"""A window learns to choose where some candidate is as near as this."""
+CHOICE_CELLS, REACH_CELLS = 0.8, 1.5
+"""A window learns to choose where some candidate is as near to the truth as the first, and to move from there where one
+is as near as the second: it cannot reach what is farther."""
 
 WEIGHTS = {"everywhere": 1.0, "window": 0.5, "distance": 0.25, "certainty": 0.5}
 
@@ -71,14 +72,15 @@ def _refined(stage: Refined, position: Tensor, known: Tensor) -> dict[str, Tenso
     x, y = stage.candidates
     squares = (x - true_flow[:, :1]) ** 2 + (y - true_flow[:, 1:]) ** 2
     wanted = functional.softmax(-squares / (2 * SPREAD_CELLS**2), 1)
-    in_reach = known & (squares.amin(1) < REACH_CELLS**2)
+    nearest = squares.amin(1)
+    choice, in_reach = (known & (nearest < limit**2) for limit in (CHOICE_CELLS, REACH_CELLS))
     window = -(wanted * functional.log_softmax(stage.logits, 1)).sum(1)
     distance_px = stage.stride * ((stage.flow - true_flow) ** 2).sum(1).add(1e-6).sqrt()
     good = (known & (distance_px.detach() < GOOD * stage.stride)).float()
     certainty = functional.binary_cross_entropy_with_logits(stage.trust_logit[:, 0], good)
     return {
-        "window": _mean(window, in_reach.float()),
-        "distance": _mean(_robust(distance_px * KNEE / stage.stride), known.float()),
+        "window": _mean(window, choice.float()),
+        "distance": _mean(_robust(distance_px * KNEE / stage.stride), in_reach.float()),
         "certainty": certainty,
     }
 

@@ -59,7 +59,7 @@ class Refine(nn.Module):
             there = fetched(single(projected_b), grid.position(flow))
             similar = similarities(unit(single(projected_a)), unit(there), self.reach)
             x, y = (contents(flow[:, k : k + 1], self.reach) + self.steps[k : k + 1] for k in (0, 1))
-        hidden = self.body(torch.cat([self.inlet(similar), a, trust], 1))
+        hidden = self.body(torch.cat([self.inlet(similar), a, _as(trust, a)], 1))
         scores, delta = self.score(hidden), self.delta(hidden)
         with torch.autocast(a.device.type, enabled=False):
             logits = single(scores) + self.direct * similar
