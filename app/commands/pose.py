@@ -78,6 +78,7 @@ def bench_pose_option(command: Command) -> Command:
 )
 @click.option("--engine", help="Engine of a model.  [default: auto]")
 @click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice.")
+@click.option("--precision", help="auto, fp32 or int8, for a model on a host engine.  [default: auto]")
 @click.option("--no-baseline", is_flag=True, help="Leave SIFT and ORB with OpenCV's MAGSAC away.")
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
 def evaluate_pose(pairs: Path, as_json: bool, **options: Any) -> None:
