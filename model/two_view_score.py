@@ -1,7 +1,7 @@
-"""How exact and how honest a two-view bundle is on generated pairs.
+"""How exact and how honest a two-view bundle is on generated pairs, which training has not seen.
 
-``python -m model.two_view_score BUNDLE --textures DIR`` prints the errors where the match is known, and for ten ranges of certainty the share of matches that are less than
-1 px off, those counted that have no partner. The pairs are not among those of the training.
+``python -m model.two_view_score BUNDLE --textures DIR`` prints the errors where the match is known, and for ten ranges
+of certainty the share of cells whose match is less than 1 px off; a cell without a partner is never right.
 """
 
 from __future__ import annotations

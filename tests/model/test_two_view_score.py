@@ -21,7 +21,7 @@ def test_table_says_how_often_each_certainty_is_right() -> None:
     certainty = np.repeat([0.25, 0.95], 100)
     error_px = np.concatenate([np.repeat([0.5, 5.0, np.inf], [25, 50, 25]), np.repeat([0.2, 9.0], [95, 5])])
     text = report(certainty, error_px).splitlines()
-    assert text[0].startswith("175 matches known: median 0.50 px, 54.3 % within 0.5 px, 68.6 % within 1 px")
+    assert text[0].startswith("175 matches known: median 0.20 px, 54.3 % within 0.5 px, 68.6 % within 1 px")
     assert [line.split() for line in text[2:4]] == [
         ["0.2", "to", "0.3", "100", "25.0", "%", "25.0", "%"],
         ["0.9", "to", "1.0", "100", "95.0", "%", "95.0", "%"],
@@ -32,7 +32,7 @@ def test_table_says_how_often_each_certainty_is_right() -> None:
 def test_errors_are_those_of_the_exported_warp(tmp_path: Path) -> None:
     """The truth is the identity; one half of the image is hidden."""
     torch.manual_seed(0)
-    network = TinyRoma(TinyRomaConfig.load("tiny_preprocess")).eval()
+    network = TinyRoma(TinyRomaConfig.load("tiny_fine")).eval()
     write_bundle(network, (128, 96), tmp_path / "b", "b")
     card = load_card(tmp_path / "b")
     engine = open_engine(card, "onnx", EngineOptions((128, 96), 1))
