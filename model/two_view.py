@@ -106,10 +106,11 @@ def from_stereo(pairs: PairBatch) -> TwoViewBatch:
 
 
 def turned(pairs: TwoViewBatch, generator: torch.Generator) -> TwoViewBatch:
-    """The second views turned by up to 0.5 rad, scaled by up to 1.35 and shifted, about their middle."""
+    """The second views turned by up to 0.5 rad, most by less than 0.1, scaled by up to 1.35 and shifted, about their
+    middle."""
     batch, _, height, width = pairs.b.shape
     random = torch.rand((batch, 4), generator=generator, device=pairs.b.device) * 2 - 1
-    angle, scale, shift = 0.5 * random[:, 0], torch.exp(0.3 * random[:, 1]), 0.15 * random[:, 2:]
+    angle, scale, shift = 0.5 * random[:, 0] ** 3, torch.exp(0.3 * random[:, 1]), 0.15 * random[:, 2:]
     aspect = width / height
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     forward = torch.stack([torch.stack([cos, -sin / aspect], -1), torch.stack([sin * aspect, cos], -1)], 1)

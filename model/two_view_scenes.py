@@ -161,7 +161,7 @@ def _motion(rng: np.random.Generator) -> tuple[Array, Array]:
     loose = 0.06 if rng.random() < 0.7 else 0.18
     yaw = np.arctan2(view[0], view[2]) + rng.normal(0, loose)
     pitch = np.arctan2(-view[1], np.hypot(view[0], view[2])) + rng.normal(0, 0.7 * loose)
-    roll = rng.normal(0, 0.06) if rng.random() < 0.75 else rng.uniform(-0.7, 0.7)
+    roll = rng.normal(0, 0.06) if rng.random() < 0.85 else rng.uniform(-0.6, 0.6)
     rotation = about(2, roll) @ about(0, -pitch) @ about(1, -yaw)
     return rotation, -rotation @ place
 

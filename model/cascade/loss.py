@@ -70,7 +70,8 @@ def _everywhere(found: Everywhere, stage: Refined, position: Tensor, known: Tens
 def _refined(stage: Refined, position: Tensor, known: Tensor) -> dict[str, Tensor]:
     true_flow = stage.grid.flow(position)
     x, y = stage.candidates
-    squares = (x - true_flow[:, :1]) ** 2 + (y - true_flow[:, 1:]) ** 2
+    across, down = x - true_flow[:, :1], y - true_flow[:, 1:]
+    squares = across * across + down * down
     wanted = functional.softmax(-squares / (2 * SPREAD_CELLS**2), 1)
     nearest = squares.amin(1)
     choice, in_reach = (known & (nearest < limit**2) for limit in (CHOICE_CELLS, REACH_CELLS))
