@@ -46,13 +46,15 @@ class PoseEvaluation:
     size: int = 640  # longer side in px; 0: as the files are
     engine: str | None = None
     threads: int | None = None
+    precision: str | None = None  # of a model on a host engine
     no_baseline: bool = False
 
 
 def run_evaluation(choice: PoseEvaluation) -> PoseReport:
     """Raises EvaluationError, MatcherError, ModelError and SettingsError."""
-    settings = Settings().overridden(engine=choice.engine, threads=choice.threads)
-    options = PipelineOptions(settings.engine, settings.threads, choice.size or 10**6)
+    settings = Settings().overridden(engine=choice.engine, threads=choice.threads, precision=choice.precision)
+    width = choice.size or 10**6
+    options = PipelineOptions(settings.engine, settings.threads, width, precision=settings.precision)
     pairs = load_pairs(choice.pairs, choice.format_name, choice.images)
     name = choice.matcher or DEFAULT_MATCHER
     baselines = {each: open_matcher(each, options) for each in (() if choice.no_baseline else BASELINES)}

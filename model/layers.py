@@ -38,6 +38,11 @@ def double(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
+def single(x: Tensor) -> Tensor:
+    """float32; an exported graph gets no cast where nothing changes."""
+    return x if x.dtype == torch.float32 else x.float()
+
+
 def unit(x: Tensor) -> Tensor:
     """Normalize over channels to length 1."""
     return x / torch.sqrt(channel_sum(x * x) + 1e-4)

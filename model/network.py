@@ -126,17 +126,31 @@ class Features(nn.Module):
         self.up_sixteenth = conv(thirtysecond, sixteenth, 1)
         self.up_eighth = conv(sixteenth, eighth, 1)
         self.up_quarter = conv(eighth, quarter, 1)
-        self.detail = conv(half, DETAIL, 3, 2)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The details at 1/4, which know nothing but their own neighbourhood, and features at 1/4, 1/8 and 1/16."""
-        half = self.to_quarter[0](image)
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """At 1/4, 1/8 and 1/16."""
+        return self.from_half(self.to_quarter[0](image))
+
+    def from_half(self, half: Tensor) -> tuple[Tensor, ...]:
+        """The same from what the first convolution gives at 1/2."""
         quarter = self.to_quarter[1:](half)
         eighth = self.to_eighth(quarter)
         sixteenth = self.to_sixteenth(eighth)
         sixteenth = sixteenth + double(self.up_sixteenth(self.to_thirtysecond(sixteenth)))
         eighth = eighth + double(self.up_eighth(sixteenth))
-        return self.detail(half), quarter + double(self.up_quarter(eighth)), eighth, sixteenth
+        return quarter + double(self.up_quarter(eighth)), eighth, sixteenth
+
+
+class DetailedFeatures(Features):
+    """The pyramid, and before it at 1/4 details of the image at 1/2 that know nothing but their own neighbourhood."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__(widths)
+        self.detail = conv(widths[0], DETAIL, 3, 2)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        half = self.to_quarter[0](image)
+        return self.detail(half), *self.from_half(half)
 
 
 class Hourglass(nn.Module):
@@ -182,7 +196,7 @@ class RowStereo(nn.Module):
         super().__init__()
         self.config, self.is_far_first = config, False
         quarter, candidates = config.hourglass_widths[0], _candidates(config)
-        self.features = Features(config.feature_widths)
+        self.features = DetailedFeatures(config.feature_widths)
         described = (config.feature_widths[1] + DETAIL, *config.feature_widths[2:4])
         self.match = nn.ModuleList(
             nn.Conv2d(width, matched, 1) for width, matched in zip(described, config.match_widths, strict=True)

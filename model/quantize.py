@@ -22,14 +22,12 @@ import yaml
 from onnxruntime import quantization
 
 from .atlas import Atlas
+from .bundle_kind import BundleKind, kind_of_checkpoint
 from .command import run_tool
-from .export import MEASURED, load_network, to_onnx
-from .stream import batches
-from .synthetic import PairRenderer, SceneSampler
+from .onnx_file import INPUTS
 from .textures import build_atlas
 from .training import normalize
 
-SIZE = (640, 320)
 CALIBRATION_SEED = 10_000
 """Apart from the seeds that models are trained with."""
 
@@ -37,12 +35,10 @@ CALIBRATION_SEED = 10_000
 class GeneratedPairs(quantization.CalibrationDataReader):  # type: ignore[misc]
     """Normalized synthetic pairs, one at a time."""
 
-    def __init__(self, textures: Path | None, count: int) -> None:
-        atlas = Atlas(build_atlas(textures, 60))
-        sampler = SceneSampler(SIZE, 1, len(atlas), seed=CALIBRATION_SEED)
-        pairs = batches(sampler, PairRenderer(atlas, SIZE), 0, count, workers=0)
+    def __init__(self, kind: BundleKind, textures: Path | None, count: int) -> None:
+        pairs = kind.pairs(Atlas(build_atlas(textures, 60)), CALIBRATION_SEED, count)
         self._inputs: Iterator[dict[str, np.ndarray[Any, Any]]] = (
-            {"left": normalize(pair.left).numpy(), "right": normalize(pair.right).numpy()} for pair in pairs
+            {name: normalize(image).numpy() for name, image in zip(INPUTS, pair, strict=True)} for pair in pairs
         )
 
     def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
@@ -89,9 +85,9 @@ def add_int8(checkpoint: Path, bundle: Path, textures: Path | None, count: int) 
     """Write the int8 file and name it in the card."""
     path = bundle / "card.yaml"
     card = yaml.safe_load(path.read_text())
-    network, _ = load_network(checkpoint)
-    fp32 = to_onnx(network.far_first(), SIZE, dynamic=True).SerializeToString()
-    data = quantize(fp32, GeneratedPairs(textures, count))
+    kind = kind_of_checkpoint(checkpoint)
+    network, _ = kind.load(checkpoint)
+    data = quantize(kind.for_int8(network).SerializeToString(), GeneratedPairs(kind, textures, count))
     file = f"{card['name']}.int8.onnx"
     (bundle / file).write_bytes(data)
     card["files"]["onnx_int8"] = {"file": file, "sha256": hashlib.sha256(data).hexdigest()}
@@ -104,18 +100,20 @@ def main() -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--textures", type=Path, help="folder of natural images (*.jpg)")
     parser.add_argument("--count", type=int, default=64, help="pairs to calibrate on")
-    parser.add_argument("--measured", type=Path, help="report of roma-device evaluate stereo --precision int8 --json")
+    parser.add_argument("--measured", type=Path, help="report of roma-device evaluate ... --precision int8 --json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     add_int8(arguments.checkpoint, arguments.bundle, arguments.textures, arguments.count)
     if arguments.measured is not None:
-        _note(arguments.bundle / "card.yaml", json.loads(arguments.measured.read_text())["mean"])
+        mean = json.loads(arguments.measured.read_text())["mean"]
+        measured = kind_of_checkpoint(arguments.checkpoint).measured
+        _note(arguments.bundle / "card.yaml", {name: mean[name] for name in measured})
 
 
 def _note(path: Path, mean: dict[str, float]) -> None:
     """The figures of the 8-bit file beside those of the float one in the card at ``path``."""
     card = yaml.safe_load(path.read_text())
-    figures = {f"{name}_int8": round(mean[name], 4) for name in MEASURED}
+    figures = {f"{name}_int8": round(value, 4) for name, value in mean.items()}
     card["measured"] = card.get("measured", {}) | figures
     path.write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
 

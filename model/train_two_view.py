@@ -1,4 +1,4 @@
-"""Train a variant of TinyRoMa: ``python -m model.train_two_view tiny_preprocess --textures DIR``.
+"""Train a network for pairs of images: ``python -m model.train_two_view two-view --textures DIR``.
 
 Options, checkpoints and log are those of ``model.train``; the same command goes on where it stopped. Variants that
 match whole images learn from moving cameras, those that match along rows from rectified pairs.
@@ -7,58 +7,82 @@ match whole images learn from moving cameras, those that match along rows from r
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .atlas import Atlas
+from .cascade.network import Cascade
 from .stream import batches
-from .tiny_roma.config import TinyRomaConfig, names
-from .tiny_roma.network import Stage, TinyRoma
 from .train import open_atlas
 from .train import pairs as stereo_pairs
 from .train import parse as parse_options
 from .training import Training, normalize, train
-from .two_view import TwoViewBatch, TwoViewRenderer, TwoViewSampler, from_stereo
-from .two_view_loss import at_cells, two_view_loss
+from .two_view import TwoViewBatch, TwoViewRenderer, from_stereo
+from .two_view_kinds import AnyStage, CascadeKind, kind_of, two_view_variants
+from .two_view_loss import at_cells
+from .two_view_scenes import TwoViewSampler
 
-GOOD_PX = 3.0
+GOOD_PX, ROUGH_PX = 3.0, 8.0
 
 
 class TwoViewTraining(Training[TwoViewBatch]):
-    """Of a variant of TinyRoMa."""
+    """Of a variant of TinyRoMa or of our own network."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.tiny = TinyRomaConfig.load(arguments.variant)
-        super().__init__(arguments, lambda: TinyRoma(self.tiny))
+        self.kind = kind_of(arguments.variant)
+        super().__init__(arguments, self.kind.network)
+        self.network.to(memory_format=torch.channels_last)
 
     def loss(self, batch: TwoViewBatch) -> tuple[Tensor, dict[str, float]]:
-        a, b = (normalize(one) if self.tiny.normalization == "preprocess" else one for one in (batch.a, batch.b))
+        a, b = (normalize(one) if self.kind.normalized else one for one in (batch.a, batch.b))
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            stages = self.network.infer(a, b)
-        loss, parts = two_view_loss(stages, batch)
-        return loss, {"loss": float(loss.detach())} | parts | _figures(stages[-1], batch)
+            output = self.network.infer(a, b)
+        loss, parts = self.kind.loss(output, batch)
+        return loss, {"loss": float(loss.detach())} | parts | _figures(self.kind.stages(output), batch)
+
+    def score(self) -> dict[str, Any] | None:
+        if self.arguments.validate is None:
+            return None
+        from .validate import validate_pose
+
+        network = copy.deepcopy(self.average.module).cpu()
+        assert isinstance(network, Cascade)
+        return validate_pose(network, self.arguments.validate)
 
 
 @torch.no_grad()
-def _figures(last: Stage, batch: TwoViewBatch) -> dict[str, float]:
-    """Of the cells whose match is known: median error in input px, and the share within GOOD_PX."""
-    position, known = at_cells(batch, last.stride)
+def _figures(stages: Sequence[AnyStage], batch: TwoViewBatch) -> dict[str, float]:
+    """Of the cells whose match is known: the first stage's share within ROUGH_PX; the last one's within GOOD_PX, and
+    its median error in input px."""
+    first, last = _errors_px(stages[0], batch), _errors_px(stages[-1], batch)
+    if not len(first) or not len(last):
+        return {"rough": 0.0, "median_px": float("nan"), "good": 0.0}
+    return {
+        "rough": float((first < ROUGH_PX).float().mean()),
+        "median_px": float(last.median()),
+        "good": float((last < GOOD_PX).float().mean()),
+    }
+
+
+def _errors_px(stage: AnyStage, batch: TwoViewBatch) -> Tensor:
+    """(N,)."""
+    position, known = at_cells(batch, stage.stride)
     height, width = batch.a.shape[2:]
     per_unit = torch.tensor([width / 2, height / 2], device=position.device).view(1, 2, 1, 1)
-    error_px = ((last.position.float() - position) * per_unit).norm(dim=1)[known]
-    if not len(error_px):
-        return {"median_px": float("nan"), "good": 0.0}
-    return {"median_px": float(error_px.median()), "good": float((error_px < GOOD_PX).float().mean())}
+    error_px: Tensor = ((stage.position.float() - position) * per_unit).norm(dim=1)
+    return error_px[known]
 
 
 def pairs(training: TwoViewTraining) -> Iterator[TwoViewBatch]:
     """The stream of the run's options, from the step that it has reached."""
-    if training.tiny.stereo:
+    if training.kind.rectified:
         return map(from_stereo, stereo_pairs(training))
     a = training.arguments
     atlas, size = Atlas(open_atlas(a).to(training.device)), tuple(a.size)
@@ -77,10 +101,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     arguments = parse_options(given)
     if not any(word.startswith("--output") for word in given):
         arguments.output = Path("runs") / arguments.variant
-    if arguments.variant not in names():
-        raise SystemExit(f"train_two_view: unknown variant {arguments.variant!r}; known: {', '.join(names())}")
-    if arguments.validate is not None:
-        raise SystemExit("train_two_view: --validate scores the stereo network alone; export and evaluate instead")
+    if arguments.variant not in two_view_variants():
+        known = ", ".join(two_view_variants())
+        raise SystemExit(f"train_two_view: unknown variant {arguments.variant!r}; known: {known}")
+    if arguments.validate is not None and not isinstance(kind_of(arguments.variant), CascadeKind):
+        raise SystemExit(f"train_two_view: --validate knows no {arguments.variant}; export it and evaluate instead")
     return arguments
 
 

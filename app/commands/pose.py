@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roma_device.app.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-MATCHER_HELP = "sift, orb, or a two-view model: bundle folder or name.  [default: two-view if bundled, else sift]"
+MATCHER_HELP = "sift, orb, or a two-view model: bundle folder or name.  [default: sift]"
 
 
 def pair_pose_options(command: Command) -> Command:
@@ -78,6 +78,7 @@ def bench_pose_option(command: Command) -> Command:
 )
 @click.option("--engine", help="Engine of a model.  [default: auto]")
 @click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice.")
+@click.option("--precision", help="auto, fp32 or int8, for a model on a host engine.  [default: auto]")
 @click.option("--no-baseline", is_flag=True, help="Leave SIFT and ORB with OpenCV's MAGSAC away.")
 @click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
 def evaluate_pose(pairs: Path, as_json: bool, **options: Any) -> None:

@@ -6,7 +6,7 @@ import importlib
 import os
 from typing import Any, Protocol
 
-from roma_device.app.model_store import bundled_models, find_model
+from roma_device.app.model_store import find_model
 from roma_device.app.pipeline import PipelineOptions
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.point_pairs import PointPairs
@@ -18,9 +18,9 @@ MATCHERS: dict[str, str] = {
 }
 """Name -> "module:Class" of those that need no model; imported only when asked for."""
 
-TWO_VIEW = "two-view"
-DEFAULT_MATCHER = TWO_VIEW if TWO_VIEW in bundled_models() else "sift"
-"""Who matches pairs where the user names nobody: our own network as soon as its bundle is there."""
+DEFAULT_MATCHER = "sift"
+"""Who matches pairs where the user names nobody: the more accurate on real pairs, SIFT or our network two-view, by the
+table in docs/pose.md."""
 
 
 class MatcherError(RomaError):

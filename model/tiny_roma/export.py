@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import sys
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,7 @@ import onnx
 import torch
 import yaml
 
-from model.export import INPUTS, OPSET
+from model.onnx_file import INPUTS, exported
 
 from .config import TinyRomaConfig, VariantError, names
 from .network import TinyRoma
@@ -32,38 +30,7 @@ CONVENTION = {
 
 def to_onnx(network: TinyRoma, size: tuple[int, int]) -> onnx.ModelProto:
     """Opset 17, batch norm folded, no shape arithmetic; ``size`` is (width, height)."""
-    width, height = size
-    example = (torch.zeros(1, 1, height, width), torch.zeros(1, 1, height, width))
-    buffer: Any = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network.eval(),
-            example,
-            buffer,
-            input_names=list(INPUTS),
-            output_names=list(OUTPUTS),
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    model = onnx.load_from_string(buffer.getvalue())
-    _drop_copies(model.graph)
-    onnx.checker.check_model(model)
-    return model
-
-
-def _drop_copies(graph: onnx.GraphProto) -> None:
-    """Without the Identity nodes that torch puts before weights that are used twice."""
-    weights = {one.name for one in graph.initializer}
-    copies = {
-        one.output[0]: one.input[0] for one in graph.node if one.op_type == "Identity" and one.input[0] in weights
-    }
-    kept = [one for one in graph.node if one.output[0] not in copies]
-    for node in kept:
-        for place, name in enumerate(node.input):
-            node.input[place] = copies.get(name, name)
-    del graph.node[:]
-    graph.node.extend(kept)
+    return exported(network, size, OUTPUTS)
 
 
 def write_bundle(network: TinyRoma, size: tuple[int, int], folder: Path, name: str, **facts: Any) -> None:

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from model.layers import single
+
 from .backbone import Backbone
 from .blocks import Enlarge, Normalize, matcher, pad_zeros
 from .config import TinyRomaConfig
 from .fine import run_fine
 from .position import expected_position
 from .sampling import sample
-
-
-def single(x: Tensor) -> Tensor:
-    """float32; an exported graph gets no cast where nothing changes."""
-    return x if x.dtype == torch.float32 else x.float()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
-from model.export import NPU_OPERATORS, to_onnx, write_bundle  # noqa: E402
 from model.layers import interleave, row_correlation  # noqa: E402
 from model.network import RowStereo, StereoConfig, variants  # noqa: E402
+from model.onnx_file import NPU_OPERATORS  # noqa: E402
+from model.stereo_bundle import to_onnx, write_bundle  # noqa: E402
 from model.training import VARIANCE_FLOOR, normalize  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402

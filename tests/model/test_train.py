@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 
-from model.export import load_network  # noqa: E402
 from model.slim import slim  # noqa: E402
+from model.stereo_bundle import load_network  # noqa: E402
 from model.train import StereoTraining, parse, run  # noqa: E402
 from model.training import CHECKPOINT  # noqa: E402
 

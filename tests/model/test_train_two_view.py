@@ -33,7 +33,7 @@ def test_interrupted_training_goes_on_as_if_nothing_happened(tmp_path: Path) -> 
     assert facts["trained_on"] == "synthetic pairs, 4 steps, variant tiny_narrow" and not network.training
 
 
-@pytest.mark.parametrize("variant", ["tiny_narrow", "tiny_row_narrow"])
+@pytest.mark.parametrize("variant", ["tiny_narrow", "tiny_row_narrow", "two-view"])
 def test_training_learns_a_batch(variant: str, tmp_path: Path) -> None:
     trainer = TwoViewTraining(parse(words(variant, tmp_path, 1000, "--warmup", "1")))
     batch = next(pairs(trainer))
@@ -44,7 +44,7 @@ def test_training_learns_a_batch(variant: str, tmp_path: Path) -> None:
 
 def test_each_variant_has_its_folder() -> None:
     assert parse(["tiny_row"]).output == Path("runs/tiny_row")
-    with pytest.raises(SystemExit, match="scores the stereo network alone"):
+    with pytest.raises(SystemExit, match="--validate knows no tiny_row"):
         parse(["tiny_row", "--validate", "index.json"])
     with pytest.raises(SystemExit, match="unknown variant 'stereo'; known: tiny_band1, "):
         parse(["stereo"])

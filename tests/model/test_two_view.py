@@ -13,12 +13,13 @@ from model.tiny_roma.network import Stage  # noqa: E402
 from model.two_view import (  # noqa: E402
     TwoViewBatch,
     TwoViewRenderer,
-    TwoViewSampler,
     from_stereo,
     own_positions,
     turned,
 )
+from model.two_view_drawing import look  # noqa: E402
 from model.two_view_loss import at_cells, two_view_loss  # noqa: E402
+from model.two_view_scenes import BENT, TwoViewSampler  # noqa: E402
 
 SIZE = (192, 96)
 
@@ -56,6 +57,33 @@ def test_batches_are_reproducible_and_differ(renderer: TwoViewRenderer) -> None:
     first, again, other = (renderer(sampler(0.0)(index)) for index in (5, 5, 6))
     assert torch.equal(first.b, again.b) and torch.equal(first.position, again.position)
     assert not torch.equal(first.b, other.b)
+
+
+def test_exchanged_views_have_a_truth_of_their_own(renderer: TwoViewRenderer) -> None:
+    """There and back again leads to the pixel where one started, wherever both views see it."""
+    there, back = renderer.batches(sampler(0.0)(3))
+    position = there.position.permute(0, 2, 3, 1)
+    returned = functional.grid_sample(back.position, position, align_corners=False)
+    both = functional.grid_sample(back.visible[:, None].float(), position, align_corners=False)[:, 0] > 0.999
+    seen = there.visible & both
+    off_px = (returned - own_positions(*SIZE[::-1], torch.device("cpu"))).abs().amax(1)[seen] * SIZE[0] / 2
+    assert seen.float().mean() > 0.3 and float(off_px.quantile(0.98)) < 0.3
+
+
+def test_bent_surfaces_meet_their_own_definition() -> None:
+    """Seen by the second camera, a point of a bent surface has the inverse depth that the first camera gives it."""
+    scenes = TwoViewSampler(SIZE, 4, 6, 1, rendered_share=0.0)(4).planes
+    assert scenes is not None and bool((scenes.wave[..., 0] != 0).any()) and bool((scenes.fold[..., 0] != 0).any())
+    view = look(scenes, Atlas(build_atlas(None, 6)), SIZE, second=True)
+    u, v = (view.point[:, k] / view.point[:, 2] for k in (0, 1))
+    errors = []
+    for k in range(BENT):
+        plane, wave, fold = (field[:, k].T[..., None, None] for field in (scenes.plane, scenes.wave, scenes.fold))
+        inverse = plane[0] * u + plane[1] * v + plane[2] + wave[0] * torch.sin(wave[1] * u + wave[2] * v + wave[3])
+        inverse = inverse + fold[0] * (fold[1] * u + fold[2] * v + fold[3]).abs()
+        on_it = (view.surface == k) & (scenes.dome[:, k, None, None] == 0)
+        errors.append((view.point[:, 2] * inverse - 1).abs()[on_it])
+    assert float(torch.cat(errors).quantile(0.95)) < 0.003
 
 
 def test_motion_covers_rotation_and_scale(renderer: TwoViewRenderer) -> None:

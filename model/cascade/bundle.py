@@ -1,0 +1,75 @@
+"""The cascade as a bundle; ``model.export`` calls this for its variants."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import onnx
+import yaml
+
+from model.checkpoint import load_weights, read_checkpoint
+from model.onnx_file import INPUTS, check_operators, exported
+
+from .config import CascadeConfig
+from .network import STRIDES, Cascade
+
+OUTPUTS = {"warp": 2, "certainty": 1}
+"""Name -> channels."""
+CONVENTION = "warp: x, y in the right image in [-1, 1] from border to border; certainty: logit"
+DEFAULT_SIZE = (640, 480)
+
+
+def load_network(checkpoint: Path) -> tuple[Cascade, dict[str, Any]]:
+    """The averaged weights of ``checkpoint``, ready for inference, and what else it says."""
+    state = read_checkpoint(checkpoint)
+    network = Cascade(CascadeConfig.load(state["variant"]))
+    load_weights(network, state.get("average", state["network"]), checkpoint)
+    return network.eval(), {"step": int(state["step"]), "variant": state["variant"]}
+
+
+def to_onnx(network: Cascade, size: tuple[int, int], is_open: bool) -> onnx.ModelProto:
+    """Opset 17, batch norm folded; ``size`` is (width, height).
+
+    Fixed: only operators that both NPUs know. Open to any size, the graph also counts its cells, by CumSum.
+    """
+    network.open_size = is_open
+    try:
+        model = exported(network, size, tuple(OUTPUTS), is_open)
+    finally:
+        network.open_size = False
+    if not is_open:
+        check_operators(model)
+    return model
+
+
+def write_bundle(
+    network: Cascade, facts: dict[str, Any], folder: Path, name: str, size: tuple[int, int] | None = None
+) -> None:
+    """ONNX file and card; ``facts`` are more keys of the card.
+
+    Open to any size, for hosts, or for images of ``size`` (width, height) alone, as the NPU's compiler needs it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    default = size or DEFAULT_SIZE
+    data = to_onnx(network, default, is_open=size is None).SerializeToString()
+    (folder / f"{name}.onnx").write_bytes(data)
+    pixels = [-1, -1] if size is None else [size[1], size[0]]
+    cells = [-1, -1] if size is None else [size[1] // STRIDES[-1], size[0] // STRIDES[-1]]
+    card = {
+        "name": name,
+        "task": "two_view",
+        "files": {"onnx": {"file": f"{name}.onnx", "sha256": hashlib.sha256(data).hexdigest()}},
+        "inputs": [{"name": one, "shape": [1, 1, *pixels], "dtype": "float32"} for one in INPUTS],
+        "outputs": [
+            {"name": one, "shape": [1, channels, *cells], "dtype": "float32", "stride": STRIDES[-1]}
+            for one, channels in OUTPUTS.items()
+        ],
+        "normalization": "preprocess",
+        "convention": CONVENTION,
+        "size_multiple": 32,
+        "default_size": list(default),
+        **facts,
+    }
+    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))

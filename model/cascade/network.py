@@ -1,0 +1,78 @@
+"""The cascade: where each cell of one image lies in another, from coarse to fine.
+
+TinyRoMa's scheme (Edstedt et al., RoMa, CVPR 2024) on a smaller budget: all cells are compared with all cells at 1/16
+alone, which LoFTR's loss teaches directly (Sun et al., CVPR 2021); finer levels look within windows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from model.layers import double
+from model.network import Features
+
+from .config import CascadeConfig
+from .everywhere import Everywhere, MatchEverywhere
+from .grid import Grid
+from .refine import Refine, Refined
+
+STRIDES = (16, 8, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class CascadeOutput:
+    """What training needs; the exported graph returns the last stage's position and certainty."""
+
+    everywhere: Everywhere
+    stages: tuple[Refined, ...]
+
+
+class Cascade(nn.Module):
+    """Normalized grey pair (B, 1, H, W) twice -> where each cell of A lies in B, and the certainty's logit.
+
+    H and W are multiples of 32. Returns the position (B, 2, H/4, W/4) in [-1, 1] from border to border (a pixel's
+    centre lies at ``(2 x + 1) / W - 1``) and the logit (B, 1, H/4, W/4).
+    """
+
+    def __init__(self, config: CascadeConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.open_size = False  # of an exported graph
+        _, quarter, eighth, sixteenth, _ = config.feature_widths
+        self.features = Features(config.feature_widths)
+        self.everywhere = MatchEverywhere(sixteenth, config.match_width)
+        shapes = zip(STRIDES, (sixteenth, eighth, quarter), config.window_widths, config.refine_widths, strict=True)
+        self.refinements = nn.ModuleList(
+            Refine(stride, inputs, width, hidden, config.reach, trusts=2 if stride == STRIDES[0] else 1)
+            for stride, inputs, width, hidden in shapes
+        )
+
+    def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        last = self.infer(a, b).stages[-1]
+        return last.position, last.trust_logit
+
+    def infer(self, a: Tensor, b: Tensor) -> CascadeOutput:
+        coarse_first = [(one, other) for one, other in zip(*self._pyramids(a, b), strict=True)][::-1]
+        grids = [Grid.of(one, self.open_size) for one, _ in coarse_first]
+        everywhere = self.everywhere(*coarse_first[0], grids[0])
+        flow, trust = everywhere.flow, everywhere.trust
+        stages: list[Refined] = []
+        for refine, (one, other), grid in zip(self.refinements, coarse_first, grids, strict=True):
+            if stages:
+                flow, trust = 2 * double(flow), double(trust)
+            for _ in range(self.config.last_passes if refine.stride == STRIDES[-1] else 1):
+                stages.append(
+                    refine(one, other, flow, trust if trust.dtype == one.dtype else trust.to(one.dtype), grid)
+                )
+                flow, trust = stages[-1].flow.detach(), torch.sigmoid(stages[-1].trust_logit.detach())
+        return CascadeOutput(everywhere, tuple(stages))
+
+    def _pyramids(self, a: Tensor, b: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """At 1/4, 1/8 and 1/16. One pass for both images while training; two at export, where the batch is one."""
+        if torch.onnx.is_in_onnx_export():
+            return self.features(a), self.features(b)
+        both = self.features(torch.cat([a, b]))
+        return tuple(f[: len(a)] for f in both), tuple(f[len(a) :] for f in both)

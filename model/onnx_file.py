@@ -1,0 +1,105 @@
+"""A network as an ONNX file: what all exports here have in common."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import onnx
+import torch
+from torch import nn
+
+from roma_device.runtime.card import ModelError
+
+OPSET = 17
+INPUTS = ("left", "right")
+NPU_OPERATORS = frozenset(
+    [
+        "Abs",
+        "Add",
+        "ArgMax",
+        "AveragePool",
+        "Cast",
+        "Clip",
+        "Concat",
+        "Constant",
+        "Conv",
+        "ConvTranspose",
+        "DepthToSpace",
+        "Div",
+        "Exp",
+        "GridSample",
+        "Identity",
+        "MatMul",
+        "Max",
+        "MaxPool",
+        "Min",
+        "Mul",
+        "Pad",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Resize",
+        "Sigmoid",
+        "Slice",
+        "Softmax",
+        "Split",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+    ]
+)
+"""Of the operators that both the AX650 and the AX620E list (Pulsar2 7.0 documentation), those used here."""
+
+
+def exported(
+    network: nn.Module, size: tuple[int, int], outputs: Sequence[str], is_open: bool = False
+) -> onnx.ModelProto:
+    """Opset 17, batch norm folded, two grey images of ``size`` (width, height) in; ``is_open``: of any size."""
+    width, height = size
+    example = (torch.zeros(1, 1, height, width), torch.zeros(1, 1, height, width))
+    axes = {name: {2: "height", 3: "width"} for name in (*INPUTS, *outputs)} if is_open else None
+    buffer: Any = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network.eval(),
+            example,
+            buffer,
+            input_names=list(INPUTS),
+            output_names=list(outputs),
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    model = onnx.load_from_string(buffer.getvalue())
+    _drop_copies(model.graph)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _drop_copies(graph: onnx.GraphProto) -> None:
+    """Without the Identity nodes that torch puts before weights that are used twice."""
+    weights = {one.name for one in graph.initializer}
+    copies = {
+        one.output[0]: one.input[0] for one in graph.node if one.op_type == "Identity" and one.input[0] in weights
+    }
+    kept = [one for one in graph.node if one.output[0] not in copies]
+    for node in kept:
+        for place, name in enumerate(node.input):
+            node.input[place] = copies.get(name, name)
+    del graph.node[:]
+    graph.node.extend(kept)
+
+
+def check_operators(model: onnx.ModelProto) -> None:
+    """Raises ModelError naming operators outside the NPUs' lists."""
+    foreign = {node.op_type for node in model.graph.node} - NPU_OPERATORS
+    if foreign:
+        raise ModelError(f"operators outside the NPU lists: {', '.join(sorted(foreign))}")
