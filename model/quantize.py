@@ -34,19 +34,26 @@ CALIBRATION_SEED = 10_000
 """Apart from the seeds that models are trained with."""
 
 
-class GeneratedPairs(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """Normalized synthetic pairs, one at a time."""
+Inputs = dict[str, np.ndarray[Any, Any]]
+"""Name -> array, for one inference."""
 
-    def __init__(self, textures: Path | None, count: int) -> None:
-        atlas = Atlas(build_atlas(textures, 60))
-        sampler = SceneSampler(SIZE, 1, len(atlas), seed=CALIBRATION_SEED)
-        pairs = batches(sampler, PairRenderer(atlas, SIZE), 0, count, workers=0)
-        self._inputs: Iterator[dict[str, np.ndarray[Any, Any]]] = (
-            {"left": normalize(pair.left).numpy(), "right": normalize(pair.right).numpy()} for pair in pairs
-        )
 
-    def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
+class Samples(quantization.CalibrationDataReader):  # type: ignore[misc]
+    """What the ranges are measured on, one at a time."""
+
+    def __init__(self, inputs: Iterator[Inputs]) -> None:
+        self._inputs = inputs
+
+    def get_next(self) -> Inputs | None:
         return next(self._inputs, None)
+
+
+def generated_pairs(textures: Path | None, count: int) -> Iterator[Inputs]:
+    """Normalized synthetic pairs."""
+    atlas = Atlas(build_atlas(textures, 60))
+    sampler = SceneSampler(SIZE, 1, len(atlas), seed=CALIBRATION_SEED)
+    for pair in batches(sampler, PairRenderer(atlas, SIZE), 0, count, workers=0):
+        yield {"left": normalize(pair.left).numpy(), "right": normalize(pair.right).numpy()}
 
 
 def quantize(fp32: bytes, reader: quantization.CalibrationDataReader) -> bytes:
@@ -86,12 +93,16 @@ def _is_scheme(weight: np.ndarray[Any, Any]) -> bool:
 
 
 def add_int8(checkpoint: Path, bundle: Path, textures: Path | None, count: int) -> None:
-    """Write the int8 file and name it in the card."""
-    path = bundle / "card.yaml"
-    card = yaml.safe_load(path.read_text())
+    """Quantize the network of ``checkpoint`` for ``bundle``."""
     network, _ = load_network(checkpoint)
     fp32 = to_onnx(network.far_first(), SIZE, dynamic=True).SerializeToString()
-    data = quantize(fp32, GeneratedPairs(textures, count))
+    write_int8(bundle, quantize(fp32, Samples(generated_pairs(textures, count))))
+
+
+def write_int8(bundle: Path, data: bytes) -> None:
+    """Put the 8-bit model into ``bundle`` and name it in the card."""
+    path = bundle / "card.yaml"
+    card = yaml.safe_load(path.read_text())
     file = f"{card['name']}.int8.onnx"
     (bundle / file).write_bytes(data)
     card["files"]["onnx_int8"] = {"file": file, "sha256": hashlib.sha256(data).hexdigest()}

@@ -7,6 +7,7 @@ match whole images learn from moving cameras, those that match along rows from r
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,16 +15,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from roma_device.runtime.card import ModelError
+
 from .atlas import Atlas
+from .command import run_tool
 from .stream import batches
-from .tiny_roma.config import TinyRomaConfig, names
+from .tiny_roma.config import TinyRomaConfig
 from .tiny_roma.network import Stage, TinyRoma
 from .train import open_atlas
 from .train import pairs as stereo_pairs
 from .train import parse as parse_options
 from .training import Training, normalize, train
 from .two_view import TwoViewBatch, TwoViewRenderer, TwoViewSampler, from_stereo
-from .two_view_loss import at_cells, two_view_loss
+from .two_view_loss import at_cells, candidate_loss, two_view_loss
 
 GOOD_PX = 3.0
 
@@ -39,9 +43,12 @@ class TwoViewTraining(Training[TwoViewBatch]):
         a, b = (normalize(one) if self.tiny.normalization == "preprocess" else one for one in (batch.a, batch.b))
         self.network.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            stages = self.network.infer(a, b)
-        loss, parts = two_view_loss(stages, batch)
-        return loss, {"loss": float(loss.detach())} | parts | _figures(stages[-1], batch)
+            found = self.network.infer(a, b)
+        regression, parts = two_view_loss(found.stages, batch)
+        comparison = candidate_loss(found.comparison.candidates(), batch)
+        loss = regression + comparison
+        totals = {"loss": float(loss.detach()), "comparison": float(comparison.detach())}
+        return loss, totals | parts | _figures(found.stages[-1], batch)
 
 
 @torch.no_grad()
@@ -77,12 +84,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     arguments = parse_options(given)
     if not any(word.startswith("--output") for word in given):
         arguments.output = Path("runs") / arguments.variant
-    if arguments.variant not in names():
-        raise SystemExit(f"train_two_view: unknown variant {arguments.variant!r}; known: {', '.join(names())}")
     if arguments.validate is not None:
-        raise SystemExit("train_two_view: --validate scores the stereo network alone; export and evaluate instead")
+        message = "--validate scores the stereo network alone; export and evaluate instead"
+        raise ModelError(message, exit_code=os.EX_USAGE)
     return arguments
 
 
 if __name__ == "__main__":
-    run(parse())
+    run_tool(lambda: run(parse()))

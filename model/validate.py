@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from roma_device.runtime.card import ModelError
+
 from .export import write_bundle
 from .network import RowStereo
 
@@ -18,7 +20,7 @@ KEPT = ("bad1", "bad2", "bad3", "epe", "bad2_80")
 def validate(network: RowStereo, index: Path) -> dict[str, Any]:
     """Means over the pairs of ``index`` and bad2 of each, by ``roma-device evaluate stereo`` on an exported bundle.
 
-    Leaves ``network`` as it was. Raises RuntimeError with the command's message.
+    Leaves ``network`` as it was. Raises ModelError with the command's message.
     """
     was_training = network.training
     with tempfile.TemporaryDirectory() as folder:
@@ -28,7 +30,7 @@ def validate(network: RowStereo, index: Path) -> dict[str, Any]:
         command = [sys.executable, "-m", "roma_device.app.cli", *words]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"validation on {index} failed: {done.stderr.strip()}")
+        raise ModelError(f"{index}: validation failed: {done.stderr.strip()}", exit_code=done.returncode)
     report = json.loads(done.stdout)
     means = {name: round(report["mean"][name], 4) for name in KEPT}
     return means | {"pairs": {pair["id"]: round(pair["bad2"], 4) for pair in report["pairs"]}}
