@@ -49,6 +49,7 @@ QUESTIONED = (
     "tiny_narrow",
     "tiny_fine",
     "tiny_row",
+    "tiny_band0",
     "tiny_band1",
     "tiny_band2",
     "tiny_band4",

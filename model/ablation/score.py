@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model.tiny_roma.config import Position
 from model.tiny_roma.network import TinyRoma
 from model.training import normalize
 from model.two_view import TwoViewBatch
@@ -46,18 +47,17 @@ class Reading:
 
 def readings(network: TinyRoma) -> dict[str, Reading]:
     """As it was trained, and what can be changed afterwards without new weights; ``network`` matches whole images."""
-    network.eval()
     normalized = network.config.normalization == "preprocess"
-    found = {"as trained": Reading(network, normalized)}
-    if network.config.position == "exact":
-        found["released position"] = Reading(_with_released_position(network), normalized)
-    if normalized:
-        found["raw grey"] = Reading(network, False)
-    return found
+    exact = _with_position(network, "exact")  # as training has it whatever the variant says
+    found = {
+        "as trained": Reading(exact, normalized),
+        "released position": Reading(_with_position(network, "released"), normalized),
+    }
+    return found | ({"raw grey": Reading(exact, False)} if normalized else {})
 
 
-def _with_released_position(network: TinyRoma) -> TinyRoma:
-    changed = TinyRoma(replace(network.config, position="released")).to(next(network.parameters()).device).eval()
+def _with_position(network: TinyRoma, position: Position) -> TinyRoma:
+    changed = TinyRoma(replace(network.config, position=position)).to(next(network.parameters()).device).eval()
     changed.load_state_dict(network.state_dict())
     return changed
 
@@ -77,7 +77,7 @@ def _two_view_figures(reading: Reading, batches: list[TwoViewBatch]) -> dict[str
     return {
         "within_3px": _share(distance < 3),
         "within_1pct": _share(distance < batches[0].a.shape[3] / 100),
-        "median_px": float(distance.median()),
+        "median_px": _rounded(distance.median()),
     }
 
 
@@ -87,8 +87,8 @@ def _stereo_figures(reading: Reading, batches: list[TwoViewBatch]) -> dict[str, 
     return {
         "within_3px": _share(error[:, 0] < 3),
         "within_1px": _share(error[:, 0] < 1),
-        "epe_px": float(error[:, 0].mean()),
-        "row_px": float(error[:, 1].mean()),
+        "epe_px": _rounded(error[:, 0].mean()),
+        "row_px": _rounded(error[:, 1].mean()),
     }
 
 
@@ -98,4 +98,9 @@ def _all_errors(reading: Reading, batches: list[TwoViewBatch]) -> Tensor:
 
 
 def _share(hit: Tensor) -> float:
-    return float(hit.float().mean())
+    return _rounded(hit.float().mean())
+
+
+def _rounded(value: Tensor) -> float:
+    """As the file keeps it."""
+    return round(float(value), 5)

@@ -57,6 +57,7 @@ QUESTIONS = (
 ROWS_TITLE = "Rows that are out of line"
 RANGES = (
     ("own row (`tiny_row`)", "tiny_row"),
+    ("own row, limited range (`tiny_band0`)", "tiny_band0"),
     ("±1 row of cells (`tiny_band1`)", "tiny_band1"),
     ("±2 rows (`tiny_band2`)", "tiny_band2"),
     ("±4 rows (`tiny_band4`)", "tiny_band4"),

@@ -57,7 +57,7 @@ class Results:
         """Whose figures are those of ``variant``: its own, or those of one that equals it but for rounding."""
         config = TinyRomaConfig.load(variant)
         pairs: Pairs = "stereo" if config.stereo else "two_view"
-        for trained in self.trained(pairs):
+        for trained in sorted(self.trained(pairs), key=lambda name: name != variant):
             if _learned(TinyRomaConfig.load(trained)) == _learned(config):
                 reading = "released position" if config.position == "released" else "as trained"
                 return Source(trained, pairs, "0 px" if config.stereo else reading)

@@ -139,7 +139,14 @@ def test_readings_change_what_they_say() -> None:
     assert torch.equal(found["as trained"], Reading(network, normalized=False).errors_px(normal))
     assert torch.equal(found["raw grey"], Reading(network, normalized=False).errors_px(batch))
     assert (found["released position"] - found["as trained"]).abs().max() > 1
-    assert list(readings(lively(TinyRomaConfig.load("tiny_raw")))) == ["as trained", "released position"]
+
+
+def test_the_released_variant_is_also_read_as_it_was_trained() -> None:
+    found = readings(lively(TinyRomaConfig.load("tiny_learned_raw")))
+    assert {name: one.network.config.position for name, one in found.items()} == {
+        "as trained": "exact",
+        "released position": "released",
+    }
 
 
 def test_shares_and_errors_of_rectified_pairs() -> None:

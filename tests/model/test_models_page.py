@@ -95,6 +95,12 @@ def test_equal_variants_share_their_figures(results: Results) -> None:
         assert results.accuracy_source(other) is None
 
 
+def test_a_variant_that_was_trained_itself_has_its_own_figures() -> None:
+    results = Results([record(name, "two_view", 0, 0.5) for name in ("tiny_batch", "tiny_preprocess")])
+    sources = [results.accuracy_source(name) for name in ("tiny_batch", "tiny_preprocess")]
+    assert [one.variant for one in sources if one is not None] == ["tiny_batch", "tiny_preprocess"]
+
+
 def test_table_has_accuracy_and_tolerance(results: Results) -> None:
     table = variant_table(Facts.stored(), results)
     assert cells(table, "`tiny_row`")[-2:] == ["50.0 ± 24.8", "49.0, 48.0, 47.0, 46.0"]

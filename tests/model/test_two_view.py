@@ -155,16 +155,16 @@ def test_candidates_learn_where_the_match_is(renderer: TwoViewRenderer) -> None:
     config = TinyRomaConfig.load("tiny_preprocess")
     comparison = replace(compare(config, features, features), similarity=logits)
     losses = []
-    for _ in range(60):
+    for _ in range(90):
         loss = candidate_loss(comparison.candidates(), batch)
         [gradient] = torch.autograd.grad(loss, logits)
         with torch.no_grad():
-            logits -= 1000 * gradient
+            logits -= 3000 * gradient
         losses.append(float(loss.detach()))
     position, known = at_cells(batch, 8)
-    assert losses[-1] < 0.5 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
     assert not gradient.reshape(4, 12, 24, 288)[~known].any()
-    distance = (comparison.position() - position).norm(dim=1)[known]
+    distance = (comparison.position().detach() - position).norm(dim=1)[known]
     assert float(distance.median()) < 0.02
 
 
