@@ -12,6 +12,9 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 # Our matrices are small: threads that wait for each other cost more than they give, above all on a busy machine.
 export OPENBLAS_NUM_THREADS ?= 1
 
+# glibc gives large blocks back at once and has them zeroed again at the next step: about a sixth of a step's time.
+KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=10737418240 MALLOC_TOP_PAD_=268435456
+
 .PHONY: run test test-oldest test-arm64 vm-test check bench train typing clean help
 
 help:            ## this list
@@ -42,7 +45,7 @@ bench: $(VENV)/ready-run        ## latency of every stage
 	$(BIN)/roma-device bench
 
 train: $(VENV)/ready-model      ## train VARIANT (resumes); TEXTURES is a folder of natural images
-	$(BIN)/python -m model.train $(VARIANT) --output runs/$(VARIANT) \
+	$(KEEP_MEMORY) $(BIN)/python -m model.train $(VARIANT) --output runs/$(VARIANT) \
 	  $(if $(wildcard $(TEXTURES)),--textures $(TEXTURES))
 
 # mypy cannot follow the mapped layout of an editable install: it gets a folder of links instead.

@@ -13,6 +13,9 @@ from torch.nn import functional
 
 from roma_device.runtime.card import ModelError
 
+NEW_OUTPUT = 0.2
+"""Share of their random weights with which outputs that a convolution gained start."""
+
 
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """What ``model.train`` or ``model.slim`` saved; raises ModelError where the file is not that."""
@@ -46,13 +49,16 @@ def grown(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor
     """``weights`` of a smaller network, completed for ``network`` so that it computes nearly what the smaller one did.
 
     Parts that the smaller one lacked keep what ``network`` has: residual blocks count for nothing at first. Where a
-    convolution has gained inputs at its end, these get weight 0.
+    convolution has gained inputs at its end, these get weight 0; outputs that it gained start small.
     """
     complete = dict(weights)
     for name, tensor in network.state_dict().items():
         known = weights.get(name)
         if known is None:
             complete[name] = tensor
-        elif known.ndim == 4 and known.shape[1] < tensor.shape[1]:
-            complete[name] = functional.pad(known, (0, 0, 0, 0, 0, tensor.shape[1] - known.shape[1]))
+            continue
+        if known.ndim == 4 and (more := tensor.shape[1] - known.shape[1]) > 0:
+            complete[name] = functional.pad(known, (0, 0, 0, 0, 0, more))
+        if tensor.ndim and len(tensor) > len(known):
+            complete[name] = torch.cat([complete[name], NEW_OUTPUT * tensor[len(known) :]])
     return complete

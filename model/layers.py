@@ -43,10 +43,13 @@ def unit(x: Tensor) -> Tensor:
     return x / torch.sqrt(channel_sum(x * x) + 1e-4)
 
 
-def channel_sum(x: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, 1, H, W); a convolution at export, which every engine and the NPU do fast."""
+def channel_sum(x: Tensor, copies: int = 1) -> Tensor:
+    """(B, C, H, W) -> (B, 1, H, W); a convolution at export, which every engine and the NPU do fast.
+
+    That convolution gives ``copies`` equal channels, for OpenCV 5 cannot broadcast what a convolution gave.
+    """
     if torch.onnx.is_in_onnx_export():
-        return functional.conv2d(x, torch.ones(1, int(x.shape[1]), 1, 1))
+        return functional.conv2d(x, torch.ones(copies, int(x.shape[1]), 1, 1))
     return x.sum(1, keepdim=True)
 
 

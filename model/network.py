@@ -8,7 +8,7 @@ hourglass as in light stereo networks (Guo et al., LightStereo, 2024).
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,20 @@ from .layers import (
     unit,
 )
 
-PEAK_REACH = 2
+PEAK_REACH = 1
 """Candidates on each side of the best one that the expected disparity takes into account."""
 
 DETAIL = 24
-"""Channels in which the image at 1/2 tells the guided upsampling where edges run."""
+"""Channels at 1/4 that describe the image at 1/2, for matching and to tell the guided upsampling where edges run."""
+
+HEAVY = 0.5
+"""Share of the greatest weight from which on a neighbour helps to say which surface is meant."""
+
+SURFACE_PX = 12.0
+"""Neighbouring cells whose disparities differ by more belong to two surfaces."""
+
+FAR_SHARE = 0.05
+"""What the weight of another surface's cell is multiplied by; more than 0, so that the sum of weights never is."""
 
 SMOOTH_PX = 0.5
 """How far the last enlargement may move a disparity away from its nearest neighbour's."""
@@ -117,16 +126,17 @@ class Features(nn.Module):
         self.up_sixteenth = conv(thirtysecond, sixteenth, 1)
         self.up_eighth = conv(sixteenth, eighth, 1)
         self.up_quarter = conv(eighth, quarter, 1)
+        self.detail = conv(half, DETAIL, 3, 2)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """At 1/2, 1/4, 1/8 and 1/16; the first has seen nothing but its own neighbourhood."""
+        """The details at 1/4, which know nothing but their own neighbourhood, and features at 1/4, 1/8 and 1/16."""
         half = self.to_quarter[0](image)
         quarter = self.to_quarter[1:](half)
         eighth = self.to_eighth(quarter)
         sixteenth = self.to_sixteenth(eighth)
         sixteenth = sixteenth + double(self.up_sixteenth(self.to_thirtysecond(sixteenth)))
         eighth = eighth + double(self.up_eighth(sixteenth))
-        return half, quarter + double(self.up_quarter(eighth)), eighth, sixteenth
+        return self.detail(half), quarter + double(self.up_quarter(eighth)), eighth, sixteenth
 
 
 class Hourglass(nn.Module):
@@ -173,14 +183,13 @@ class RowStereo(nn.Module):
         self.config, self.is_far_first = config, False
         quarter, candidates = config.hourglass_widths[0], _candidates(config)
         self.features = Features(config.feature_widths)
+        described = (config.feature_widths[1] + DETAIL, *config.feature_widths[2:4])
         self.match = nn.ModuleList(
-            nn.Conv2d(width, matched, 1)
-            for width, matched in zip(config.feature_widths[1:4], config.match_widths, strict=True)
+            nn.Conv2d(width, matched, 1) for width, matched in zip(described, config.match_widths, strict=True)
         )
         self.hourglass = Hourglass(config)
         self.score = nn.Conv2d(quarter, candidates[0], 1)
         self.direct = nn.Parameter(torch.tensor(4.0))  # how much raw similarity counts besides the filtered one
-        self.detail = conv(config.feature_widths[0], DETAIL, 3, 2)
         self.guide = nn.Sequential(conv(quarter + config.feature_widths[1] + DETAIL, 32, 1), nn.Conv2d(32, 36, 1))
         self.trust = nn.Sequential(conv(quarter + 1, 8), nn.Conv2d(8, 1, 1))
         steps = torch.arange(candidates[0], dtype=torch.float32) * 4
@@ -209,8 +218,9 @@ class RowStereo(nn.Module):
         return network
 
     def infer(self, left: Tensor, right: Tensor) -> StereoOutput:
-        (left_half, *left_features), (_, *right_features) = self._pyramids(left, right)
-        matched = [(match(a), match(b)) for match, a, b in zip(self.match, left_features, right_features, strict=True)]
+        (detail, *left_features), right_pyramid = self._pyramids(left, right)
+        described = zip(_described(detail, *left_features), _described(*right_pyramid), strict=True)
+        matched = [(match(a), match(b)) for match, (a, b) in zip(self.match, described, strict=True)]
         correlate = row_products if self.is_far_first else row_correlation
         with torch.autocast(left.device.type, enabled=False):  # positions need more than bf16's 8 bits
             similarities = tuple(
@@ -219,13 +229,13 @@ class RowStereo(nn.Module):
             )
         filtered = self.hourglass(similarities, tuple(left_features))
         scores = self.score(filtered)
-        guide = self.guide(torch.cat([filtered, left_features[0], self.detail(left_half)], 1))
+        guide = self.guide(torch.cat([filtered, left_features[0], detail], 1))
         with torch.autocast(left.device.type, enabled=False):
             logits = scores.float() + self.direct * similarities[0]
             relative = torch.exp(logits - self._best(logits))
             near_peak = relative * around_peak(relative.detach(), PEAK_REACH)
             coarse = functional.conv2d(near_peak, self.steps_px) / channel_sum(near_peak)
-            half = self._upsample(coarse, guide.float())
+            half = self._upsample(coarse, guide.float(), _mean if self.training else _of_one_surface)
             total = channel_sum(relative)
             sharpness = channel_sum(relative * relative) / (total * total)
         trust = self.trust(torch.cat([filtered, sharpness.to(filtered.dtype)], 1).detach())
@@ -244,11 +254,32 @@ class RowStereo(nn.Module):
         return tuple(f[:count] for f in both), tuple(f[count:] for f in both)
 
     @staticmethod
-    def _upsample(coarse: Tensor, guide: Tensor) -> Tensor:
-        """To 1/2 as a convex combination of the 3x3 neighbours (RAFT, ECCV 2020)."""
+    def _upsample(coarse: Tensor, guide: Tensor, average: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+        """To 1/2 from the 3x3 neighbours with predicted weights (RAFT, ECCV 2020)."""
         neighbours = around(coarse)
-        quarters = [channel_sum(functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) * neighbours) for k in range(4)]
-        return interleave(torch.cat(quarters, 1))
+        weights = (functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) for k in range(4))
+        return interleave(torch.cat([average(weight, neighbours) for weight in weights], 1))
+
+
+def _mean(weight: Tensor, values: Tensor) -> Tensor:
+    """Over the channels of (B, 9, H, W); the weights sum up to 1."""
+    return channel_sum(weight * values)
+
+
+def _of_one_surface(weight: Tensor, values: Tensor) -> Tensor:
+    """The same of one surface alone, for a mean over two lies on neither: values far from the heaviest hardly count.
+
+    Not for training: it gives no gradient that would choose the other surface.
+    """
+    heaviest = functional.relu(weight - HEAVY * channel_max(weight))
+    surface = channel_sum(heaviest * values, copies=9) / channel_sum(heaviest, copies=9)
+    near = weight * (functional.relu(1 - (values - surface).abs() / SURFACE_PX) + FAR_SHARE)
+    return channel_sum(near * values) / channel_sum(near)
+
+
+def _described(detail: Tensor, quarter: Tensor, eighth: Tensor, sixteenth: Tensor) -> tuple[Tensor, ...]:
+    """What is matched at 1/4, 1/8 and 1/16."""
+    return torch.cat([quarter, detail], 1), eighth, sixteenth
 
 
 def _candidates(config: StereoConfig) -> tuple[int, int, int]:

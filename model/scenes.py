@@ -80,8 +80,9 @@ def _room(rng: np.random.Generator, size: tuple[int, int], near: float) -> Layou
     planes = [wall]
     for direction, extent, chance in ((1, height, 0.8), (-1, height, 0.35)):
         if rng.random() < chance:
-            slope = near * rng.uniform(0.7, 2.2) / extent
-            planes.append(_unbounded([back - slope * extent * rng.uniform(0.05, 0.4), 0, direction * slope]))
+            start, edge = rng.uniform(0.05, 0.42), near * rng.uniform(0.6, 1.1)  # from the wall to the image's edge
+            slope = (edge - back) / (extent * (0.5 - start))
+            planes.append(_unbounded([back - slope * extent * start, 0, direction * slope]))
     for direction in (1, -1):
         if rng.random() < 0.4:
             slope = min(near * rng.uniform(0.7, 2.0) / width, MAX_SLOPE)

@@ -14,6 +14,9 @@ from .photometric import photograph, shared_conditions, uniform
 from .render import Misalignment, View, occlusion, render
 from .scenes import Surfaces, pack, sample_surfaces
 
+NEAREST_SHARE = 0.4
+"""Greatest disparity over the width of the image: beyond it too little is seen by both cameras."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairBatch:
@@ -44,12 +47,13 @@ class SceneSampler:
     size: tuple[int, int]  # width, height in px
     batch: int
     textures: int  # number of textures in the atlas
-    max_disparity_px: float = 130.0
+    max_disparity_px: float = 170.0  # of the nearest scenes; in small images no more than NEAREST_SHARE allows
     seed: int = 0
 
     def __call__(self, index: int) -> SceneBatch:
         rng = np.random.default_rng([self.seed, index])
-        scenes = [sample_surfaces(rng, self.size, self.max_disparity_px, self.textures) for _ in range(self.batch)]
+        nearest_px = min(self.max_disparity_px, NEAREST_SHARE * self.size[0])
+        scenes = [sample_surfaces(rng, self.size, nearest_px, self.textures) for _ in range(self.batch)]
         return SceneBatch(pack(scenes), int(rng.integers(2**62)))
 
 

@@ -17,6 +17,7 @@ from .checkpoint import grown, load_weights, read_checkpoint
 from .optimizer import optimizers
 
 CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
 AVERAGE_DECAY = 0.998
 GRADIENT_LIMIT = 5.0
 VARIANCE_FLOOR = 1e-5
@@ -143,7 +144,7 @@ def train(training: Training[Batch], batches: Callable[[], Iterator[Batch]]) -> 
 
 
 class _Log:
-    """Means over every so many steps, to the terminal and to ``log.jsonl``."""
+    """Means over every so many steps, to the terminal and to ``LOG``."""
 
     def __init__(self, folder: Path, every: int) -> None:
         self._folder, self._every = folder, every
@@ -162,5 +163,5 @@ class _Log:
     def write(self, record: dict[str, Any]) -> None:
         line = json.dumps(record)
         print(line, flush=True)
-        with (self._folder / "log.jsonl").open("a") as file:
+        with (self._folder / LOG).open("a") as file:
             file.write(line + "\n")

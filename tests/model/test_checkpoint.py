@@ -7,8 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 
-from model.checkpoint import load_weights, read_checkpoint  # noqa: E402
+from model.checkpoint import grown, load_weights, read_checkpoint  # noqa: E402
 from model.command import run_tool  # noqa: E402
+from model.layers import Residual, conv  # noqa: E402
 from roma_device.runtime.card import ModelError  # noqa: E402
 
 
@@ -48,6 +49,32 @@ def test_weights_of_another_network_are_named(network: torch.nn.Module, message:
     state = read_checkpoint(saved(tmp_path / "linear.pt"))
     with pytest.raises(ModelError, match=message):
         load_weights(network, state["network"], tmp_path / "linear.pt")
+
+
+def test_a_grown_network_computes_what_the_small_one_did(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small = torch.nn.Sequential(conv(3, 8, 1)).eval()
+    large = torch.nn.Sequential(conv(5, 8, 1), Residual(8)).eval()
+    load_weights(large, grown(large, small.state_dict()), tmp_path / "small.pt")
+    image = torch.randn(2, 5, 9, 7)
+    torch.testing.assert_close(large(image), small(image[:, :3]))
+    large[1].body[2].weight.data.fill_(1)  # the new block would count if it could
+    assert not torch.allclose(large(image), small(image[:, :3]))
+
+
+def test_another_network_is_refused_even_where_it_may_grow(tmp_path: Path) -> None:
+    other = torch.nn.Sequential(conv(5, 4, 1))
+    with pytest.raises(ModelError, match=r"0\.0\.weight has shape \(6, 5, 1, 1\)"):
+        load_weights(other, grown(other, torch.nn.Sequential(conv(3, 6, 1)).state_dict()), tmp_path / "other.pt")
+
+
+def test_outputs_that_a_convolution_gains_start_small(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small, large = torch.nn.Conv2d(3, 4, 1), torch.nn.Conv2d(5, 9, 1)
+    fresh = large.weight.detach().clone()
+    load_weights(large, grown(large, small.state_dict()), tmp_path / "small.pt")
+    torch.testing.assert_close(large.weight[:4, :3], small.weight)
+    torch.testing.assert_close(large.weight[4:], 0.2 * fresh[4:])
 
 
 def test_tools_end_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
