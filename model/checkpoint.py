@@ -20,7 +20,7 @@ NEW_OUTPUT = 0.2
 def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """What ``model.train`` or ``model.slim`` saved; raises ModelError where the file is not that."""
     try:
-        state = torch.load(path, map_location=device)
+        state = torch.load(path, map_location=device, weights_only=True)
     except OSError as error:
         message = f"{path}: cannot read the checkpoint ({error.strerror or error})"
         raise ModelError(message, exit_code=os.EX_NOINPUT) from None

@@ -19,6 +19,7 @@ from roma_device.runtime.graph_cost import GraphCost, graph_cost
 from roma_device.runtime.onnx_graph import Graph, read_onnx
 from roma_device.runtime.onnx_shapes import infer
 
+from .command import run_tool
 from .tiny_roma.config import TinyRomaConfig
 from .tiny_roma.export import to_onnx
 from .tiny_roma.network import TinyRoma
@@ -107,4 +108,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

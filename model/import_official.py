@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import pickle
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .tiny_roma.config import TinyRomaConfig, VariantError
+from roma_device.runtime.card import ModelError
+
+from .command import run_tool
+from .tiny_roma.config import TinyRomaConfig
 from .tiny_roma.export import write_bundle
 from .tiny_roma.network import TinyRoma
 
@@ -29,22 +32,18 @@ MATCHERS = ("coarse_matcher", "fine_matcher")
 _COUNTER = "num_batches_tracked"
 
 
-class ImportWeightsError(ValueError):
-    """A file that does not hold the weights that were expected."""
-
-
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint; nothing else in it is run. Raises ImportWeightsError."""
+    """The tensors of a checkpoint; nothing else in it is run. Raises ModelError."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
-        raise ImportWeightsError(f"{path}: cannot read it ({error.strerror})") from None
+        raise ModelError(f"{path}: cannot read it ({error.strerror})", exit_code=os.EX_NOINPUT) from None
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError):
-        raise ImportWeightsError(f"{path}: not a whole file of torch weights; download it again") from None
+        raise ModelError(f"{path}: not a whole file of torch weights; download it again") from None
     if isinstance(state, Mapping) and isinstance(state.get("model"), Mapping):
         state = state["model"]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ImportWeightsError(f"{path}: holds no state dict, a mapping of names to tensors")
+        raise ModelError(f"{path}: holds no state dict, a mapping of names to tensors")
     return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
@@ -52,7 +51,7 @@ def renamed(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """Published names -> ours: ``xfeat.0.block1.0.layer.0.weight`` is ``backbone.block1.0.0.weight``."""
     prefix = next((one for one in XFEAT_PREFIXES if f"{one}block1.0.layer.0.weight" in state), "")
     if f"{prefix}block1.0.layer.0.weight" not in state:
-        raise ImportWeightsError(f"{path}: neither TinyRoMa nor XFeat: no tensor xfeat.0.block1.0.layer.0.weight")
+        raise ModelError(f"{path}: neither TinyRoMa nor XFeat: no tensor xfeat.0.block1.0.layer.0.weight")
     ours = {}
     for name, value in state.items():
         inner = name.removeprefix(prefix)
@@ -71,23 +70,23 @@ def _without_layer(name: str) -> str:
 def load_into(network: TinyRoma, weights: Mapping[str, Tensor], path: Path) -> list[str]:
     """Fill ``network``; returns the parts that the file has nothing for.
 
-    Parts of the file that the variant leaves out are passed over. Raises ImportWeightsError, which names the tensor,
+    Parts of the file that the variant leaves out are passed over. Raises ModelError, which names the tensor,
     where one of a part is missing or has another shape.
     """
     wanted = network.state_dict()
     parts = {_part(name) for name in weights}
     absent = sorted({_part(name) for name in wanted} - parts - {"enlarge"})
     if "backbone" in absent:
-        raise ImportWeightsError(f"{path}: has no backbone")
+        raise ModelError(f"{path}: has no backbone")
     found = {}
     for name, like in wanted.items():
         if _part(name) not in parts or name.endswith(_COUNTER) or _is_enlargement(name):
             continue
         if name not in weights:
-            raise ImportWeightsError(f"{path}: lacks {name}, which the variant needs")
+            raise ModelError(f"{path}: lacks {name}, which the variant needs")
         if weights[name].shape != like.shape:
             got, expected = ("x".join(map(str, one.shape)) for one in (weights[name], like))
-            raise ImportWeightsError(f"{path}: {name} is {got}, the variant needs {expected}")
+            raise ModelError(f"{path}: {name} is {got}, the variant needs {expected}")
         found[name] = weights[name]
     network.load_state_dict(found, strict=False)
     return absent
@@ -103,7 +102,7 @@ def _is_enlargement(name: str) -> bool:
 
 
 def import_weights(path: Path, variant: str, size: tuple[int, int], folder: Path) -> str:
-    """Write the bundle and return a sentence about it; raises ImportWeightsError or VariantError."""
+    """Write the bundle and return a sentence about it; raises ModelError."""
     config = TinyRomaConfig.load(variant)
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
     weights = renamed(read_state(path), path)
@@ -118,20 +117,15 @@ def import_weights(path: Path, variant: str, size: tuple[int, int], folder: Path
     return f"{folder}: {facts['trained_on']}"
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="state dict (.pth, .pt)")
     parser.add_argument("--variant", default="tiny_roma", help="a variant of the published widths")
     parser.add_argument("--size", type=int, nargs=2, default=(640, 320), metavar=("W", "H"), help="px, multiples of 32")
     parser.add_argument("--output", type=Path, required=True, help="bundle folder")
     arguments = parser.parse_args(words)
-    try:
-        print(import_weights(arguments.file, arguments.variant, tuple(arguments.size), arguments.output))
-    except (ImportWeightsError, VariantError) as error:
-        print(f"import_official: {error}", file=sys.stderr)
-        return 65
-    return 0
+    print(import_weights(arguments.file, arguments.variant, tuple(arguments.size), arguments.output))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

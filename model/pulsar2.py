@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ import onnx
 from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.preprocess import value_table
 
+from .command import run_tool
 from .sensitivity import Sensitivity, measure
 
 CHIPS = {"AX650": ("NPU1", "NPU2", "NPU3"), "AX620E": ("NPU1", "NPU2")}
@@ -33,23 +35,21 @@ IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
 Tensors = dict[str, npt.NDArray[np.float32]]
 
 
-class KitError(ValueError):
-    """A kit that cannot be made."""
-
-
 def make_kit(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
-    """Fill the new folder ``folder``; raises KitError."""
+    """Fill the new folder ``folder``; raises ModelError."""
     card = load_card(bundle)
     if "onnx" not in card.files:
-        raise KitError(f"{bundle}: the bundle has no onnx file")
+        raise ModelError(f"{bundle}: the bundle has no onnx file")
     if arguments.npu not in CHIPS[arguments.chip]:
-        raise KitError(f"{arguments.chip} has no mode {arguments.npu}; known: {', '.join(CHIPS[arguments.chip])}")
+        known = ", ".join(CHIPS[arguments.chip])
+        raise ModelError(f"{arguments.chip} has no mode {arguments.npu}; known: {known}", exit_code=os.EX_USAGE)
     if arguments.input == "u8" and card.normalization == "preprocess":
-        raise KitError(
-            f"{bundle}: its images are normalized one by one, which a constant mean cannot do; use --input float"
+        raise ModelError(
+            f"{bundle}: its images are normalized one by one, which a constant mean cannot do; use --input float",
+            exit_code=os.EX_USAGE,
         )
     if folder.exists() and any(folder.iterdir()):
-        raise KitError(f"{folder}: a kit goes into a new or empty folder only")
+        raise ModelError(f"{folder}: a kit goes into a new or empty folder only", exit_code=os.EX_CANTCREAT)
     size = tuple(arguments.size or card.fixed_size() or card.default_size)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(card.files["onnx"].read())
@@ -75,7 +75,7 @@ def _generate(bundle: Path, folder: Path, count: int, size: tuple[int, ...]) -> 
     command = [sys.executable, "-m", "roma_device.app.cli", *words, "--size", f"{size[0]}x{size[1]}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise KitError(f"no vectors: {done.stderr.strip()}")
+        raise ModelError(f"no vectors: {done.stderr.strip()}")
 
 
 def _stored(folder: Path, card: ModelCard, size: tuple[int, ...]) -> Iterator[Tensors]:
@@ -97,7 +97,7 @@ def _own_frames(folder: Path | None, card: ModelCard, size: tuple[int, ...]) -> 
         for name in ("left", "right")
     ]
     if not sides[0] or len(sides[0]) != len(sides[1]):
-        raise KitError(
+        raise ModelError(
             f"{folder}: needs as many images in left/ as in right/, found {len(sides[0])} and {len(sides[1])}"
         )
     for paths in zip(*sides, strict=True):
@@ -107,7 +107,7 @@ def _own_frames(folder: Path | None, card: ModelCard, size: tuple[int, ...]) -> 
 def _tensor(path: Path, card: ModelCard, size: tuple[int, ...]) -> npt.NDArray[np.float32]:
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
-        raise KitError(f"{path}: not an image")
+        raise ModelError(f"{path}: not an image")
     small = np.asarray(cv2.resize(image, size[:2], interpolation=cv2.INTER_AREA), np.uint8)
     return value_table(small, card.normalization)[small][None, None]
 
@@ -212,16 +212,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def main(words: list[str] | None = None) -> int:
+def main(words: list[str] | None = None) -> None:
     arguments = parse(words)
-    try:
-        make_kit(arguments.bundle, arguments.output, arguments)
-    except (KitError, ModelError, OSError) as error:
-        print(f"pulsar2: {error}", file=sys.stderr)
-        return 65
+    make_kit(arguments.bundle, arguments.output, arguments)
     print(f"{arguments.output}: see its README.md")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_tool(main)

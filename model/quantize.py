@@ -32,17 +32,24 @@ CALIBRATION_SEED = 10_000
 """Apart from the seeds that models are trained with."""
 
 
-class GeneratedPairs(quantization.CalibrationDataReader):  # type: ignore[misc]
-    """Normalized synthetic pairs, one at a time."""
+Inputs = dict[str, np.ndarray[Any, Any]]
+"""Name -> array, for one inference."""
 
-    def __init__(self, kind: BundleKind, textures: Path | None, count: int) -> None:
-        pairs = kind.pairs(Atlas(build_atlas(textures, 60)), CALIBRATION_SEED, count)
-        self._inputs: Iterator[dict[str, np.ndarray[Any, Any]]] = (
-            {name: normalize(image).numpy() for name, image in zip(INPUTS, pair, strict=True)} for pair in pairs
-        )
 
-    def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
+class Samples(quantization.CalibrationDataReader):  # type: ignore[misc]
+    """What the ranges are measured on, one at a time."""
+
+    def __init__(self, inputs: Iterator[Inputs]) -> None:
+        self._inputs = inputs
+
+    def get_next(self) -> Inputs | None:
         return next(self._inputs, None)
+
+
+def generated_pairs(kind: BundleKind, textures: Path | None, count: int) -> Iterator[Inputs]:
+    """Normalized synthetic pairs."""
+    for pair in kind.pairs(Atlas(build_atlas(textures, 60)), CALIBRATION_SEED, count):
+        yield {name: normalize(image).numpy() for name, image in zip(INPUTS, pair, strict=True)}
 
 
 def quantize(fp32: bytes, reader: quantization.CalibrationDataReader) -> bytes:
@@ -82,12 +89,17 @@ def _is_scheme(weight: np.ndarray[Any, Any]) -> bool:
 
 
 def add_int8(checkpoint: Path, bundle: Path, textures: Path | None, count: int) -> None:
-    """Write the int8 file and name it in the card."""
-    path = bundle / "card.yaml"
-    card = yaml.safe_load(path.read_text())
+    """Quantize the network of ``checkpoint`` for ``bundle``."""
     kind = kind_of_checkpoint(checkpoint)
     network, _ = kind.load(checkpoint)
-    data = quantize(kind.for_int8(network).SerializeToString(), GeneratedPairs(kind, textures, count))
+    fp32 = kind.for_int8(network).SerializeToString()
+    write_int8(bundle, quantize(fp32, Samples(generated_pairs(kind, textures, count))))
+
+
+def write_int8(bundle: Path, data: bytes) -> None:
+    """Put the 8-bit model into ``bundle`` and name it in the card."""
+    path = bundle / "card.yaml"
+    card = yaml.safe_load(path.read_text())
     file = f"{card['name']}.int8.onnx"
     (bundle / file).write_bytes(data)
     card["files"]["onnx_int8"] = {"file": file, "sha256": hashlib.sha256(data).hexdigest()}

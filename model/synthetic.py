@@ -64,6 +64,7 @@ class PairRenderer:
     atlas: Atlas
     size: tuple[int, int]  # width, height in px
     max_shift_px: float = 1.0  # usual vertical misalignment of the right camera
+    exact_shift_px: float | None = None  # of every pair, up or down, and not rotated: for measuring
     batches_per_scenes: ClassVar[int] = 2
 
     def __call__(self, scenes: SceneBatch) -> PairBatch:
@@ -106,6 +107,10 @@ class PairRenderer:
         return _stack([left for left, _ in pairs]), _stack([right for _, right in pairs])
 
     def _misalignment(self, batch: int, generator: torch.Generator) -> Misalignment:
+        if self.exact_shift_px is not None:
+            down = uniform((batch, 1, 1), 0, 1, generator) < 0.5
+            shift = torch.where(down, self.exact_shift_px, -self.exact_shift_px)
+            return Misalignment(shift, torch.zeros_like(shift))
         some = (uniform((batch, 1, 1), 0, 1, generator) < 0.5).float()
         far = 1 + (uniform((batch, 1, 1), 0, 1, generator) < 0.1).float()  # now and then twice as far
         shift = uniform((batch, 1, 1), -self.max_shift_px, self.max_shift_px, generator) * some * far

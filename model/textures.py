@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from roma_device.runtime.card import ModelError
+
 from .command import run_tool
 
 FloatArray = npt.NDArray[np.float32]
@@ -21,17 +24,27 @@ SIDE_PX = 384
 
 
 def build_atlas(folder: Path | None, procedural: int, seed: int = 0) -> torch.Tensor:
-    """(N, SIDE_PX, SIDE_PX) float32 in [0, 1]: the images of ``folder`` (if any), then procedural patterns."""
+    """(N, SIDE_PX, SIDE_PX) float32 in [0, 1]: the images of ``folder`` (if any), then procedural patterns.
+
+    Raises ModelError where the folder holds no images, or a damaged one.
+    """
     rng = np.random.default_rng(seed)
-    natural = [_natural(path) for path in sorted(folder.glob("*.jpg"))] if folder else []
+    natural = _all_natural(folder) if folder else []
     patterns = [PATTERNS[i % len(PATTERNS)](rng) for i in range(procedural)]
     return torch.from_numpy(np.stack([*natural, *patterns]).astype(np.float32))
+
+
+def _all_natural(folder: Path) -> list[FloatArray]:
+    paths = sorted(folder.glob("*.jpg"))
+    if not paths:
+        raise ModelError(f"{folder}: holds no *.jpg to use as textures", exit_code=os.EX_NOINPUT)
+    return [_natural(path) for path in paths]
 
 
 def _natural(path: Path) -> FloatArray:
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
-        raise ValueError(f"{path}: not an image")
+        raise ModelError(f"{path}: not an image")
     side = min(image.shape)
     top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
     square = image[top : top + side, left : left + side]

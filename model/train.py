@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from roma_device.runtime.card import ModelError
 
 from .atlas import Atlas
 from .command import run_tool
@@ -80,6 +83,7 @@ def pairs(training: Training[Any]) -> Iterator[PairBatch]:
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
+    """The options; raises ModelError for a size that no variant takes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("variant", help="name of a file in model/variants")
@@ -105,7 +109,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of weights and pairs")
     add("--log-every", type=int, default=50, help="steps")
     add("--save-every", type=int, default=250, help="steps")
-    return parser.parse_args(words)
+    arguments = parser.parse_args(words)
+    if any(side < 32 or side % 32 for side in arguments.size):
+        width, height = arguments.size
+        raise ModelError(f"--size {width} {height}: both must be multiples of 32", exit_code=os.EX_USAGE)
+    return arguments
 
 
 if __name__ == "__main__":

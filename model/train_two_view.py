@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -16,15 +17,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from roma_device.runtime.card import ModelError
+
 from .atlas import Atlas
 from .cascade.network import Cascade
+from .command import run_tool
 from .stream import batches
 from .train import open_atlas
 from .train import pairs as stereo_pairs
 from .train import parse as parse_options
 from .training import Training, normalize, train
 from .two_view import TwoViewBatch, TwoViewRenderer, from_stereo
-from .two_view_kinds import AnyStage, CascadeKind, kind_of, two_view_variants
+from .two_view_kinds import AnyStage, CascadeKind, kind_of
 from .two_view_loss import at_cells
 from .two_view_scenes import TwoViewSampler
 
@@ -101,13 +105,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     arguments = parse_options(given)
     if not any(word.startswith("--output") for word in given):
         arguments.output = Path("runs") / arguments.variant
-    if arguments.variant not in two_view_variants():
-        known = ", ".join(two_view_variants())
-        raise SystemExit(f"train_two_view: unknown variant {arguments.variant!r}; known: {known}")
     if arguments.validate is not None and not isinstance(kind_of(arguments.variant), CascadeKind):
-        raise SystemExit(f"train_two_view: --validate knows no {arguments.variant}; export it and evaluate instead")
+        message = f"--validate knows no {arguments.variant}; export it and evaluate instead"
+        raise ModelError(message, exit_code=os.EX_USAGE)
     return arguments
 
 
 if __name__ == "__main__":
-    run(parse())
+    run_tool(lambda: run(parse()))

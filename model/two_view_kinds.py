@@ -15,7 +15,7 @@ from .cascade.network import Cascade
 from .tiny_roma import config as tiny_roma
 from .tiny_roma.network import TinyRoma
 from .two_view import TwoViewBatch
-from .two_view_loss import two_view_loss
+from .two_view_loss import candidate_loss, two_view_loss
 
 
 class AnyStage(Protocol):
@@ -56,10 +56,12 @@ class TinyRomaKind:
         return TinyRoma(self._config)
 
     def loss(self, output: Any, truth: TwoViewBatch) -> tuple[Tensor, dict[str, float]]:
-        return two_view_loss(output, truth)
+        regression, parts = two_view_loss(output.stages, truth)
+        comparison = candidate_loss(output.comparison.candidates(), truth)
+        return regression + comparison, {"comparison": float(comparison.detach())} | parts
 
     def stages(self, output: Any) -> Sequence[AnyStage]:
-        return output  # type: ignore[no-any-return]
+        return output.stages  # type: ignore[no-any-return]
 
 
 class CascadeKind:

@@ -1,4 +1,8 @@
-"""TinyRoMa's objective (Edstedt et al., RoMa, CVPR 2024): robust regression and certainty at every stage."""
+"""The objective: TinyRoMa's own (Edstedt et al., RoMa, CVPR 2024), and cross-entropy of the coarse comparison.
+
+TinyRoMa's is robust regression and certainty at every stage. Alone it teaches the comparison only through the
+expectation, which says in what direction the match lies but not which cell it is: slow from random weights.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .tiny_roma.cells import Candidates
 from .tiny_roma.network import Stage
 from .two_view import TwoViewBatch
 
@@ -17,6 +22,8 @@ GOOD_PER_STRIDE = 1e-3
 FINE_REACH = 0.0625
 """The fine stage learns where the coarse one came so near."""
 CERTAINTY_WEIGHT = 0.01
+COARSE_STRIDE = 8
+"""Input px per cell of the comparison."""
 
 
 def two_view_loss(stages: list[Stage], truth: TwoViewBatch) -> tuple[Tensor, dict[str, float]]:
@@ -36,6 +43,16 @@ def two_view_loss(stages: list[Stage], truth: TwoViewBatch) -> tuple[Tensor, dic
         parts |= {f"match{number}": float(regression.detach()), f"certainty{number}": float(certainty.detach())}
         before = stage.position.detach()
     return total, parts
+
+
+def candidate_loss(candidates: Candidates, truth: TwoViewBatch) -> Tensor:
+    """Cross-entropy of the candidates' probabilities against the true match, shared among the cells nearest to it.
+
+    Cells whose match is hidden, or lies beyond all candidates, do not count.
+    """
+    position, known = at_cells(truth, COARSE_STRIDE)
+    shares = candidates.shares(position) * known[..., None]
+    return -(shares * candidates.logits.log_softmax(3)).sum() / shares.sum().clamp(min=1)
 
 
 def at_cells(truth: TwoViewBatch, stride: int) -> tuple[Tensor, Tensor]:

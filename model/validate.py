@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from roma_device.runtime.card import ModelError
+
 from .cascade import bundle as cascade
 from .cascade.network import Cascade
 from .network import RowStereo
@@ -20,7 +22,7 @@ KEPT = ("bad1", "bad2", "bad3", "epe", "bad2_80")
 def validate(network: RowStereo, index: Path) -> dict[str, Any]:
     """Means over the pairs of ``index`` and bad2 of each, by ``roma-device evaluate stereo`` on an exported bundle.
 
-    Leaves ``network`` as it was. Raises RuntimeError with the command's message.
+    Leaves ``network`` as it was. Raises ModelError with the command's message.
     """
     was_training = network.training
     with tempfile.TemporaryDirectory() as folder:
@@ -34,7 +36,7 @@ def validate(network: RowStereo, index: Path) -> dict[str, Any]:
 def validate_pose(network: Cascade, index: Path) -> dict[str, Any]:
     """AUC@5/10/20 over the pairs of ``index`` and of each set, by ``roma-device evaluate pose`` on an exported bundle.
 
-    Leaves ``network`` as it was. Raises RuntimeError with the command's message.
+    Leaves ``network`` as it was. Raises ModelError with the command's message.
     """
     was_training = network.training
     with tempfile.TemporaryDirectory() as folder:
@@ -48,6 +50,6 @@ def _evaluated(index: Path, what: str, *words: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "roma_device.app.cli", "evaluate", what, str(index), *words]
     done = subprocess.run([*command, "--threads", "1", "--json"], capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"validation on {index} failed: {done.stderr.strip()}")
+        raise ModelError(f"{index}: validation failed: {done.stderr.strip()}", exit_code=done.returncode)
     report: dict[str, Any] = json.loads(done.stdout)
     return report

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_type_hints
 import yaml
 
 from model.network import VARIANTS, variants
+from roma_device.runtime.card import ModelError
 
 KIND = "tiny_roma"
 
@@ -18,10 +19,6 @@ Position = Literal["exact", "released"]
 Upsampling = Literal["resize", "fixed", "learned"]
 Sampling = Literal["grid_sample", "gather"]
 Fine = Literal["none", "whole", "split", "half"]
-
-
-class VariantError(ValueError):
-    """A variant file that is missing or wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +54,22 @@ class TinyRomaConfig:
 
     @classmethod
     def load(cls, variant: str) -> TinyRomaConfig:
-        """Read the variant ``variant``; raises VariantError with file and key."""
+        """Read the variant ``variant``; raises ModelError with file and key."""
         path = VARIANTS / f"{variant}.yaml"
         if variant not in names():
-            raise VariantError(f"unknown variant {variant!r} of TinyRoMa; known: {', '.join(names())}")
+            raise ModelError(f"unknown variant {variant!r} of TinyRoMa; known: {', '.join(names())}")
         raw = {key: value for key, value in yaml.safe_load(path.read_text()).items() if key != "kind"}
         try:
             return cls.from_mapping(raw)
-        except VariantError as error:
-            raise VariantError(f"{path.name}: {error}") from None
+        except ModelError as error:
+            raise ModelError(f"{path.name}: {error}") from None
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> TinyRomaConfig:
-        """Raises VariantError for an unknown key, a value of the wrong kind, or choices that exclude each other."""
+        """Raises ModelError for an unknown key, a value of the wrong kind, or choices that exclude each other."""
         hints = get_type_hints(cls)
         if unknown := set(raw) - set(cls.__slots__):
-            raise VariantError(f"{min(unknown)} is not a key of a TinyRoMa variant")
+            raise ModelError(f"{min(unknown)} is not a key of a TinyRoMa variant")
         config = cls(**{key: _checked(key, value, hints[key]) for key, value in raw.items()})
         _check_together(config)
         return config
@@ -86,21 +83,21 @@ def names() -> list[str]:
 def _checked(key: str, value: Any, hint: Any) -> Any:
     if options := get_args(hint) if hint is not tuple and getattr(hint, "__origin__", None) is Literal else ():
         if value not in options:
-            raise VariantError(f"{key} is {value!r}: it must be one of {', '.join(options)}")
+            raise ModelError(f"{key} is {value!r}: it must be one of {', '.join(options)}")
         return value
     if isinstance(value, list) and hint is not int:
         return tuple(value)
     if isinstance(value, bool) or not isinstance(value, int) or hint is not int or value < 0:
-        raise VariantError(f"{key} is {value!r}: it must be {'a count' if hint is int else 'a list'}")
+        raise ModelError(f"{key} is {value!r}: it must be {'a count' if hint is int else 'a list'}")
     return value
 
 
 def _check_together(config: TinyRomaConfig) -> None:
     if config.position == "released" and config.correlation != "full":
-        raise VariantError("position released exists for correlation full alone")
+        raise ModelError("position released exists for correlation full alone")
     if config.correlation != "band" and (config.band_rows or config.band_columns):
-        raise VariantError("band_rows and band_columns need correlation band")
+        raise ModelError("band_rows and band_columns need correlation band")
     if config.band_columns and not (len(config.band_columns) == 2 and config.band_columns[0] < config.band_columns[1]):
-        raise VariantError("band_columns takes the least and the greatest x_A - x_B in cells")
+        raise ModelError("band_columns takes the least and the greatest x_A - x_B in cells")
     if config.passes < 1 or len(config.stem_widths) != 3:
-        raise VariantError("passes must be at least 1, and stem_widths must have 3 entries")
+        raise ModelError("passes must be at least 1, and stem_widths must have 3 entries")

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from model.command import run_tool
 from roma_device.runtime.preprocess import value_table
 
 from .blocks import Enlarge, Normalize, matcher
@@ -164,4 +165,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import sys
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,12 @@ import onnx
 import torch
 import yaml
 
+from model.checkpoint import load_weights, read_checkpoint
+from model.command import run_tool
 from model.onnx_file import INPUTS, exported
+from roma_device.runtime.card import ModelError
 
-from .config import TinyRomaConfig, VariantError, names
+from .config import TinyRomaConfig, names
 from .network import TinyRoma
 
 OUTPUTS = ("warp", "certainty")
@@ -29,7 +32,13 @@ CONVENTION = {
 
 
 def to_onnx(network: TinyRoma, size: tuple[int, int]) -> onnx.ModelProto:
-    """Opset 17, batch norm folded, no shape arithmetic; ``size`` is (width, height)."""
+    """Opset 17, batch norm folded, no shape arithmetic; ``size`` is (width, height), multiples of 32.
+
+    Raises ModelError for other sizes.
+    """
+    width, height = size
+    if min(size) < 32 or width % 32 or height % 32:
+        raise ModelError(f"size {width}x{height}: both must be multiples of 32", exit_code=os.EX_USAGE)
     return exported(network, size, OUTPUTS)
 
 
@@ -64,17 +73,21 @@ def _card(config: TinyRomaConfig, size: tuple[int, int], name: str, sha256: str)
 
 
 def load_network(source: str, seed: int = 0) -> tuple[TinyRoma, dict[str, Any]]:
-    """From a checkpoint, or with random weights from the name of a variant; and what a card should say of it."""
+    """From a checkpoint, or with random weights from the name of a variant; and what a card should say of it.
+
+    Raises ModelError where ``source`` is neither, or a checkpoint of another network.
+    """
     if source in names():
         torch.manual_seed(seed)
         return TinyRoma(TinyRomaConfig.load(source)).eval(), {
             "trained_on": f"nothing: random weights, variant {source}"
         }
     if not Path(source).is_file():
-        raise VariantError(f"{source!r} is neither a checkpoint nor a variant; known: {', '.join(names())}")
-    state = torch.load(source, map_location="cpu", weights_only=True)
+        known = ", ".join(names())
+        raise ModelError(f"{source!r} is neither a checkpoint nor a variant; known: {known}", exit_code=os.EX_NOINPUT)
+    state = read_checkpoint(Path(source))
     network = TinyRoma(TinyRomaConfig.load(state["variant"]))
-    network.load_state_dict(state.get("average", state["network"]))
+    load_weights(network, state.get("average", state["network"]), Path(source))
     origin = f"synthetic pairs, {int(state['step'])} steps, variant {state['variant']}"
     return network.eval(), {"trained_on": origin}
 
@@ -86,12 +99,9 @@ def main() -> None:
     parser.add_argument("--size", type=int, nargs=2, default=(640, 320), metavar=("W", "H"), help="px, multiples of 32")
     parser.add_argument("--seed", type=int, default=0, help="of random weights")
     arguments = parser.parse_args()
-    try:
-        network, facts = load_network(arguments.source, arguments.seed)
-    except VariantError as error:
-        sys.exit(f"export: {error}")
+    network, facts = load_network(arguments.source, arguments.seed)
     write_bundle(network, tuple(arguments.size), arguments.output, arguments.output.name, **facts)
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

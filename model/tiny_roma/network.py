@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from model.layers import single
 
 from .backbone import Backbone
+from .band import BandComparison
 from .blocks import Enlarge, Normalize, matcher, pad_zeros
 from .config import TinyRomaConfig
 from .fine import run_fine
-from .position import expected_position
+from .position import FullComparison, compare
 from .sampling import sample
 
 
@@ -24,6 +25,14 @@ class Stage:
     stride: int
     position: Tensor  # (B, 2, h, w) in B, in [-1, 1]
     certainty_logit: Tensor  # (B, 1, h, w)
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """What the network found on its way."""
+
+    comparison: FullComparison | BandComparison  # of the coarse features
+    stages: list[Stage]  # the coarse passes, then the fine one
 
 
 class TinyRoma(nn.Module):
@@ -45,14 +54,14 @@ class TinyRoma(nn.Module):
             self.fine_matcher = matcher(2 * config.fine_features + 2, config.fine_width)
 
     def forward(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        last = self.infer(a, b)[-1]
+        last = self.infer(a, b).stages[-1]
         return last.position, last.certainty_logit
 
-    def infer(self, a: Tensor, b: Tensor) -> list[Stage]:
-        """Every stage that training supervises: the coarse passes, then the fine one."""
+    def infer(self, a: Tensor, b: Tensor) -> Inference:
+        """All that training supervises."""
         (fine_a, coarse_a), (fine_b, coarse_b) = self._features(a, b)
         per_px = torch.tensor([[[2 / int(a.shape[3])]], [[2 / int(a.shape[2])]], [[1.0]]], device=a.device)[None]
-        position = self._position(coarse_a, coarse_b)
+        comparison, position = self._compared(coarse_a, coarse_b)
         matches = pad_zeros(position, more=1)  # certainty 0
         stages = []
         for _ in range(self.config.passes):
@@ -62,11 +71,12 @@ class TinyRoma(nn.Module):
             stages.append(Stage(8, matches[:, :2], matches[:, 2:]))
         if self.config.fine != "none":
             stages.append(self._refined(fine_a, fine_b, matches, per_px))
-        return stages
+        return Inference(comparison, stages)
 
-    def _position(self, a: Tensor, b: Tensor) -> Tensor:
+    def _compared(self, a: Tensor, b: Tensor) -> tuple[FullComparison | BandComparison, Tensor]:
         with torch.autocast(a.device.type, enabled=False):  # positions need more than bf16's 8 bits
-            return expected_position(self.config, single(a), single(b), exact=self.training)
+            comparison = compare(self.config, single(a), single(b), exact=self.training)
+            return comparison, comparison.position()
 
     def _refined(self, fine_a: Tensor, fine_b: Tensor, matches: Tensor, per_px: Tensor) -> Stage:
         """Gradients of the fine stage do not reach the coarse one, as in the release."""

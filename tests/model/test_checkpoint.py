@@ -85,3 +85,10 @@ def test_tools_end_with_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
         run_tool(main)
     assert caught.value.code == os.EX_DATAERR
     assert capsys.readouterr().err.endswith(": the file is odd\n")
+
+
+def test_tools_end_with_a_sentence_where_the_system_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run_tool(lambda: print((tmp_path / "none").read_text()))
+    assert caught.value.code == os.EX_NOINPUT
+    assert capsys.readouterr().err.endswith(f"{tmp_path}/none: No such file or directory\n")

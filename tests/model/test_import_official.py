@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
-from model.import_official import ImportWeightsError, import_weights, main  # noqa: E402
-from roma_device.runtime.card import load_card  # noqa: E402
+from model.import_official import import_weights, main  # noqa: E402
+from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402
 from tests.model.numpy_tiny_roma import forward, random_state  # noqa: E402
+from tests.model.tool_failure import exit_code  # noqa: E402
 
 SIZE = (128, 64)
 State = dict[str, "torch.Tensor"]
@@ -50,7 +52,7 @@ def test_imported_weights_compute_what_the_paper_says(variant: str, released: bo
 def test_the_sentence_names_file_and_digest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.save(published(), tmp_path / "weights.pth")
     words = [str(tmp_path / "weights.pth"), "--output", str(tmp_path / "bundle"), "--size", "64", "32"]
-    assert main([*words, "--variant", "tiny_coarse"]) == 0
+    main([*words, "--variant", "tiny_coarse"])
     said = capsys.readouterr().out
     assert "weights.pth, sha256 " in said and "random" not in said
     assert load_card(tmp_path / "bundle").trained_on in said
@@ -81,14 +83,14 @@ def without(name: str) -> State:
     ],
 )
 def test_wrong_weights_are_one_sentence(state: object, message: str, tmp_path: Path) -> None:
-    with pytest.raises(ImportWeightsError, match=message) as caught:
+    with pytest.raises(ModelError, match=message) as caught:
         imported(state, tmp_path)
     assert "\n" not in str(caught.value) and str(caught.value).startswith(str(tmp_path / "weights.pth"))
     assert not (tmp_path / "bundle").exists()
 
 
 def test_a_variant_of_other_widths_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImportWeightsError, match=r"backbone.skip1.1.weight is 24x1x1x1, the variant needs 32x1x1x1"):
+    with pytest.raises(ModelError, match=r"backbone.skip1.1.weight is 24x1x1x1, the variant needs 32x1x1x1"):
         imported(published(), tmp_path, "tiny_row_large")
 
 
@@ -98,5 +100,6 @@ def test_damaged_file_is_one_sentence(size: int | None, tmp_path: Path, capsys: 
     if size is not None:
         torch.save({"xfeat.0.block1.0.layer.0.weight": torch.zeros(4, 1, 3, 3)}, path)
         path.write_bytes(path.read_bytes()[:size])
-    assert main([str(path), "--output", str(tmp_path / "bundle")]) == 65
+    code = os.EX_NOINPUT if size is None else os.EX_DATAERR
+    assert exit_code(main, [str(path), "--output", str(tmp_path / "bundle")]) == code
     assert capsys.readouterr().err.count("\n") == 1

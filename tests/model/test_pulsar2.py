@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import onnx
 from model.pulsar2 import main
 from model.sensitivity import measure
 from tests.model.tiny_networks import SIZE, random_bundle
+from tests.model.tool_failure import exit_code
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +42,7 @@ def test_kit_is_complete(bundle: Path, tmp_path: Path) -> None:
     own = frames(tmp_path / "own", 2)
     kit = tmp_path / "kit"
     words = [str(bundle), "--chip", "AX650", "--output", str(kit), "--count", "2", "--vectors", "1"]
-    assert main([*words, "--frames", str(own), "--limit", "1e-9"]) == 0
+    main([*words, "--frames", str(own), "--limit", "1e-9"])
     build = json.loads((kit / "build.json").read_text())
     assert build["input_shapes"] == f"left:1x1x{SIZE[1]}x{SIZE[0]};right:1x1x{SIZE[1]}x{SIZE[0]}"
     assert build["quant"]["input_configs"][0]["calibration_size"] == 4
@@ -57,7 +59,7 @@ def test_kit_is_complete(bundle: Path, tmp_path: Path) -> None:
 
 
 def test_no_bundle_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([str(tmp_path), "--chip", "AX650", "--output", str(tmp_path / "kit")]) == 65
+    assert exit_code(main, [str(tmp_path), "--chip", "AX650", "--output", str(tmp_path / "kit")]) == os.EX_NOINPUT
     assert "cannot read the model card" in capsys.readouterr().err
 
 
@@ -82,16 +84,20 @@ def test_sensitivity_finds_the_layer_that_matters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "message"),
+    ("more", "code", "message"),
     [
-        (["--chip", "AX620E", "--npu", "NPU3"], "AX620E has no mode NPU3"),
-        (["--chip", "AX650", "--input", "u8"], "use --input float"),
-        (["--chip", "AX650", "--count", "1", "--vectors", "1", "--frames", "/nowhere"], "as many images in left/"),
+        (["--chip", "AX620E", "--npu", "NPU3"], os.EX_USAGE, "AX620E has no mode NPU3"),
+        (["--chip", "AX650", "--input", "u8"], os.EX_USAGE, "use --input float"),
+        (
+            ["--chip", "AX650", "--count", "1", "--vectors", "1", "--frames", "/nowhere"],
+            os.EX_DATAERR,
+            "as many images in left/",
+        ),
     ],
 )
 def test_impossible_kits_are_one_sentence(
-    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], message: str
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], code: int, message: str
 ) -> None:
-    assert main([str(bundle), "--output", str(tmp_path / "kit"), *more]) == 65
+    assert exit_code(main, [str(bundle), "--output", str(tmp_path / "kit"), *more]) == code
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1

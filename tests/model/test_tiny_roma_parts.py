@@ -10,9 +10,10 @@ pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
 from model.tiny_roma import equivalences  # noqa: E402
 from model.tiny_roma.blocks import Normalize  # noqa: E402
+from model.tiny_roma.cells import centres  # noqa: E402
 from model.tiny_roma.config import TinyRomaConfig  # noqa: E402
 from model.tiny_roma.network import TinyRoma  # noqa: E402
-from model.tiny_roma.position import centres, expected_position  # noqa: E402
+from model.tiny_roma.position import expected_position  # noqa: E402
 from tests.model.tiny_networks import lively  # noqa: E402
 
 EQUAL = [one for one in equivalences.measure() if np.isfinite(one.limit)]
@@ -102,7 +103,7 @@ def test_training_takes_the_exact_expectation() -> None:
 @pytest.mark.parametrize("passes", [1, 2])
 def test_every_part_learns(passes: int) -> None:
     network = TinyRoma(TinyRomaConfig(passes=passes, upsampling="learned")).train()
-    stages = network.infer(torch.rand(2, 1, 64, 96), torch.rand(2, 1, 64, 96))
+    stages = network.infer(torch.rand(2, 1, 64, 96), torch.rand(2, 1, 64, 96)).stages
     assert [stage.stride for stage in stages] == [8] * passes + [4]
     sum((stage.position.sum() + stage.certainty_logit.sum()) for stage in stages).backward()
     # The enlargement of matches is detached, as in the release, so its weights stay as they are.
@@ -116,6 +117,6 @@ def test_first_pass_is_the_network_of_one_pass() -> None:
     two.load_state_dict(one.state_dict())
     a, b = torch.rand(1, 1, 64, 96), torch.rand(1, 1, 64, 96)
     with torch.no_grad():
-        first, second = two.infer(a, b)
+        first, second = two.infer(a, b).stages
         assert torch.equal(first.position, one(a, b)[0])
     assert not torch.equal(first.position, second.position)

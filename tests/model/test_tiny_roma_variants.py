@@ -14,10 +14,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
-from model.tiny_roma.config import TinyRomaConfig, VariantError, names  # noqa: E402
+from model.tiny_roma.config import TinyRomaConfig, names  # noqa: E402
 from model.tiny_roma.export import load_network  # noqa: E402
 from model.tiny_roma.network import TinyRoma  # noqa: E402
-from roma_device.runtime.card import ModelCard  # noqa: E402
+from roma_device.runtime.card import ModelCard, ModelError  # noqa: E402
 from roma_device.runtime.engine import EngineError, EngineOptions, open_engine  # noqa: E402
 from tests.model.tiny_networks import SIZE, random_bundle  # noqa: E402
 
@@ -88,12 +88,12 @@ def test_page_lists_every_variant_once() -> None:
 
 
 def test_export_refuses_what_is_neither_checkpoint_nor_variant() -> None:
-    with pytest.raises(VariantError, match="'nothing' is neither a checkpoint nor a variant; known: tiny_band1, "):
+    with pytest.raises(ModelError, match="'nothing' is neither a checkpoint nor a variant; known: tiny_band0, "):
         load_network("nothing")
 
 
 def test_unknown_variant_names_the_known_ones() -> None:
-    with pytest.raises(VariantError, match="unknown variant 'stereo' of TinyRoMa; known: tiny_band1, "):
+    with pytest.raises(ModelError, match="unknown variant 'stereo' of TinyRoMa; known: tiny_band0, "):
         TinyRomaConfig.load("stereo")
 
 
@@ -111,7 +111,7 @@ def test_unknown_variant_names_the_known_ones() -> None:
     ],
 )
 def test_bad_choices_are_one_sentence(raw: dict[str, object], message: str) -> None:
-    with pytest.raises(VariantError, match=message):
+    with pytest.raises(ModelError, match=message):
         TinyRomaConfig.from_mapping(raw)
 
 

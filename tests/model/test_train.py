@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
@@ -64,6 +66,7 @@ def test_prepared_atlas_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     photos = tmp_path / "photos"
     photos.mkdir()
+    cv2.imwrite(str(photos / "noise.jpg"), np.random.default_rng(0).integers(0, 256, (400, 500), np.uint8))
     monkeypatch.setattr("sys.argv", ["textures", str(photos), str(tmp_path / "atlas.npz"), "--patterns", "3"])
     textures.main()
     stored = open_atlas(parse(words(tmp_path, 1, "--atlas", str(tmp_path / "atlas.npz"))))

@@ -11,6 +11,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 from model.tiny_roma.export import load_network  # noqa: E402
 from model.train_two_view import TwoViewTraining, pairs, parse, run  # noqa: E402
 from model.training import CHECKPOINT  # noqa: E402
+from roma_device.runtime.card import ModelError  # noqa: E402
 
 
 def words(variant: str, folder: Path, steps: int, *more: str) -> list[str]:
@@ -44,7 +45,17 @@ def test_training_learns_a_batch(variant: str, tmp_path: Path) -> None:
 
 def test_each_variant_has_its_folder() -> None:
     assert parse(["tiny_row"]).output == Path("runs/tiny_row")
-    with pytest.raises(SystemExit, match="--validate knows no tiny_row"):
-        parse(["tiny_row", "--validate", "index.json"])
-    with pytest.raises(SystemExit, match="unknown variant 'stereo'; known: tiny_band1, "):
-        parse(["stereo"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["tiny_row", "--validate", "index.json"], "--validate knows no tiny_row"),
+        (["stereo"], "unknown variant 'stereo'; known: tiny_band0, "),
+        (["tiny_row", "--size", "100", "64"], "--size 100 64: both must be multiples of 32"),
+        (["tiny_row", "--textures", "nowhere"], "nowhere: holds no \\*.jpg"),
+    ],
+)
+def test_bad_options_are_one_sentence(words: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=message):
+        run(parse([*words, "--output", str(tmp_path)]))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,9 @@ from torch.nn import functional  # noqa: E402
 
 from model.atlas import Atlas  # noqa: E402
 from model.textures import build_atlas  # noqa: E402
+from model.tiny_roma.config import TinyRomaConfig  # noqa: E402
 from model.tiny_roma.network import Stage  # noqa: E402
+from model.tiny_roma.position import compare  # noqa: E402
 from model.two_view import (  # noqa: E402
     TwoViewBatch,
     TwoViewRenderer,
@@ -18,7 +22,7 @@ from model.two_view import (  # noqa: E402
     turned,
 )
 from model.two_view_drawing import look  # noqa: E402
-from model.two_view_loss import at_cells, two_view_loss  # noqa: E402
+from model.two_view_loss import at_cells, candidate_loss, two_view_loss  # noqa: E402
 from model.two_view_scenes import BENT, TwoViewSampler  # noqa: E402
 
 SIZE = (192, 96)
@@ -147,3 +151,58 @@ def test_cells_know_their_middle() -> None:
         position, known = at_cells(batch, stride)
         expected = own_positions(SIZE[1] // stride, SIZE[0] // stride, torch.device("cpu"))
         assert torch.allclose(position, expected, atol=1e-6) and known.all()
+
+
+@pytest.mark.parametrize("variant", ["tiny_preprocess", "tiny_row", "tiny_band1", "tiny_row4_fine"])
+def test_shares_of_candidates_have_their_mean_at_the_match(variant: str) -> None:
+    config = TinyRomaConfig.load(variant)
+    features = torch.rand(2, 8, 12, 24)
+    candidates = compare(config, features, features).candidates()
+    position = own_positions(12, 24, torch.device("cpu")) - torch.tensor([0.7 / 12, 0.0]).view(1, 2, 1, 1)
+    shares = candidates.shares(position.expand(2, -1, -1, -1))[:, :, 2:-1]
+    inside = shares[:, 2:-2]
+    assert torch.allclose(inside.sum(3), torch.ones(inside.shape[:3]), atol=1e-5)
+    mean = candidates.origin[..., 2:-2, 2:-1] + torch.einsum("byxk,kc->bcyx", inside, candidates.offsets)
+    assert torch.allclose(mean, position[..., 2:-2, 2:-1].expand_as(mean), atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", ["tiny_preprocess", "tiny_band1"])
+def test_candidates_are_those_of_the_expected_position(variant: str) -> None:
+    config = TinyRomaConfig.load(variant)
+    comparison = compare(config, 3 * torch.randn(2, 8, 12, 24), 3 * torch.randn(2, 8, 12, 24))
+    candidates = comparison.candidates()
+    mean = candidates.origin + torch.einsum("byxk,kc->bcyx", candidates.logits.softmax(3), candidates.offsets)
+    assert torch.allclose(mean, comparison.position(), atol=1e-4)
+
+
+def test_candidates_learn_where_the_match_is(renderer: TwoViewRenderer) -> None:
+    """By gradient steps on the logits alone the expectation goes to the truth; hidden cells have no say."""
+    batch = renderer(sampler(0.0)(0))
+    features = torch.zeros(4, 8, 12, 24)
+    logits = torch.zeros(4, 288, 288, requires_grad=True)
+    config = TinyRomaConfig.load("tiny_preprocess")
+    comparison = replace(compare(config, features, features), similarity=logits)
+    losses = []
+    for _ in range(90):
+        loss = candidate_loss(comparison.candidates(), batch)
+        [gradient] = torch.autograd.grad(loss, logits)
+        with torch.no_grad():
+            logits -= 3000 * gradient
+        losses.append(float(loss.detach()))
+    position, known = at_cells(batch, 8)
+    assert losses[-1] < 0.3 * losses[0]
+    assert not gradient.reshape(4, 12, 24, 288)[~known].any()
+    distance = (comparison.position().detach() - position).norm(dim=1)[known]
+    assert float(distance.median()) < 0.02
+
+
+def test_a_match_beyond_all_candidates_does_not_count() -> None:
+    own = own_positions(96, 192, torch.device("cpu"))
+    image = torch.zeros(1, 1, 96, 192)
+    visible = torch.ones(1, 96, 192, dtype=torch.bool)
+    features = torch.rand(1, 8, 12, 24)
+    candidates = compare(TinyRomaConfig.load("tiny_row"), features, features).candidates()
+    for rows, counts in ((0.5, True), (1.5, False)):
+        off = own + torch.tensor([0, rows * 2 / 12]).view(1, 2, 1, 1)
+        loss = candidate_loss(candidates, TwoViewBatch(image, image, off, visible))
+        assert (float(loss) > 0) == counts and float(loss) < 100
