@@ -22,7 +22,7 @@ REACH_PX = 32.0
 """Distance along x or y from which the errors of two points have nothing in common: three times the side of a
 patch, as the weights fall linearly over it. On simulation errors are alike up to 16 px."""
 
-COMMON_NOISE_PX = 0.002
+COMMON_NOISE_PX = 0.003
 """Standard deviation of errors in u, v and d that all points of a frame share, between the 0.004 and 0.001 px that
 the true residuals of points at 20-60 px and at over 60 px from each other have in common on simulation: from linear
 interpolation, which draws patches toward half pixels, and from patches across edges of depth."""

@@ -15,7 +15,16 @@ ALLOWED = {
     "app": {"roma_device.calibration", "roma_device.runtime", "roma_device.app"},
     "model": {
         f"roma_device.runtime.{module}"
-        for module in ("card", "graph_cost", "npu_chip", "npu_latency", "onnx_graph", "onnx_shapes", "preflight")
+        for module in (
+            "card",
+            "engine",
+            "graph_cost",
+            "npu_chip",
+            "npu_latency",
+            "onnx_graph",
+            "onnx_shapes",
+            "preflight",
+        )
     }
     | {"roma_device.runtime.preprocess"},
 }

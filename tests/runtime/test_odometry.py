@@ -188,9 +188,9 @@ def normalized_squares(scene: Walk) -> list[float]:
 UNSEEN = [
     f"{scene}?fps={fps}&frames=30&seed={seed}"
     for scene in ("room", "boxes", "street")
-    for fps, seed in ((6, 51), (6, 52), (15, 53), (3, 54))
+    for fps, seed in ((6, 71), (6, 72), (15, 73), (3, 74))
 ]
-"""Nothing of the covariance was chosen on these."""
+"""Rendered when all of the covariance was chosen, on seeds below 70."""
 
 
 @pytest.mark.slow
