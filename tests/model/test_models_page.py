@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,9 @@ pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
 from model.ablation.plan import SHIFTS_PX, Pairs  # noqa: E402
 from model.ablation.records import Record  # noqa: E402
-from model.models_page import facts as facts_module  # noqa: E402
-from model.models_page import speed  # noqa: E402
 from model.models_page.__main__ import PAGE, rendered  # noqa: E402
 from model.models_page.answers import answers  # noqa: E402
-from model.models_page.facts import Facts, measure  # noqa: E402
+from model.models_page.facts import Facts  # noqa: E402
 from model.models_page.results import Results, Source  # noqa: E402
 from model.models_page.tables import variant_table  # noqa: E402
 from model.tiny_roma.config import names  # noqa: E402
@@ -124,15 +124,24 @@ def test_a_page_without_marks_is_one_sentence() -> None:
         rendered("# Models\n", Facts.stored())
 
 
-def test_figures_are_measured_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (speed, facts_module):
-        monkeypatch.setattr(module, "SIZE", (128, 64))
-    facts = measure(["tiny_row_narrow"], 1)
-    found = facts.variants["tiny_row_narrow"]
+MEASURE = """
+import sys
+from pathlib import Path
+from model.models_page import facts, speed
+facts.SIZE = speed.SIZE = (128, 64)
+facts.measure(["tiny_row_narrow"], 1).store(Path(sys.argv[1]))
+"""
+
+
+def test_figures_are_measured_and_kept(tmp_path: Path) -> None:
+    """In a process of its own: so many engines beside torch's workers have brought down that of the tests."""
+    path = tmp_path / "facts.json"
+    command = [sys.executable, "-c", MEASURE, str(path)]
+    done = subprocess.run(command, cwd=PAGE.parent.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = Facts.stored(path).variants["tiny_row_narrow"]
     assert {"onnx fp32", "onnx int8", "opencv fp32"} <= set(found.cpu_ratio) and min(found.cpu_ratio.values()) > 0
     assert found.verdicts == {"AX650": "compiles", "AX620E": "compiles"} and found.npu_ms.endswith(" estimated")
-    facts.store(tmp_path / "facts.json")
-    assert Facts.stored(tmp_path / "facts.json") == facts
 
 
 @pytest.mark.parametrize("content", [None, "{", '{"variants": {"tiny_row": {"gmac": 1}}}', "[]"])
