@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from roma_device.runtime.card import ModelError
+
+Network = TypeVar("Network", bound=nn.Module)
 
 NEW_OUTPUT = 0.2
 """Share of their random weights with which outputs that a convolution gained start."""
@@ -59,6 +61,20 @@ def grown(network: nn.Module, weights: Mapping[str, Tensor]) -> dict[str, Tensor
             continue
         if known.ndim == 4 and (more := tensor.shape[1] - known.shape[1]) > 0:
             complete[name] = functional.pad(known, (0, 0, 0, 0, 0, more))
-        if tensor.ndim and len(tensor) > len(known):
+        if _has_more_outputs(tensor, complete[name]):
             complete[name] = torch.cat([complete[name], NEW_OUTPUT * tensor[len(known) :]])
     return complete
+
+
+def _has_more_outputs(tensor: Tensor, known: Tensor) -> bool:
+    """And is else of the same shape; what differs otherwise is left for ``load_weights`` to refuse."""
+    return tensor.ndim == known.ndim > 0 and tensor.shape[1:] == known.shape[1:] and len(tensor) > len(known)
+
+
+def load_averaged(checkpoint: Path, make: Callable[[str], Network]) -> tuple[Network, dict[str, Any]]:
+    """The averaged weights of ``checkpoint`` in what ``make`` gives for its variant, ready for inference, and what
+    else it says. Raises ModelError."""
+    state = read_checkpoint(checkpoint)
+    network = make(state["variant"])
+    load_weights(network, state.get("average", state["network"]), checkpoint)
+    return network.eval(), {"step": int(state["step"]), "variant": state["variant"]}

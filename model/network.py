@@ -61,6 +61,18 @@ def variants(kind: str) -> list[str]:
     return sorted(path.stem for path in VARIANTS.glob("*.yaml") if f"kind: {kind}\n" in path.read_text())
 
 
+def variant_values(variant: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    """What the file of ``variant`` gives for each of ``keys``; raises ModelError for one too many or too few."""
+    path = VARIANTS / f"{variant}.yaml"
+    raw: Mapping[str, Any] = yaml.safe_load(path.read_text())
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "kind"}
+    if unknown := set(values) - set(keys):
+        raise ModelError(f"{path}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(keys)}")
+    if missing := [name for name in keys if name not in values]:
+        raise ModelError(f"{path}: {missing[0]} is missing")
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class StereoConfig:
     """Widths of the network; one YAML file each in ``variants/``."""
@@ -72,19 +84,10 @@ class StereoConfig:
 
     @classmethod
     def load(cls, variant: str) -> StereoConfig:
-        path = VARIANTS / f"{variant}.yaml"
         if variant not in variants(KIND):
             known = ", ".join(variants(KIND))
             raise ModelError(f"unknown variant {variant!r}; known: {known}")
-        raw: Mapping[str, Any] = yaml.safe_load(path.read_text())
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "kind"
-        }
-        if unknown := set(values) - set(cls.__slots__):
-            raise ModelError(f"{path}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(cls.__slots__)}")
-        if missing := [name for name in cls.__slots__ if name not in values]:
-            raise ModelError(f"{path}: {missing[0]} is missing")
-        return cls(**values)
+        return cls(**variant_values(variant, cls.__slots__))
 
 
 @dataclass(slots=True)

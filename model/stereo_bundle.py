@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 import yaml
 
-from .checkpoint import load_weights, read_checkpoint
+from .checkpoint import load_averaged
 from .network import RowStereo, StereoConfig
 from .onnx_file import INPUTS, check_operators, exported
 
@@ -21,10 +21,7 @@ OUTPUTS = {"disparity": 2, "certainty": 4}
 
 def load_network(checkpoint: Path) -> tuple[RowStereo, dict[str, Any]]:
     """The averaged weights of ``checkpoint``, ready for inference, and what else it says."""
-    state = read_checkpoint(checkpoint)
-    network = RowStereo(StereoConfig.load(state["variant"]))
-    load_weights(network, state.get("average", state["network"]), checkpoint)
-    return network.eval(), {"step": int(state["step"]), "variant": state["variant"]}
+    return load_averaged(checkpoint, lambda variant: RowStereo(StereoConfig.load(variant)))
 
 
 def to_onnx(network: RowStereo, size: tuple[int, int], dynamic: bool) -> onnx.ModelProto:

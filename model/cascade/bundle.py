@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 import yaml
 
-from model.checkpoint import load_weights, read_checkpoint
+from model.checkpoint import load_averaged
 from model.onnx_file import INPUTS, check_operators, exported
 
 from .config import CascadeConfig
@@ -23,10 +23,7 @@ DEFAULT_SIZE = (640, 480)
 
 def load_network(checkpoint: Path) -> tuple[Cascade, dict[str, Any]]:
     """The averaged weights of ``checkpoint``, ready for inference, and what else it says."""
-    state = read_checkpoint(checkpoint)
-    network = Cascade(CascadeConfig.load(state["variant"]))
-    load_weights(network, state.get("average", state["network"]), checkpoint)
-    return network.eval(), {"step": int(state["step"]), "variant": state["variant"]}
+    return load_averaged(checkpoint, lambda variant: Cascade(CascadeConfig.load(variant)))
 
 
 def to_onnx(network: Cascade, size: tuple[int, int], is_open: bool) -> onnx.ModelProto:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import yaml
-
-from model.network import VARIANTS, variants
+from model.network import variant_values, variants
 from roma_device.runtime.card import ModelError
 
 KIND = "cascade"
@@ -27,19 +24,9 @@ class CascadeConfig:
     @classmethod
     def load(cls, variant: str) -> CascadeConfig:
         """Read the variant ``variant``; raises ModelError with file and key."""
-        path = VARIANTS / f"{variant}.yaml"
         if variant not in names():
             raise ModelError(f"unknown variant {variant!r} of the cascade; known: {', '.join(names())}")
-        values: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in yaml.safe_load(path.read_text()).items()
-            if key != "kind"
-        }
-        if unknown := set(values) - set(cls.__slots__):
-            raise ModelError(f"{path}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(cls.__slots__)}")
-        if missing := [name for name in cls.__slots__ if name not in values]:
-            raise ModelError(f"{path}: {missing[0]} is missing")
-        return cls(**values)
+        return cls(**variant_values(variant, cls.__slots__))
 
 
 def names() -> list[str]:

@@ -68,6 +68,12 @@ def test_another_network_is_refused_even_where_it_may_grow(tmp_path: Path) -> No
         load_weights(other, grown(other, torch.nn.Sequential(conv(3, 6, 1)).state_dict()), tmp_path / "other.pt")
 
 
+def test_more_outputs_of_another_kernel_are_refused(tmp_path: Path) -> None:
+    large = torch.nn.Conv2d(3, 8, 3)
+    with pytest.raises(ModelError, match=r"weight has shape \(6, 3, 1, 1\)"):
+        load_weights(large, grown(large, torch.nn.Conv2d(3, 6, 1).state_dict()), tmp_path / "other.pt")
+
+
 def test_outputs_that_a_convolution_gains_start_small(tmp_path: Path) -> None:
     torch.manual_seed(0)
     small, large = torch.nn.Conv2d(3, 4, 1), torch.nn.Conv2d(5, 9, 1)
