@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from roma_device.runtime.odometry import OdometryOptions, StereoOdometry
+from roma_device.runtime.trackers import Tracker
 
 from .clip_layouts import Clip, open_clip
 from .odometry_report import OdometryReport, judge
@@ -23,7 +24,9 @@ def evaluate_files(trajectory: Path, reference: Path) -> OdometryReport:
     return OdometryReport((score,), {})
 
 
-def evaluate_index(index: Path, options: OdometryOptions | None = None) -> OdometryReport:
+def evaluate_index(
+    index: Path, options: OdometryOptions | None = None, tracker: Tracker | None = None
+) -> OdometryReport:
     """Run over every clip of an index that has true poses; raises EvaluationError where none has."""
     scores, skipped = [], {}
     for name, folder in read_clip_index(index):
@@ -31,15 +34,15 @@ def evaluate_index(index: Path, options: OdometryOptions | None = None) -> Odome
         if clip is None:
             skipped[name] = "no true poses in a known layout (karlsruhe, kitti)"
             continue
-        scores.append(judge(name, run_clip(clip, options or OdometryOptions()), clip.reference))
+        scores.append(judge(name, run_clip(clip, options, tracker), clip.reference))
     if not scores:
         raise EvaluationError(f"{index}: no clip has true poses in a known layout", exit_code=os.EX_NOINPUT)
     return OdometryReport(tuple(scores), skipped)
 
 
-def run_clip(clip: Clip, options: OdometryOptions) -> Trajectory:
+def run_clip(clip: Clip, options: OdometryOptions | None = None, tracker: Tracker | None = None) -> Trajectory:
     """The way that odometry finds; raises EvaluationError where it breaks into segments or finds too little."""
-    odometry = StereoOdometry(clip.rig, options)
+    odometry = StereoOdometry(clip.rig, options, tracker)
     start_ns = clip.times_ns[0]
     first_s = 0.0 if clip.reference.times_s is None else float(clip.reference.times_s[0])
     poses, times_s = [], []

@@ -19,10 +19,11 @@ from .health_monitor import HealthMonitor
 from .live_figures import LiveFigures
 from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
 from .model_store import find_model
+from .open_pipelines import open_pipelines, pipeline_options
 from .pipeline import Pipeline
 from .record import result_record
 from .recording.recorder import Recorder, new_session
-from .run import DEFAULT_CAMERA, open_health_monitor, open_pipelines, open_sinks, pipeline_options
+from .run import DEFAULT_CAMERA, open_health_monitor, open_sinks
 from .service.monitor import Monitor
 from .service.notify import Notifier
 from .service.reload import Reloader, reload_on_hangup

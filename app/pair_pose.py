@@ -20,9 +20,9 @@ from roma_device.runtime.types import Image, StereoFrame
 from .cameras import Camera, CameraError, open_camera
 from .intrinsics import RIG, PairCameras, pair_cameras
 from .matchers import DEFAULT_MATCHER, PairMatcher, open_matcher
+from .open_pipelines import pipeline_options, stored_calibration
 from .pair_pose_record import geometry_record, geometry_text, pose_record, pose_text
 from .rig_check import RigCheck
-from .run import pipeline_options, stored_calibration
 from .settings import Settings
 
 EXIT_BAD_ANSWER = 1

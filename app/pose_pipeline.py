@@ -13,6 +13,7 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.odometry import OdometryOptions, StereoOdometry
 from roma_device.runtime.preprocess import grey
+from roma_device.runtime.trackers import Tracker
 from roma_device.runtime.types import FloatImage, Image, Matches, Result, StageTimes, StereoFrame
 
 from .pipeline import Pipeline, PipelineOptions, remapped
@@ -22,16 +23,21 @@ class PosePipeline:
     """Adds the pose to the results of ``inner``; results come in the order of the frames."""
 
     def __init__(
-        self, inner: Pipeline, rectification: Rectification, options: OdometryOptions, depth: Literal["rows", "model"]
+        self,
+        inner: Pipeline,
+        rectification: Rectification,
+        options: OdometryOptions,
+        depth: Literal["rows", "model"],
+        tracker: Tracker,
     ) -> None:
-        """Raises CalibrationError where the rig's focal length or baseline is not known."""
+        """Closes ``inner`` and ``tracker``. Raises CalibrationError where the rig's geometry is not known."""
         self.rig, self.capacity, self._inner = inner.rig, inner.capacity, inner
         if not self.rig.is_metric:
             raise CalibrationError(
                 "a pose in metres needs the rig's geometry: give --calibration FILE, or --focal-px and --baseline-m",
                 exit_code=64,
             )
-        self._odometry = StereoOdometry(self.rig, options)
+        self._odometry, self._tracker = StereoOdometry(self.rig, options, tracker), tracker
         self._maps = rectification.maps(self.rig.size)
         self._depth = depth
 
@@ -66,6 +72,7 @@ class PosePipeline:
 
     def close(self) -> None:
         self._inner.close()
+        self._tracker.close()
 
 
 class NoNetwork:

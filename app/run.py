@@ -1,38 +1,28 @@
-"""What the commands share: settings in, cameras, pipelines and sinks out."""
+"""What the commands share: settings in; benchmarks, evaluations and sinks out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from loguru import logger
-
-from roma_device.calibration.formats.own import load_calibration
-from roma_device.calibration.rectify import Rectification
-from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.engine import NpuOptions
-from roma_device.runtime.odometry import OdometryOptions
 from roma_device.runtime.types import StereoFrame
 
 from .bench import BenchReport, run_bench
-from .cameras import Camera, CameraError, open_camera
+from .cameras import CameraError, open_camera
 from .evaluate import evaluate_stereo
-from .geometry import GeometryChoice, choose_rectification
 from .health_monitor import HealthMonitor
 from .loop import PipelineForSize
 from .model_store import find_model
+from .open_pipelines import depth_pipelines, pipeline_options
 from .output_folder import prepare_output_folder
-from .pipeline import Pipeline, PipelineOptions, StereoPipeline
+from .pipeline import StereoPipeline
 from .pipeline_matcher import PipelineMatcher
-from .pose_pipeline import NoNetwork, PosePipeline
 from .settings import Settings, SettingsError, load_settings
 from .sgbm import SgbmMatcher
-from .sinks import DENSE_SINKS, Sink, open_sink
+from .sinks import Sink, open_sink
 from .stereo_index import load_index
 from .stereo_report import StereoReport
 from .vertical_tolerance import ToleranceReport, measure_tolerance, write_to_card
@@ -98,7 +88,7 @@ def _opened(settings: Settings, default_camera: str) -> Iterator[tuple[StereoFra
         frame = next(iter(camera.frames()), None)
         if frame is None:
             raise CameraError("the camera gave no frame")
-        pipelines = _depth_pipelines(settings, camera, find_model(settings.model), needs_image=False)
+        pipelines = depth_pipelines(settings, camera, find_model(settings.model), needs_image=False)
         stack.callback(pipelines.close)
         yield frame, pipelines.for_size(frame.size)
 
@@ -117,96 +107,7 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
     return {name: open_sink(name, folder) for name in names or default}
 
 
-def open_pipelines(settings: Settings, camera: Camera, card: ModelCard, needs_image: bool) -> PipelineForSize[Pipeline]:
-    """Pipelines for the camera's frames and the settings' tasks; what is wrong with their files shows at once."""
-    if settings.task == ("depth",):
-        inner = _depth_pipelines(settings, camera, card, needs_image)
-        return PipelineForSize[Pipeline](inner.rectification_for, inner.pipeline_for)
-    return _pose_pipelines(settings, camera, card, needs_image)
-
-
-def _pose_pipelines(
-    settings: Settings, camera: Camera, card: ModelCard, needs_image: bool
-) -> PipelineForSize[Pipeline]:
-    """With the pose, and with the network only where depth is asked for."""
-    chosen = settings.odometry
-    options = OdometryOptions(chosen.tracker, chosen.points, chosen.seed)
-    inner_for: Callable[[Rectification], Pipeline]
-    if "depth" in settings.task:
-        depth = _depth_pipelines(settings, camera, card, needs_image)
-        rectification_for, inner_for = depth.rectification_for, depth.pipeline_for
-    else:
-        _check_pose_alone(settings)
-        rectification_for = _rectifications(settings, camera)
-        inner_for = partial(NoNetwork, needs_image=needs_image)
-
-    def pipeline_for(rectification: Rectification) -> Pipeline:
-        return PosePipeline(inner_for(rectification), rectification, options, chosen.depth)
-
-    return PipelineForSize(rectification_for, pipeline_for)
-
-
-def _check_pose_alone(settings: Settings) -> None:
-    """Refuse what only the network could give."""
-    dense = [name for name in settings.output.save if name in DENSE_SINKS]
-    if dense:
-        raise SettingsError(f"--save {dense[0]} needs depth: give --task depth,pose", exit_code=64)
-    if settings.odometry.depth == "model":
-        raise SettingsError("odometry.depth: model needs the network: give --task depth,pose", exit_code=64)
-
-
-def _depth_pipelines(
-    settings: Settings, camera: Camera, card: ModelCard, needs_image: bool
-) -> PipelineForSize[StereoPipeline]:
-    rectification_for, options = _rectifications(settings, camera), pipeline_options(settings, needs_image)
-    return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
-
-
-def _rectifications(settings: Settings, camera: Camera) -> Callable[[tuple[int, int]], Rectification]:
-    """The rectification for frames of a size; the calibration is read now."""
-    choice = GeometryChoice(
-        stored_calibration(settings, camera),
-        settings.rectified,
-        settings.focal_px,
-        settings.baseline_m,
-        settings.view,
-    )
-
-    def rectification_for(size: tuple[int, int]) -> Rectification:
-        return choose_rectification(choice, camera.calibration, size)
-
-    return rectification_for
-
-
-def stored_calibration(settings: Settings, camera: Camera) -> StereoCalibration | None:
-    """The file named; for a camera that knows none itself the stored version in use."""
-    if settings.calibration is not None:
-        return load_calibration(settings.calibration)
-    if settings.rectified or camera.calibration is not None:
-        return None
-    version = CalibrationStore().current()
-    if version is None:
-        return None
-    logger.info("calibration: stored version {}, {}", version.number, version.path)
-    return version.load()
-
-
 def open_health_monitor(settings: Settings, card: ModelCard, pipelines: PipelineForSize[Any]) -> HealthMonitor:
     """Who watches the rig's calibration during the run, by what the model tolerates."""
     share = card.tolerated_vertical_px / card.default_size[0]
     return HealthMonitor(pipelines.rectification_for, share, settings.health_every)
-
-
-def pipeline_options(settings: Settings, needs_image: bool) -> PipelineOptions:
-    """What the settings choose for every frame."""
-    return PipelineOptions(
-        settings.engine,
-        settings.threads,
-        settings.input_width,
-        settings.depth.min_m,
-        settings.depth.max_m,
-        settings.depth.min_confidence,
-        needs_image,
-        NpuOptions(**settings.npu.model_dump()),
-        settings.precision,
-    )

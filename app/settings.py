@@ -24,7 +24,6 @@ from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
 from roma_device.calibration.strict_yaml import YamlError
 from roma_device.runtime.engine import ENGINES, NpuMode, Precision
-from roma_device.runtime.trackers import TRACKERS
 
 from .cameras import CAMERAS
 from .network_address import is_loopback, parse_address
@@ -102,12 +101,6 @@ class OdometrySettings(_Section):
     points: int = Field(default=400, ge=50, le=2000)
     seed: int = Field(default=0, ge=0)
     depth: Literal["rows", "model"] = "rows"
-
-    @field_validator("tracker")
-    @classmethod
-    def _tracker_is_known(cls, name: str) -> str:
-        _check_known(name, TRACKERS)
-        return name
 
 
 class NpuSettings(_Section):

@@ -28,8 +28,8 @@ from roma_device.app.cameras.v4l2_spec import V4l2Spec
 from roma_device.app.capture import open_source
 from roma_device.app.live_figures import LiveFigures
 from roma_device.app.loop import SinkSet, run_frames
+from roma_device.app.open_pipelines import open_pipelines
 from roma_device.app.recording.recorder import Recorder, new_session
-from roma_device.app.run import open_pipelines
 from roma_device.app.service.metrics import Metrics
 from roma_device.app.settings import Settings
 from roma_device.app.summary import Summary

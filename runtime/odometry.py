@@ -23,7 +23,8 @@ from .motion_prior import constant_speed
 from .point_grid import spread
 from .pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
 from .rectified_pair import RectifiedPair, smoothed
-from .trackers import open_tracker
+from .trackers import Tracker
+from .trackers.klt import KltTracker
 from .types import FloatImage, Image
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,7 +43,6 @@ RENEWAL = 5
 class OdometryOptions:
     """Choices that hold for every frame."""
 
-    tracker: str = "klt"
     points: int = 400  # followed at most
     seed: int = 0  # of the random triples: the same input gives the same poses
 
@@ -50,12 +50,14 @@ class OdometryOptions:
 class StereoOdometry:
     """The way of a rectified, metric rig through what it sees; frames must come in the order of their time."""
 
-    def __init__(self, rig: RectifiedRig, options: OdometryOptions | None = None) -> None:
-        """Raises ValueError for a rig without focal length or baseline, and for an unknown tracker."""
+    def __init__(
+        self, rig: RectifiedRig, options: OdometryOptions | None = None, tracker: Tracker | None = None
+    ) -> None:
+        """``tracker``: None for KltTracker. Raises ValueError for a rig without focal length or baseline."""
         if not rig.is_metric:
             raise ValueError("odometry in metres needs the rig's focal length and baseline")
         self.rig, self._options = rig, options or OdometryOptions()
-        self._tracker = open_tracker(self._options.tracker)
+        self._tracker = tracker or KltTracker()
         self._key: Keyframe | None = None
         self._segment, self._lost, self._frames, self._key_age = 0, 0, 0, 0
         self._last: tuple[int, Pose, FloatArray] | None = None  # time, odom_from_left, its covariance

@@ -351,6 +351,11 @@ def _fold_divide(node: Node, known: Known) -> Array:
     return np.asarray(a // b if np.issubdtype(a.dtype, np.integer) else a / b)
 
 
+def _fold_range(node: Node, known: Known) -> Array:
+    start, limit, step = (float(_constant(known, node, place).item()) for place in range(3))
+    return np.arange(start, limit, step).astype(_constant(known, node, 0).dtype)
+
+
 def _fold_of_shape(node: Node, known: Known) -> Array:
     value = np.asarray(node.attributes.get("value", np.zeros(1, np.float32))).reshape(-1)[0]
     return np.full(tuple(known.numbers(node, 0)), value)
@@ -360,6 +365,7 @@ FOLDS: Mapping[str, Callable[[Node, Known], Array]] = {
     "Constant": _constant_value,
     "ConstantOfShape": _fold_of_shape,
     "Shape": lambda node, known: np.asarray(known.shape(node, 0), np.int64),
+    "Range": _fold_range,
     "Gather": lambda node, known: np.take(
         _constant(known, node, 0), _constant(known, node, 1), axis=int(node.attributes.get("axis", 0))
     ),

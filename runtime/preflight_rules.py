@@ -49,7 +49,6 @@ class Checked:
 
 
 ADVICE = {
-    "CumSum": "export for one size, as python -m model.export CHECKPOINT --size W H does",
     "Einsum": "write it as MatMul with Transpose and Reshape",
     "GridSample": "fetch features by four Gathers",
     "GroupNormalization": "use batch norm, which is folded into the convolution",

@@ -23,17 +23,21 @@ class DenseMatcher:
     def __init__(self, card: ModelCard, options: PipelineOptions, sampling: SamplingOptions | None = None) -> None:
         self.name = card.name
         self._card, self._options = card, options
-        least = SamplingOptions().min_certainty
-        self._sampling = sampling or SamplingOptions(min_certainty=max(card.min_confidence, least))
+        self.min_certainty = max(card.min_confidence, SamplingOptions().min_certainty)
+        self._sampling = sampling or SamplingOptions(min_certainty=self.min_certainty)
         self._pipeline: StereoPipeline | None = None
 
     def match(self, a: Image, b: Image) -> PointPairs:
-        """The network sees the whole of both images, b squeezed to the shape of a."""
-        pipeline = self._pipeline_for((a.shape[1], a.shape[0]))
-        matches = pipeline.process(StereoFrame(Frame(a, 0, 0), Frame(b, 0, 0))).matches
+        """Drawn from the matches of all pixels."""
+        matches = self.match_all(a, b)
+        block_px = COARSE_PX * a.shape[1] / self._pipeline_for((a.shape[1], a.shape[0])).plan.content[0]
+        return sample_matches(matches, (b.shape[1], b.shape[0]), self._sampling, block_px)
+
+    def match_all(self, a: Image, b: Image) -> Matches:
+        """Where each pixel of a lies in b; the network sees the whole of both images, b squeezed to the shape of a."""
         size_a, size_b = (a.shape[1], a.shape[0]), (b.shape[1], b.shape[0])
-        block_px = COARSE_PX * size_a[0] / pipeline.plan.content[0]
-        return sample_matches(_in_pixels_of_b(matches, size_a, size_b), size_b, self._sampling, block_px)
+        matches = self._pipeline_for(size_a).process(StereoFrame(Frame(a, 0, 0), Frame(b, 0, 0))).matches
+        return _in_pixels_of_b(matches, size_a, size_b)
 
     def close(self) -> None:
         if self._pipeline is not None:

@@ -29,7 +29,8 @@ def load_network(checkpoint: Path) -> tuple[Cascade, dict[str, Any]]:
 def to_onnx(network: Cascade, size: tuple[int, int], is_open: bool) -> onnx.ModelProto:
     """Opset 17, batch norm folded; ``size`` is (width, height).
 
-    Fixed: only operators that both NPUs know. Open to any size, the graph also counts its cells, by CumSum.
+    Fixed: only operators that both NPUs know. Open to any size, the graph also counts its cells, by Shape and Range,
+    which become constants as soon as a size is given.
     """
     network.open_size = is_open
     try:

@@ -23,14 +23,13 @@ class Grid:
     def of(cls, features: Tensor, open_size: bool) -> Grid:
         """For the last two axes of ``features``.
 
-        ``open_size``: count the cells in the graph, by running sums over ones, which hosts can do; otherwise the
-        exported graph holds the numbers, as the NPU needs it.
+        ``open_size``: the exported graph counts the cells of whatever size it gets; otherwise it holds the numbers.
         """
         if open_size:
-            ones = features[:1, :1] * 0 + 1
-            columns, rows = torch.cumsum(ones, 3), torch.cumsum(ones, 2)
-            half = torch.cat([columns[..., -1:, -1:], rows[..., -1:, -1:]], 1) / 2
-            return cls(torch.cat([columns, rows], 1) - 1, half)
+            x = torch.arange(features.shape[3], device=features.device).float().view(1, 1, 1, -1)
+            y = torch.arange(features.shape[2], device=features.device).float().view(1, 1, -1, 1)
+            own = torch.cat([x + 0 * y, 0 * x + y], 1)
+            return cls(own, (own[..., -1:, -1:] + 1) / 2)
         height, width = int(features.shape[2]), int(features.shape[3])
         y, x = torch.meshgrid(
             torch.arange(height, dtype=torch.float32), torch.arange(width, dtype=torch.float32), indexing="ij"

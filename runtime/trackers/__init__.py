@@ -15,7 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 TRACKERS: dict[str, str] = {
     "klt": "roma_device.runtime.trackers.klt:KltTracker",
 }
-"""Name (as in ``odometry.tracker``) -> "module:Class"; each class is made without arguments."""
+"""Name (as in ``odometry.tracker``) -> "module:Class" of those that need no model; made without arguments."""
 
 
 class Tracker(Protocol):
@@ -29,11 +29,12 @@ class Tracker(Protocol):
         ``guess`` (N, 2) px is where a constant motion would take them; it may be far off.
         """
 
+    def close(self) -> None:
+        """Free what it holds until it is used again."""
 
-def open_tracker(name: str) -> Tracker:
-    """Make the tracker ``name``; raises ValueError for one that is not in TRACKERS."""
-    if name not in TRACKERS:
-        raise ValueError(f"unknown tracker {name!r}; known: {', '.join(TRACKERS)}")
+
+def make_tracker(name: str) -> Tracker:
+    """The tracker ``name`` of TRACKERS."""
     module, _, attribute = TRACKERS[name].partition(":")
     factory: Any = getattr(importlib.import_module(module), attribute)
     tracker: Tracker = factory()

@@ -22,3 +22,6 @@ class KltTracker:
         self, first: Image, second: Image, points: FloatArray, guess: FloatArray
     ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
         return follow_there_and_back(first, second, points, guess, LEVELS, PATCH_PX)
+
+    def close(self) -> None:
+        """Nothing is held."""

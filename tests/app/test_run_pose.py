@@ -58,3 +58,29 @@ def test_a_rig_without_geometry_has_no_pose(tmp_path: Path, capsys: pytest.Captu
     camera = f"images:{tmp_path / 'left.png'},{tmp_path / 'right.png'}"
     code, _, err = call(capsys, "run", "--task", "pose", "--rectified", "--camera", camera)
     assert code == 64 and "a pose in metres needs the rig's geometry" in err
+
+
+def test_points_may_be_followed_by_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if int(cv2.__version__.split(".")[0]) < 5:
+        pytest.importorskip("onnxruntime", reason="OpenCV 4 has no GridSample, and ONNX Runtime is not installed")
+    (tmp_path / "config.yaml").write_text("odometry:\n  tracker: two-view\n")
+    words = ["--config", str(tmp_path / "config.yaml"), "--task", "pose", "--camera", RIG, "--json"]
+    code, out, _ = call(capsys, "run", *words)
+    *frames, last = map(json.loads, out.splitlines())
+    assert code == 0 and last["summary"]["pose"]["states"] == {"ok": 4}
+    assert min(frame["pose"]["inliers"] for frame in frames) > 50
+
+
+@pytest.mark.parametrize(
+    ("tracker", "said"),
+    [("magic", "tracker 'magic' is not klt, and no model 'magic'"), ("stereo", "tracker: model stereo matches along")],
+)
+def test_an_unknown_tracker_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tracker: str, said: str
+) -> None:
+    (tmp_path / "config.yaml").write_text(f"odometry:\n  tracker: {tracker}\n")
+    words = ["--config", str(tmp_path / "config.yaml"), "--task", "pose", "--camera", RIG]
+    code, _, err = call(capsys, "run", *words)
+    assert code in (64, 66) and said in err and len(err.splitlines()) == 1
+    code, _, err = call(capsys, "evaluate", "odometry", "--index", "clips.json", "--tracker", tracker)
+    assert code in (64, 66) and said in err

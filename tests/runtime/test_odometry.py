@@ -14,7 +14,7 @@ from roma_device.app.path_error import absolute_error, path_length_m
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.frames import body_pose, optical_pose
-from roma_device.runtime.odometry import PATIENCE, OdometryOptions, StereoOdometry
+from roma_device.runtime.odometry import PATIENCE, StereoOdometry
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.preprocess import grey
 
@@ -166,8 +166,6 @@ def test_depth_may_come_from_a_dense_disparity(walk: Walk) -> None:
 def test_what_it_cannot_work_with_is_said() -> None:
     with pytest.raises(ValueError, match="focal length and baseline"):
         StereoOdometry(RectifiedRig((64, 48), None, None, 31.5, 23.5))
-    with pytest.raises(ValueError, match="unknown tracker 'magic'; known: klt"):
-        StereoOdometry(RectifiedRig((64, 48), 50.0, 0.1, 31.5, 23.5), OdometryOptions(tracker="magic"))
 
 
 def normalized_squares(scene: Walk) -> list[float]:

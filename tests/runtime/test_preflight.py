@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from roma_device.app.cli import cli
 from roma_device.app.model_check import check_model, find_chip
+from roma_device.app.model_store import find_model
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.onnx_graph import Graph, read_onnx
@@ -219,19 +220,12 @@ def test_good_graphs_are_not_flagged(seed: int) -> None:
         assert problems(net.graph(), chip) == []
 
 
+@pytest.mark.parametrize("name", ["stereo", "two-view"])
 @pytest.mark.parametrize("chip", ["AX650", "AX620E"])
-def test_shipped_stereo_is_not_flagged(chip: str) -> None:
-    report = check_model("stereo", chip, None, None)
+def test_shipped_models_are_not_flagged(name: str, chip: str) -> None:
+    report = check_model(name, chip, None, None)
     assert report.verdict == "compiles"
     assert [finding for finding in report.findings if finding.severity != "risk"] == []
-
-
-@pytest.mark.parametrize("chip", ["AX650", "AX620E"])
-def test_shipped_two_view_has_to_be_exported_for_one_size(chip: str) -> None:
-    """Its file for hosts counts cells in the graph; tests/model/test_cascade.py has the other form."""
-    report = check_model("two-view", chip, None, None)
-    failures = [finding for finding in report.findings if finding.severity == "fails"]
-    assert failures and all("CumSum" in one.why and "--size" in one.change for one in failures)
 
 
 def test_costs_are_those_of_the_definition() -> None:
@@ -241,14 +235,16 @@ def test_costs_are_those_of_the_definition() -> None:
     assert report.gmac == pytest.approx(24 * 32 * 8 * 9 * (1 + 8 * more) / 1e9)
 
 
-def test_shapes_agree_with_onnx(stereo_card: ModelCard) -> None:
-    """Every shape of the shipped graph at a size that nobody chose."""
-    model = onnx.load_from_string(stereo_card.files["onnx"].read())
+@pytest.mark.parametrize("name", ["stereo", "two-view"])
+def test_shapes_agree_with_onnx(name: str) -> None:
+    """Every shape of the shipped graphs at a size that nobody chose."""
+    card = find_model(name)
+    model = onnx.load_from_string(card.files["onnx"].read())
     for value in model.graph.input:
         for axis, size in ((2, 96), (3, 160)):
             value.type.tensor_type.shape.dim[axis].dim_value = size
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    graph = read_onnx(stereo_card.files["onnx"].read(), Path("stereo.onnx")).with_size((160, 96))
+    graph = read_onnx(card.files["onnx"].read(), card.files["onnx"].path).with_size((160, 96))
     known = infer(graph)
     compared = 0
     for value in inferred.graph.value_info:
