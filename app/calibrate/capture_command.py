@@ -89,11 +89,14 @@ class Capture:
     def run(self) -> bool:
         """True where the pairs are enough to be solved, False where it was interrupted."""
         with ExitStack() as stack:
+            try:  # a signal ends this at once: there is nothing to lose yet
+                self._take_up()
+                if self.guide is not None and self.guide.is_complete:
+                    return True
+                camera = stack.enter_context(open_camera(self._choice.camera))
+            except (KeyboardInterrupt, SystemExit):
+                return False
             stop = stack.enter_context(stop_on_signals())
-            self._take_up(stop)
-            if stop.is_set() or (self.guide is not None and self.guide.is_complete):
-                return not stop.is_set()
-            camera = stack.enter_context(open_camera(self._choice.camera))
             screen = stack.enter_context(open_screen())
             page = stack.enter_context(open_page(self._choice.page))
             keys = stack.enter_context(terminal_keys())
@@ -147,11 +150,9 @@ class Capture:
             )
         return self.guide
 
-    def _take_up(self, stop: threading.Event) -> None:
+    def _take_up(self) -> None:
         """Count the pairs that are there from before."""
         for name in self._session.names():
-            if stop.is_set():
-                return
             left, right = self._session.load(name)
             view = see_pair(self._board, name, left, right)
             if isinstance(view, PairView):
