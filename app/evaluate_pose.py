@@ -18,7 +18,7 @@ from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.types import Image
 
-from .matchers import DEFAULT_MATCHER, PairMatcher, open_matcher
+from .matchers import PairMatcher, open_matcher
 from .matchers.features import FeatureMatcher
 from .pipeline import PipelineOptions
 from .pose_metrics import pose_error_deg
@@ -40,7 +40,7 @@ class PoseEvaluation:
     """What is to be evaluated, and how."""
 
     pairs: Path
-    matcher: str | None = None  # None: DEFAULT_MATCHER
+    matcher: str | None = None  # None: the default
     format_name: str | None = None
     images: Path | None = None
     size: int = 640  # longer side in px; 0: as the files are
@@ -56,9 +56,9 @@ def run_evaluation(choice: PoseEvaluation) -> PoseReport:
     width = choice.size or 10**6
     options = PipelineOptions(settings.engine, settings.threads, width, precision=settings.precision)
     pairs = load_pairs(choice.pairs, choice.format_name, choice.images)
-    name = choice.matcher or DEFAULT_MATCHER
     baselines = {each: open_matcher(each, options) for each in (() if choice.no_baseline else BASELINES)}
-    matcher = baselines.get(name) or open_matcher(name, options)  # shares its features
+    named = None if choice.matcher is None else baselines.get(choice.matcher)  # shares its features
+    matcher = named or open_matcher(choice.matcher, options)
     methods = [_ours(matcher), *(_plain(each) for each in baselines.values())]
     try:
         rows = [_scores(pair, choice.size, methods) for pair in pairs]

@@ -19,7 +19,7 @@ from roma_device.runtime.types import Image, StereoFrame
 
 from .cameras import Camera, CameraError, open_camera
 from .intrinsics import RIG, PairCameras, pair_cameras
-from .matchers import DEFAULT_MATCHER, PairMatcher, open_matcher
+from .matchers import PairMatcher, open_matcher
 from .open_pipelines import pipeline_options, stored_calibration
 from .pair_pose_record import geometry_record, geometry_text, pose_record, pose_text
 from .rig_check import RigCheck
@@ -33,7 +33,7 @@ class PairPoseChoice:
     """What the user asked for besides the settings."""
 
     intrinsics: tuple[str, ...]
-    matcher: str | None = None  # None: DEFAULT_MATCHER
+    matcher: str | None = None  # None: the default
     as_json: bool = False
 
 
@@ -44,7 +44,7 @@ def run_pair_pose(settings: Settings, choice: PairPoseChoice) -> int:
     """
     if settings.camera is None:
         raise CameraError("no pair is named: give --camera images:FIRST,SECOND", exit_code=64)
-    matcher = open_matcher(choice.matcher or DEFAULT_MATCHER, pipeline_options(settings, needs_image=False))
+    matcher = open_matcher(choice.matcher, pipeline_options(settings, needs_image=False))
     check, found = None, False
     try:
         with open_camera(settings.camera) as camera:

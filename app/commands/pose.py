@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from roma_device.app.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-MATCHER_HELP = "sift, orb, or a two-view model: bundle folder or name.  [default: sift]"
+MATCHER_HELP = "two-view (our network), sift, orb, or another two-view bundle: folder or name.  [default: two-view]"
 
 
 def pair_pose_options(command: Command) -> Command:

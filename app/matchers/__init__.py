@@ -18,9 +18,9 @@ MATCHERS: dict[str, str] = {
 }
 """Name -> "module:Class" of those that need no model; imported only when asked for."""
 
-DEFAULT_MATCHER = "sift"
-"""Who matches pairs where the user names nobody: the more accurate on real pairs, SIFT or our network two-view, by the
-table in docs/pose.md."""
+DEFAULT_MATCHER, WITHOUT_ENGINE = "two-view", "sift"
+"""Who matches pairs where the user names nobody: the most accurate on real pairs by the table in docs/pose.md; and who
+does where no engine runs it, as with OpenCV 4 alone."""
 
 
 class MatcherError(RomaError):
@@ -42,11 +42,13 @@ class PairMatcher(Protocol):
         """Free what it holds."""
 
 
-def open_matcher(name: str, options: PipelineOptions) -> PairMatcher:
-    """A matcher of MATCHERS, or the two-view model that ``name`` (bundle folder or bundled name) is.
+def open_matcher(name: str | None, options: PipelineOptions) -> PairMatcher:
+    """A matcher of MATCHERS, or the two-view model that ``name`` (bundle folder or bundled name) is; None: the default.
 
     Raises MatcherError and ModelError.
     """
+    if name is None:
+        return _open_default(options)
     if name in MATCHERS:
         module, _, attribute = MATCHERS[name].partition(":")
         factory: Any = getattr(importlib.import_module(module), attribute)
@@ -61,3 +63,13 @@ def open_matcher(name: str, options: PipelineOptions) -> PairMatcher:
     from .dense import DenseMatcher
 
     return DenseMatcher(card, options)
+
+
+def _open_default(options: PipelineOptions) -> PairMatcher:
+    """An engine that the user names has to run; without one, any matcher is better than none."""
+    network = open_matcher(DEFAULT_MATCHER, options)
+    if options.engine != "auto":
+        return network
+    from .fallback import FallbackMatcher
+
+    return FallbackMatcher(network, open_matcher(WITHOUT_ENGINE, options))

@@ -9,6 +9,7 @@ import numpy as np
 from roma_device.app.pipeline import PipelineOptions, StereoPipeline
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
+from roma_device.runtime.patch_polish import polished
 from roma_device.runtime.point_pairs import PointPairs
 from roma_device.runtime.sampling import SamplingOptions, sample_matches
 from roma_device.runtime.types import Frame, Image, Matches, StereoFrame
@@ -28,10 +29,11 @@ class DenseMatcher:
         self._pipeline: StereoPipeline | None = None
 
     def match(self, a: Image, b: Image) -> PointPairs:
-        """Drawn from the matches of all pixels."""
+        """Drawn from the matches of all pixels; exact to the patches around them where both images have one size."""
         matches = self.match_all(a, b)
-        block_px = COARSE_PX * a.shape[1] / self._pipeline_for((a.shape[1], a.shape[0])).plan.content[0]
-        return sample_matches(matches, (b.shape[1], b.shape[0]), self._sampling, block_px)
+        scale = a.shape[1] / self._pipeline_for((a.shape[1], a.shape[0])).plan.content[0]
+        pairs = sample_matches(matches, (b.shape[1], b.shape[0]), self._sampling, COARSE_PX * scale)
+        return polished(pairs, a, b, scale) if a.shape == b.shape else pairs
 
     def match_all(self, a: Image, b: Image) -> Matches:
         """Where each pixel of a lies in b; the network sees the whole of both images, b squeezed to the shape of a."""
