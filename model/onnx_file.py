@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -12,6 +13,8 @@ import torch
 from torch import nn
 
 from roma_device.runtime.card import ModelError
+from roma_device.runtime.onnx_graph import read_onnx
+from roma_device.runtime.onnx_shapes import infer
 
 OPSET = 17
 INPUTS = ("left", "right")
@@ -96,6 +99,31 @@ def _drop_copies(graph: onnx.GraphProto) -> None:
             node.input[place] = copies.get(name, name)
     del graph.node[:]
     graph.node.extend(kept)
+
+
+def fixed(model: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelProto:
+    """A copy for images of ``size`` (width, height) alone; what then is constant is stored instead of computed."""
+    graph = read_onnx(model.SerializeToString(), Path("model.onnx")).with_size(size)
+    known = infer(graph)
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    for value in (*result.graph.input, *result.graph.output):
+        shape = value.type.tensor_type.shape.dim
+        for axis, length in enumerate(known.shapes.get(value.name, ())):
+            shape[axis].Clear()
+            shape[axis].dim_value = length
+    kept, folded = [], []
+    for node in result.graph.node:
+        is_folded = node.op_type != "Constant" and all(name in known.constants for name in node.output)
+        (folded if is_folded else kept).append(node)
+    used = {name for node in kept for name in node.input}
+    for name in sorted(used & {name for node in folded for name in node.output}):
+        result.graph.initializer.append(onnx.numpy_helper.from_array(known.constants[name], name))
+    kept = [node for node in kept if node.op_type != "Constant" or node.output[0] in used]
+    del result.graph.node[:], result.graph.value_info[:]
+    result.graph.node.extend(kept)
+    onnx.checker.check_model(result)
+    return result
 
 
 def check_operators(model: onnx.ModelProto) -> None:

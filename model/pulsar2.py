@@ -27,6 +27,7 @@ from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.preprocess import value_table
 
 from .command import run_tool
+from .onnx_file import fixed
 from .sensitivity import Sensitivity, measure
 
 CHIPS = {"AX650": ("NPU1", "NPU2", "NPU3"), "AX620E": ("NPU1", "NPU2")}
@@ -52,14 +53,15 @@ def make_kit(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
         raise ModelError(f"{folder}: a kit goes into a new or empty folder only", exit_code=os.EX_CANTCREAT)
     size = tuple(arguments.size or card.fixed_size() or card.default_size)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "model.onnx").write_bytes(card.files["onnx"].read())
+    model = fixed(onnx.load_from_string(card.files["onnx"].read()), (size[0], size[1]))
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
     _generate(bundle, folder / VECTORS, arguments.vectors, size)
     _generate(bundle, folder / SAMPLES, arguments.count, size)
     samples = [*_stored(folder / SAMPLES, card, size), *_own_frames(arguments.frames, card, size)]
     shutil.rmtree(folder / SAMPLES)
     for name in ("left", "right"):
         _archive(folder / f"{name}.tar", [sample[name] for sample in samples], arguments.input)
-    layers = measure(_fixed(folder / "model.onnx", size), samples[0])
+    layers = measure(model, samples[0])
     chosen = [one for one in layers if one.change > arguments.limit]
     build = _build(card, size, arguments, len(samples), chosen)
     (folder / "build.json").write_text(json.dumps(build, indent=2) + "\n")
@@ -123,14 +125,6 @@ def _archive(path: Path, tensors: list[npt.NDArray[np.float32]], form: str) -> N
             member.size = buffer.tell()
             buffer.seek(0)
             archive.addfile(member, buffer)
-
-
-def _fixed(path: Path, size: tuple[int, ...]) -> onnx.ModelProto:
-    model = onnx.load(path)
-    for value in model.graph.input:
-        for axis, length in ((2, size[1]), (3, size[0])):
-            value.type.tensor_type.shape.dim[axis].dim_value = length
-    return model
 
 
 def _build(

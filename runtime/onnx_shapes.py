@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .onnx_graph import Array, Graph, Node
+from .onnx_graph import DTYPES, Array, Graph, Node
 
 Shape = tuple[int, ...]
 Rule = Callable[[Node, "Known"], "Shape | list[Shape]"]
@@ -377,7 +377,7 @@ FOLDS: Mapping[str, Callable[[Node, Known], Array]] = {
     "Reshape": lambda node, known: _constant(known, node, 0).reshape(_reshape(node, known)),
     "Transpose": lambda node, known: _constant(known, node, 0).transpose(node.attributes.get("perm")),
     "Identity": lambda node, known: _constant(known, node, 0),
-    "Cast": lambda node, known: _constant(known, node, 0),
+    "Cast": lambda node, known: _constant(known, node, 0).astype(DTYPES[int(node.attributes["to"])]),
     "Floor": lambda node, known: np.floor(_constant(known, node, 0)),
     "Slice": _fold_slice,
     "Add": lambda node, known: _constant(known, node, 0) + _constant(known, node, 1),

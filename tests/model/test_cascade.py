@@ -16,7 +16,7 @@ from model.cascade.loss import cascade_loss  # noqa: E402
 from model.cascade.network import STRIDES, Cascade, CascadeOutput  # noqa: E402
 from model.cascade.refine import Refine, Refined  # noqa: E402
 from model.cascade.windows import contents, similarities, steps  # noqa: E402
-from model.onnx_file import NPU_OPERATORS  # noqa: E402
+from model.onnx_file import NPU_OPERATORS, fixed  # noqa: E402
 from model.two_view import TwoViewBatch, own_positions  # noqa: E402
 from roma_device.app.model_check import check_model  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
@@ -172,10 +172,12 @@ def test_exported_bundle_equals_torch_at_any_size(tmp_path: Path, engine: str, s
     assert np.abs(loaded.outputs["certainty"] - certainty.numpy()).max() < 1e-3
 
 
-def test_fixed_graph_has_only_operators_of_both_npus_and_equals_torch() -> None:
+@pytest.mark.parametrize("was_open", [False, True])
+def test_fixed_graph_has_only_operators_of_both_npus_and_equals_torch(was_open: bool) -> None:
+    """Exported for one size, or for any and given one later."""
     runtime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     net = network()
-    model = to_onnx(net, (192, 96), is_open=False)
+    model = fixed(to_onnx(net, (64, 64), is_open=True), (192, 96)) if was_open else to_onnx(net, (192, 96), False)
     assert {node.op_type for node in model.graph.node} <= NPU_OPERATORS
     shapes = [[d.dim_value for d in tensor.type.tensor_type.shape.dim] for tensor in model.graph.output]
     assert shapes == [[1, 2, 24, 48], [1, 1, 24, 48]]

@@ -46,7 +46,9 @@ def test_kit_is_complete(bundle: Path, tmp_path: Path) -> None:
     build = json.loads((kit / "build.json").read_text())
     assert build["input_shapes"] == f"left:1x1x{SIZE[1]}x{SIZE[0]};right:1x1x{SIZE[1]}x{SIZE[0]}"
     assert build["quant"]["input_configs"][0]["calibration_size"] == 4
-    layers = {node.name for node in onnx.load(kit / "model.onnx").graph.node}
+    graph = onnx.load(kit / "model.onnx").graph
+    assert [[d.dim_value for d in one.type.tensor_type.shape.dim] for one in graph.input] == 2 * [[1, 1, *SIZE[::-1]]]
+    layers = {node.name for node in graph.node}
     assert set(build["quant"]["layer_configs"][0]["layer_names"]) <= layers
     with tarfile.open(kit / "right.tar") as archive:
         assert archive.getnames() == [f"{index:06d}.npy" for index in range(4)]
