@@ -112,7 +112,8 @@ def fixed(model: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelProto:
         for axis, length in enumerate(known.shapes.get(value.name, ())):
             shape[axis].Clear()
             shape[axis].dim_value = length
-    kept, folded = [], []
+    kept: list[onnx.NodeProto] = []
+    folded: list[onnx.NodeProto] = []
     for node in result.graph.node:
         is_folded = node.op_type != "Constant" and all(name in known.constants for name in node.output)
         (folded if is_folded else kept).append(node)
