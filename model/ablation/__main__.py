@@ -26,7 +26,7 @@ from model.training import train
 from roma_device.runtime.card import ModelError
 
 from .pairs import HeldOutPairs, SharedPairs, training_stream
-from .plan import HELD_OUT_SEED, QUESTIONED, Budget, Trial
+from .plan import HELD_OUT_SEED, QUESTIONED, REST, Budget, Trial
 from .records import MEASURED, Ledger, Record
 from .score import score
 
@@ -101,7 +101,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--output", type=Path, required=True, help="results and checkpoints go here")
     add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
     add("--patterns", type=int, default=60, help="number of procedural textures (60)")
-    add("--variants", nargs="+", default=QUESTIONED, metavar="VARIANT", help="VARIANT or VARIANT:stereo")
+    add("--variants", nargs="+", default=(*QUESTIONED, *REST), metavar="VARIANT", help="VARIANT or VARIANT:stereo")
     add("--seeds", type=int, nargs="+", default=(0, 1, 2), help="of weights and pairs (0 1 2)")
     add("--steps", type=int, default=500, help="of each run (500)")
     add("--batch", type=int, default=4, help="pairs per step (4)")

@@ -56,6 +56,19 @@ QUESTIONED = (
     "tiny_preprocess:stereo",
 )
 """The trials that the questions of docs/models.md need."""
+REST = (
+    "tiny_coarse",
+    "tiny_exact",
+    "tiny_learned_mean_std",
+    "tiny_large_twice",
+    "tiny_row_narrow",
+    "tiny_row_large",
+    "tiny_row_large_twice",
+    "tiny_row4_fine",
+    "tiny_row4_half",
+    "tiny_row4_large_twice",
+)
+"""Those that the table of all variants needs besides: in training, each variant equals one of these or those."""
 
 
 @dataclass(frozen=True, slots=True)

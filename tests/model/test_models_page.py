@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the tests o
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
-from model.ablation.plan import SHIFTS_PX, Pairs  # noqa: E402
+from model.ablation.plan import QUESTIONED, REST, SHIFTS_PX, Pairs, Trial  # noqa: E402
 from model.ablation.records import Record  # noqa: E402
 from model.models_page.__main__ import PAGE, rendered  # noqa: E402
 from model.models_page.answers import answers  # noqa: E402
@@ -150,3 +150,9 @@ def test_damaged_figures_are_one_sentence(content: Any, tmp_path: Path) -> None:
         (tmp_path / "facts.json").write_text(content)
     with pytest.raises(ModelError, match="measure them anew"):
         Facts.stored(tmp_path / "facts.json")
+
+
+def test_every_variant_has_an_accuracy_once_all_trials_are_done() -> None:
+    trials = map(Trial.named, (*QUESTIONED, *REST))
+    results = Results(record(one.variant, one.pairs, 0, 0.5) for one in trials)
+    assert [name for name in names() if results.accuracy_source(name) is None] == []
