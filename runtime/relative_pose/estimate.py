@@ -26,8 +26,9 @@ CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""
 
 HYPOTHESES = 3
-SURE_INLIERS = 300
-"""So many inliers of the first hypothesis, and more than half of all: no need to look for another."""
+SURE_INLIERS, SURE_SHARE = 300, 0.9
+"""So many inliers of a hypothesis, and such a share of all: no need to look for another. In rooms made of planes two
+thirds may agree on a motion that is wrong."""
 
 FIRST_STEPS = 4
 SAME_DEG = 1.0
@@ -86,7 +87,7 @@ def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refi
             continue
         yield (refined := refine(rays, motion, steps=FIRST_STEPS))
         inliers = int(refined.inliers.sum())
-        if inliers >= SURE_INLIERS and 2 * inliers > len(rays):
+        if inliers >= SURE_INLIERS and inliers > SURE_SHARE * len(rays):
             return
 
 
