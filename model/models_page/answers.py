@@ -73,7 +73,8 @@ def answers(results: Results, budget: dict[str, Any]) -> str:
 
 def _protocol(results: Results, budget: dict[str, Any]) -> str:
     width, height = budget["size"]
-    seeds = len({seed for pairs in ("two_view", "stereo") for seed in _seeds(results, pairs)})
+    counts = [len(results.seeds(one)) for one in _trained(results)]
+    seeds = f"{min(counts)} to {max(counts)}" if min(counts) < max(counts) else str(max(counts))
     return (
         f"{budget['steps']} steps of {budget['batch']} pairs of {width}x{height} px, AdamW {budget['rate']:g} and Muon "
         f"{budget['muon_rate']:g}, {'convolutions in bf16' if budget['bf16'] else 'fp32'}, "
@@ -82,9 +83,9 @@ def _protocol(results: Results, budget: dict[str, Any]) -> str:
     )
 
 
-def _seeds(results: Results, pairs: Any) -> set[int]:
-    condition = "as trained" if pairs == "two_view" else "0 px"
-    return {seed for name in results.trained(pairs) for seed in results.seeds(Source(name, pairs, condition))}
+def _trained(results: Results) -> Iterator[Source]:
+    yield from (_moved(name) for name in results.trained("two_view"))
+    yield from (_at(name, 0) for name in results.trained("stereo"))
 
 
 def _moving(results: Results) -> Iterator[str]:
