@@ -9,11 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.runtime.card import ModelCard, ModelFile
+from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
+from roma_device.runtime.onnx_graph import read_onnx
 from roma_device.runtime.onnx_size import with_input_size
 from roma_device.runtime.precision import onnx_file
 from roma_device.runtime.protobuf import ProtobufError
+
+LACKING_IN_4 = frozenset({"GridSample", "Range"})
 
 
 class OpenCVEngine:
@@ -60,9 +63,24 @@ def _sized(data: bytes, size: tuple[int, int]) -> bytes:
         return data
 
 
+def _check_operators(card: ModelCard, file: ModelFile) -> None:
+    """Raise EngineError for what OpenCV 4 lacks: some of it ends the process there instead of being refused."""
+    try:
+        lacking = {node.op for node in read_onnx(file.read(), file.path).nodes} & LACKING_IN_4
+    except ModelError:  # OpenCV says itself what is wrong with a file that is none
+        return
+    if lacking:
+        raise EngineError(
+            f"OpenCV {cv2.__version__} has no {' and no '.join(sorted(lacking))}, which model {card.name} needs: "
+            "OpenCV 5, ONNX Runtime or OpenVINO has it"
+        )
+
+
 def _load(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> Any:
-    data = np.frombuffer(_sized(file.read(), size), np.uint8)
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
+    if classic is None:
+        _check_operators(card, file)
+    data = np.frombuffer(_sized(file.read(), size), np.uint8)
     try:
         with _quiet():
             return cv2.dnn.readNetFromONNX(data) if classic is None else _read(data, classic)

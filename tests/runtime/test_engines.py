@@ -8,10 +8,12 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from _pytest.mark.structures import ParameterSet
 
+from roma_device.app.model_store import find_model
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import ENGINES, Engine, EngineError, EngineOptions, engine_class, open_engine
 from roma_device.runtime.precision import onnx_file
@@ -164,3 +166,10 @@ def test_without_8_bits_auto_takes_float_and_a_demand_is_refused(stereo_card: Mo
 def test_opencv_says_that_it_runs_no_8_bits(stereo_card: ModelCard) -> None:
     with pytest.raises(EngineError, match="runs fp32 alone"):
         open_engine(with_int8(stereo_card), "opencv", EngineOptions(SIZE, precision="int8"))
+
+
+def test_opencv_4_refuses_what_it_lacks_before_it_crashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV 4.10 ends the process where it reads the two-view model."""
+    monkeypatch.delattr(cv2.dnn, "ENGINE_CLASSIC", raising=False)
+    with pytest.raises(EngineError, match="has no GridSample and no Range, which model two-view needs"):
+        open_engine(find_model("two-view"), "opencv", EngineOptions((64, 64)))
