@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float64]
 class PointPairs:
     """Pixel centres at integers, in the images as they were matched.
 
-    ``block`` tells which points may share one error: those that the same cell of a network matched have the same
+    ``block`` tells which points may share one error: those that a network matched in one area have the same
     number. None: every point was found by itself.
     """
 

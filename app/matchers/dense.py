@@ -14,8 +14,9 @@ from roma_device.runtime.point_pairs import PointPairs
 from roma_device.runtime.sampling import SamplingOptions, sample_matches
 from roma_device.runtime.types import Frame, Image, Matches, StereoFrame
 
-COARSE_PX = 8
-"""Side of the cells, in px of the network's input, that the family matches as one: their errors are shared."""
+SHARED_PX = 64
+"""Side of the areas, in px of the network's input, in which the errors of its matches are alike: with cells of 8 px the
+covariance of a pose is too small by a factor of 2 to 8 (bench/pose_covariance.py), beyond 64 px it hardly changes."""
 
 
 class DenseMatcher:
@@ -32,7 +33,7 @@ class DenseMatcher:
         """Drawn from the matches of all pixels; exact to the patches around them where both images have one size."""
         matches = self.match_all(a, b)
         scale = a.shape[1] / self._pipeline_for((a.shape[1], a.shape[0])).plan.content[0]
-        pairs = sample_matches(matches, (b.shape[1], b.shape[0]), self._sampling, COARSE_PX * scale)
+        pairs = sample_matches(matches, (b.shape[1], b.shape[0]), self._sampling, SHARED_PX * scale)
         return polished(pairs, a, b, scale) if a.shape == b.shape else pairs
 
     def match_all(self, a: Image, b: Image) -> Matches:

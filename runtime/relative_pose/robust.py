@@ -50,6 +50,10 @@ def cost_over_scales(distance_px: FloatArray, trust: FloatArray | npt.NDArray[np
     return sum(tukey_cost(distance_px / scale, trust) for scale in SCALES_PX)
 
 
+LEAST_BLOCKS = 3
+"""Blocks per number of the motion that their variation is learnt from."""
+
+
 def m_covariance(
     slopes: FloatArray,
     distance_px: FloatArray,
@@ -76,8 +80,13 @@ def m_covariance(
 
 
 def _summed(scores: FloatArray, block: npt.NDArray[np.intp]) -> FloatArray:
-    """Scores (P, N) -> those of the blocks (P, B), enlarged for their being few."""
+    """Scores (P, N) -> those of the blocks (P, B), enlarged for their being few.
+
+    Where blocks are too few to show how much they vary, each point's own score, as if all of a block were one.
+    """
     numbers = np.unique(block, return_inverse=True)[1].ravel()
     sums = np.stack([np.bincount(numbers, row) for row in scores])
     count = int(sums.any(axis=0).sum())
-    return np.asarray(sums * np.sqrt(count / max(count - len(scores), 1)))
+    if count < LEAST_BLOCKS * len(scores):
+        return np.asarray(scores * np.sqrt(scores.any(axis=0).sum() / max(count, 1)))
+    return np.asarray(sums * np.sqrt(count / (count - len(scores))))
