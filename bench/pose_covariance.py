@@ -48,13 +48,11 @@ def main() -> None:
         matcher = open_matcher(name, PipelineOptions(threads=1))
         for scene in SCENES:
             seeds = range(FIRST_SEED, FIRST_SEED + arguments.rigs)
-            errors = np.array(
-                [one for one in (squared_error(matcher, scene, seed) for seed in seeds) if one is not None]
-            )
+            every = [squared_error(matcher, scene, seed) for seed in seeds]
+            errors = np.array([one for one in every if one is not None])
             inside = 100 * (errors <= CHI_SQUARE_95).mean()
-            print(
-                f"{name:10s}  {scene:7s} {len(errors):5d} {errors.mean():7.1f} {np.median(errors):7.1f} {inside:10.0f} %"
-            )
+            mean, median = errors.mean(), np.median(errors)
+            print(f"{name:10s}  {scene:7s} {len(errors):5d} {mean:7.1f} {median:7.1f} {inside:10.0f} %")
         matcher.close()
 
 
