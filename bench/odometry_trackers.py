@@ -23,7 +23,7 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.clip_layouts import open_clip
 from roma_device.app.evaluate_odometry import read_clip_index
 from roma_device.app.odometry_tracker import open_tracker
-from roma_device.app.pipeline import PipelineOptions
+from roma_device.app.pipeline import PipelineOptions, remapped
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.odometry import StereoOdometry
 from roma_device.runtime.preprocess import grey
@@ -47,12 +47,11 @@ def simulated(spec: str) -> Recorded:
     camera = open_camera(f"simulated:{spec}")
     assert camera.calibration is not None
     rectification = Rectification.from_calibration(camera.calibration)
-    maps = rectification.maps(rectification.rig.size)
-    assert maps is not None
+    maps = rectification.maps(rectification.rig.size) or (None, None)
     pairs, times_ns, true_m = [], [], []
     for frame in camera.frames():
         images = frame.left.image, frame.right.image
-        pairs.append(tuple(cv2.remap(grey(i), *m, cv2.INTER_LINEAR) for i, m in zip(images, maps, strict=True)))
+        pairs.append(tuple(remapped(grey(image), each) for image, each in zip(images, maps, strict=True)))
         times_ns.append(frame.timestamp_ns)
         assert frame.truth is not None
         true_m.append(frame.truth.world_from_left.translation_m)

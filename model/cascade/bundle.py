@@ -10,7 +10,7 @@ import onnx
 import yaml
 
 from model.checkpoint import load_averaged
-from model.onnx_file import INPUTS, check_operators, exported
+from model.onnx_file import INPUTS, check_operators, exported, fixed
 
 from .config import CascadeConfig
 from .network import STRIDES, Cascade
@@ -32,12 +32,9 @@ def to_onnx(network: Cascade, size: tuple[int, int], is_open: bool) -> onnx.Mode
     Fixed: only operators that both NPUs know. Open to any size, the graph also counts its cells, by Shape and Range,
     which become constants as soon as a size is given.
     """
-    network.open_size = is_open
-    try:
-        model = exported(network, size, tuple(OUTPUTS), is_open)
-    finally:
-        network.open_size = False
+    model = exported(network, size, tuple(OUTPUTS), is_open)
     if not is_open:
+        model = fixed(model, size)
         check_operators(model)
     return model
 

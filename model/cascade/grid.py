@@ -20,22 +20,12 @@ class Grid:
     half: Tensor  # (1, 2, 1, 1): half the number of columns and rows
 
     @classmethod
-    def of(cls, features: Tensor, open_size: bool) -> Grid:
-        """For the last two axes of ``features``.
-
-        ``open_size``: the exported graph counts the cells of whatever size it gets; otherwise it holds the numbers.
-        """
-        if open_size:
-            x = torch.arange(features.shape[3], device=features.device).float().view(1, 1, 1, -1)
-            y = torch.arange(features.shape[2], device=features.device).float().view(1, 1, -1, 1)
-            own = torch.cat([x + 0 * y, 0 * x + y], 1)
-            return cls(own, (own[..., -1:, -1:] + 1) / 2)
-        height, width = int(features.shape[2]), int(features.shape[3])
-        y, x = torch.meshgrid(
-            torch.arange(height, dtype=torch.float32), torch.arange(width, dtype=torch.float32), indexing="ij"
-        )
-        half = torch.tensor([width / 2, height / 2]).view(1, 2, 1, 1)
-        return cls(torch.stack([x, y])[None].to(features.device), half.to(features.device))
+    def of(cls, features: Tensor) -> Grid:
+        """For the last two axes of ``features``; a graph exported for any size counts them itself."""
+        x = torch.arange(features.shape[3], device=features.device).float().view(1, 1, 1, -1)
+        y = torch.arange(features.shape[2], device=features.device).float().view(1, 1, -1, 1)
+        own = torch.cat([x + 0 * y, 0 * x + y], 1)
+        return cls(own, (own[..., -1:, -1:] + 1) / 2)
 
     def position(self, flow: Tensor) -> Tensor:
         """(B, 2, h, w) in cells -> where in B, in [-1, 1] from border to border."""

@@ -40,7 +40,6 @@ class Cascade(nn.Module):
     def __init__(self, config: CascadeConfig) -> None:
         super().__init__()
         self.config = config
-        self.open_size = False  # of an exported graph
         _, quarter, eighth, sixteenth, _ = config.feature_widths
         self.features = Features(config.feature_widths)
         self.everywhere = MatchEverywhere(sixteenth, config.match_width)
@@ -56,7 +55,7 @@ class Cascade(nn.Module):
 
     def infer(self, a: Tensor, b: Tensor) -> CascadeOutput:
         coarse_first = [(one, other) for one, other in zip(*self._pyramids(a, b), strict=True)][::-1]
-        grids = [Grid.of(one, self.open_size) for one, _ in coarse_first]
+        grids = [Grid.of(one) for one, _ in coarse_first]
         everywhere = self.everywhere(*coarse_first[0], grids[0])
         flow, trust = everywhere.flow, everywhere.trust
         stages: list[Refined] = []

@@ -63,10 +63,10 @@ def _sized(data: bytes, size: tuple[int, int]) -> bytes:
         return data
 
 
-def _check_operators(card: ModelCard, file: ModelFile) -> None:
+def _check_operators(card: ModelCard, file: ModelFile, data: bytes) -> None:
     """Raise EngineError for what OpenCV 4 lacks: some of it ends the process there instead of being refused."""
     try:
-        lacking = {node.op for node in read_onnx(file.read(), file.path).nodes} & LACKING_IN_4
+        lacking = {node.op for node in read_onnx(data, file.path).nodes} & LACKING_IN_4
     except ModelError:  # OpenCV says itself what is wrong with a file that is none
         return
     if lacking:
@@ -78,9 +78,10 @@ def _check_operators(card: ModelCard, file: ModelFile) -> None:
 
 def _load(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> Any:
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
+    content = file.read()
     if classic is None:
-        _check_operators(card, file)
-    data = np.frombuffer(_sized(file.read(), size), np.uint8)
+        _check_operators(card, file, content)
+    data = np.frombuffer(_sized(content, size), np.uint8)
     try:
         with _quiet():
             return cv2.dnn.readNetFromONNX(data) if classic is None else _read(data, classic)

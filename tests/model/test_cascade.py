@@ -53,9 +53,8 @@ def test_window_repeats_the_border_of_what_lies_there() -> None:
     assert held[0, :, 0, 0].tolist() == [0, 0, 1, 0, 0, 1, 4, 4, 5]
 
 
-@pytest.mark.parametrize("open_size", [False, True])
-def test_grid_counts_cells_from_border_to_border(open_size: bool) -> None:
-    grid = Grid.of(torch.randn(2, 3, 4, 6), open_size)
+def test_grid_counts_cells_from_border_to_border() -> None:
+    grid = Grid.of(torch.randn(2, 3, 4, 6))
     assert torch.allclose(grid.position(torch.zeros(1, 2, 4, 6)), own_positions(4, 6, torch.device("cpu")), atol=1e-6)
     flow = torch.randn(2, 2, 4, 6)
     assert torch.allclose(grid.flow(grid.position(flow)), flow, atol=1e-5)
@@ -63,7 +62,7 @@ def test_grid_counts_cells_from_border_to_border(open_size: bool) -> None:
 
 def test_fetching_moves_by_whole_cells() -> None:
     features = torch.randn(1, 3, 5, 8)
-    grid = Grid.of(features, False)
+    grid = Grid.of(features)
     flow = torch.tensor([2.0, 1.0]).view(1, 2, 1, 1).expand(1, 2, 5, 8)
     there = fetched(features, grid.position(flow))
     assert torch.allclose(there[..., :4, :6], features[..., 1:, 2:], atol=1e-4)
@@ -79,7 +78,7 @@ def test_global_match_finds_a_shift_and_does_not_trust_what_is_gone() -> None:
     match.sharpness.data.fill_(40)
     scene = torch.randn(1, 32, 6, 13)
     a, b = scene[..., :10], scene[..., 3:]
-    found = match(a, b, Grid.of(a, False))
+    found = match(a, b, Grid.of(a))
     seen = found.flow[0, :, :, 3:]
     assert torch.allclose(seen, torch.tensor([-3.0, 0.0]).view(2, 1, 1).expand_as(seen), atol=0.05)
     trust = found.trust.prod(1)[0]
@@ -98,7 +97,7 @@ def test_refinement_follows_raw_similarity_before_it_has_learned() -> None:
     scene = torch.randn(1, 16, 9, 14)
     a, b = scene[..., 1:, :12], scene[..., :-1, 2:]
     with torch.no_grad():
-        refined = refine(a, b, torch.zeros(1, 2, 8, 12), torch.zeros(1, 1, 8, 12), Grid.of(a, False))
+        refined = refine(a, b, torch.zeros(1, 2, 8, 12), torch.zeros(1, 1, 8, 12), Grid.of(a))
     inner = refined.flow[..., :-1, 2:]
     assert torch.allclose(inner, torch.tensor([-2.0, 1.0]).view(1, 2, 1, 1).expand_as(inner), atol=0.05)
 
@@ -107,7 +106,7 @@ def output_at(offset_cells: float) -> CascadeOutput:
     """What a network would say that finds each cell of two images of 128x96 px in its own place, or beside it."""
     stages = []
     for stride in STRIDES:
-        grid = Grid.of(torch.zeros(1, 1, 96 // stride, 128 // stride), False)
+        grid = Grid.of(torch.zeros(1, 1, 96 // stride, 128 // stride))
         flow = torch.full((1, 2, *grid.own.shape[2:]), offset_cells)
         logits = torch.zeros(1, 49, *grid.own.shape[2:])
         logits[:, 24] = 6
@@ -205,7 +204,7 @@ def test_identical_images_match_themselves_after_decoding(tmp_path: Path) -> Non
     from roma_device.runtime.decode_two_view import decode_two_view
     from roma_device.runtime.input_plan import InputPlan
 
-    grid = Grid.of(torch.zeros(1, 1, 24, 32), False)
+    grid = Grid.of(torch.zeros(1, 1, 24, 32))
     warp = grid.position(torch.tensor([1.5, -0.5]).view(1, 2, 1, 1).expand(1, 2, 24, 32)).numpy()
     plan = InputPlan((128, 96), (128, 96))
     outputs = {"warp": warp, "certainty": np.full((1, 1, 24, 32), 3, np.float32)}
