@@ -43,6 +43,20 @@ QUESTIONS = (
         (("256 (`tiny_preprocess`)", PLAIN), ("128 (`tiny_narrow`)", _moved("tiny_narrow"))),
     ),
     Question(
+        "Passes, with the release's position",
+        (
+            ("one (`tiny_preprocess`)", _moved("tiny_preprocess", "released position")),
+            ("two (`tiny_twice`)", _moved("tiny_twice", "released position")),
+        ),
+    ),
+    Question(
+        "Channels, with the release's position",
+        (
+            ("256 (`tiny_preprocess`)", _moved("tiny_preprocess", "released position")),
+            ("128 (`tiny_narrow`)", _moved("tiny_narrow", "released position")),
+        ),
+    ),
+    Question(
         "Position at inference, same weights",
         (
             ("expectation over all cells (`tiny_preprocess`)", PLAIN),
