@@ -12,11 +12,11 @@ import numpy as np
 
 from roma_device.calibration.rectify import MapPair
 from roma_device.runtime.engine import engine_facts, engine_name
+from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.preprocess import grey
 from roma_device.runtime.types import Image, StereoFrame
 
 from .latency_table import LatencyTable
-from .pipeline import StereoPipeline
 
 T = TypeVar("T")
 ENGINE_STAGE = "engine"

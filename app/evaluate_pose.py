@@ -12,6 +12,7 @@ import numpy as np
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
+from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.point_pairs import PointPairs
 from roma_device.runtime.preprocess import resize_filter
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
@@ -20,7 +21,6 @@ from roma_device.runtime.types import Image
 
 from .matchers import PairMatcher, open_matcher
 from .matchers.features import FeatureMatcher
-from .pipeline import PipelineOptions
 from .pose_metrics import pose_error_deg
 from .pose_report import PoseReport, PoseScore, PoseScores
 from .pose_sets import load_pairs

@@ -11,6 +11,7 @@ from importlib.metadata import version
 import click
 from loguru import logger
 
+from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result
 
 from .cameras import Camera, LiveCamera, open_camera
@@ -20,7 +21,6 @@ from .live_figures import LiveFigures
 from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
 from .model_store import find_model
 from .open_pipelines import open_pipelines, pipeline_options
-from .pipeline import Pipeline
 from .record import result_record
 from .recording.recorder import Recorder, new_session
 from .run import DEFAULT_CAMERA, open_health_monitor, open_sinks

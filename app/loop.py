@@ -15,10 +15,10 @@ from loguru import logger
 
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import Rectification
+from roma_device.runtime.pipeline import Pipeline, PipelineOptions
 from roma_device.runtime.types import Result
 
 from .capture import FrameSource
-from .pipeline import Pipeline, PipelineOptions
 from .sinks import Sink
 
 AnyPipeline = TypeVar("AnyPipeline", bound=Pipeline)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from roma_device.runtime.card import ModelError
+from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.trackers import TRACKERS, Tracker, make_tracker
 
 from .model_store import find_model
-from .pipeline import PipelineOptions
 
 
 def open_tracker(name: str, options: PipelineOptions) -> Tracker:

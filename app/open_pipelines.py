@@ -14,13 +14,13 @@ from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import NpuOptions
 from roma_device.runtime.odometry import OdometryOptions
+from roma_device.runtime.pipeline import Pipeline, PipelineOptions, StereoPipeline
+from roma_device.runtime.pose_pipeline import NoNetwork, PosePipeline
 
 from .cameras import Camera
 from .geometry import GeometryChoice, choose_rectification
 from .loop import PipelineForSize
 from .odometry_tracker import open_tracker
-from .pipeline import Pipeline, PipelineOptions, StereoPipeline
-from .pose_pipeline import NoNetwork, PosePipeline
 from .settings import Settings, SettingsError
 from .sinks import DENSE_SINKS
 

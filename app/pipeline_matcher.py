@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
+from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
 from roma_device.runtime.types import FloatImage, Frame, Image, StereoFrame
-
-from .pipeline import PipelineOptions, StereoPipeline
 
 
 class PipelineMatcher:

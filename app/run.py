@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from roma_device.runtime.card import ModelCard
+from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.types import StereoFrame
 
 from .bench import BenchReport, run_bench
@@ -18,7 +19,6 @@ from .loop import PipelineForSize
 from .model_store import find_model
 from .open_pipelines import depth_pipelines, pipeline_options
 from .output_folder import prepare_output_folder
-from .pipeline import StereoPipeline
 from .pipeline_matcher import PipelineMatcher
 from .settings import Settings, SettingsError, load_settings
 from .sgbm import SgbmMatcher

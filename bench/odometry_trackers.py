@@ -23,9 +23,9 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.clip_layouts import open_clip
 from roma_device.app.evaluate_odometry import read_clip_index
 from roma_device.app.odometry_tracker import open_tracker
-from roma_device.app.pipeline import PipelineOptions, remapped
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.odometry import StereoOdometry
+from roma_device.runtime.pipeline import PipelineOptions, remapped
 from roma_device.runtime.preprocess import grey
 from roma_device.runtime.trackers import Tracker
 

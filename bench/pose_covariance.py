@@ -13,7 +13,7 @@ import numpy as np
 
 from roma_device.app.cameras import open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
-from roma_device.app.pipeline import PipelineOptions
+from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.preprocess import grey
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.motion import Motion

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.model_store import find_model
-from roma_device.app.pipeline import PipelineOptions
 from roma_device.app.pipeline_matcher import PipelineMatcher
 from roma_device.app.stereo_index import load_index
 from roma_device.app.stereo_metrics import PROTOCOL_WIDTH_PX, at_width
+from roma_device.runtime.pipeline import PipelineOptions
 
 Curve = npt.NDArray[np.float64]
 REMOVED = np.linspace(0, 0.95, 39)

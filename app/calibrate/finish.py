@@ -12,7 +12,6 @@ from typing import Any
 import click
 from loguru import logger
 
-from roma_device.app.calibrate.from_images import Sightings
 from roma_device.calibration.boards.board import Board, GreyImage
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.files import write_atomic, write_exit_code
@@ -24,6 +23,7 @@ from roma_device.calibration.solver.outliers import DroppedView
 from roma_device.calibration.solver.solve import solve_rig
 from roma_device.calibration.store import CalibrationStore
 
+from .from_images import Sightings
 from .interruption import told_when_interrupted
 from .no_overwrite import refuse_existing
 

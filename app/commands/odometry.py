@@ -31,8 +31,8 @@ def evaluate_odometry(
         raise click.UsageError("give either TRAJECTORY and REFERENCE, or --index INDEX")
     from roma_device.app.evaluate_odometry import evaluate_files, evaluate_index
     from roma_device.app.odometry_tracker import open_tracker
-    from roma_device.app.pipeline import PipelineOptions
     from roma_device.runtime.odometry import OdometryOptions
+    from roma_device.runtime.pipeline import PipelineOptions
 
     if index is not None:
         with closing(open_tracker(tracker, PipelineOptions())) as followed_by:

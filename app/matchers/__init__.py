@@ -7,8 +7,8 @@ import os
 from typing import Any, Protocol
 
 from roma_device.app.model_store import find_model
-from roma_device.app.pipeline import PipelineOptions
 from roma_device.calibration.errors import RomaError
+from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.point_pairs import PointPairs
 from roma_device.runtime.types import Image
 

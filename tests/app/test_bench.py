@@ -6,10 +6,10 @@ import pytest
 
 from roma_device.app.bench import run_bench
 from roma_device.app.cameras import open_camera
-from roma_device.app.pipeline import PipelineOptions, StereoPipeline
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import ENGINES, engine_class, engine_facts, engine_name
+from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
 
 NPU_FACTS = {"type": "1 Core", "pulsar2 ver": "4.0", "engine ver": "2.7.2a", "cmm size": "4428624 Bytes"}
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from roma_device.app.matchers import open_matcher
-from roma_device.app.pipeline import PipelineOptions
 from roma_device.app.pose_metrics import pose_error_deg
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_dense
 from roma_device.runtime import engine
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions
+from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 
 CARD = """\

@@ -7,8 +7,8 @@ import pytest
 
 from roma_device.app.matchers import DEFAULT_MATCHER, WITHOUT_ENGINE, open_matcher
 from roma_device.app.matchers.fallback import FallbackMatcher
-from roma_device.app.pipeline import PipelineOptions
 from roma_device.runtime.engine import EngineError
+from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.point_pairs import PointPairs
 from roma_device.runtime.types import Image
 

@@ -14,10 +14,10 @@ import pytest
 from roma_device.app import loop
 from roma_device.app.capture import open_source
 from roma_device.app.loop import MAX_SINK_FAILURES, PipelineForSize, SinkSet, run_frames, stop_on_signals
-from roma_device.app.pipeline import PipelineOptions, StereoPipeline
 from roma_device.app.sinks import SinkError
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
+from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
 from roma_device.runtime.types import Frame, Result, StereoFrame
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from roma_device.app.matchers import open_matcher
-from roma_device.app.pipeline import PipelineOptions
+from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.point_pairs import FloatArray
 from roma_device.runtime.types import Image
 

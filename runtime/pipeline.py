@@ -14,13 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
-from roma_device.runtime.card import ModelCard
-from roma_device.runtime.decode import decode
-from roma_device.runtime.depth import DepthLimits, make_depth, valid_matches
-from roma_device.runtime.engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, Precision, open_engine
-from roma_device.runtime.input_plan import InputPlan, plan_input
-from roma_device.runtime.preprocess import Preprocessor, check_inputs
-from roma_device.runtime.types import Image, Result, StageTimes, StereoFrame
+
+from .card import ModelCard
+from .decode import decode
+from .depth import DepthLimits, make_depth, valid_matches
+from .engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, Precision, open_engine
+from .input_plan import InputPlan, plan_input
+from .preprocess import Preprocessor, check_inputs
+from .types import Image, Result, StageTimes, StereoFrame
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ import numpy as np
 
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification
-from roma_device.runtime.odometry import OdometryOptions, StereoOdometry
-from roma_device.runtime.preprocess import grey
-from roma_device.runtime.trackers import Tracker
-from roma_device.runtime.types import FloatImage, Image, Matches, Result, StageTimes, StereoFrame
 
+from .odometry import OdometryOptions, StereoOdometry
 from .pipeline import Pipeline, PipelineOptions, remapped
+from .preprocess import grey
+from .trackers import Tracker
+from .types import FloatImage, Image, Matches, Result, StageTimes, StereoFrame
 
 
 class PosePipeline:
