@@ -23,6 +23,7 @@ from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.model import model
 from .commands.odometry import evaluate_odometry
+from .commands.options import settings_from_options
 from .commands.pose import bench_pose_option, evaluate_pose, pair_pose_options, take_pair_pose
 from .commands.service import service
 from .log import set_up_log
@@ -144,7 +145,6 @@ def run(config: Path | None, as_json: bool, **options: Any) -> int:
     """Turn stereo frames into disparity and metric depth, and into poses (--task pose): the rig's way, or with
     --intrinsics how the two cameras of each pair stand to each other."""
     from .live_run import run_from_settings
-    from .run import settings_from_options
 
     if (pair_pose := take_pair_pose(options, as_json)) is not None:
         return pair_pose(settings_from_options(config, options))
@@ -172,7 +172,7 @@ def bench(config: Path | None, as_json: bool, task: str, repeat: int, warmup: in
 
         _show(bench_pose(repeat, warmup, options["threads"] or 0), as_json)
         return
-    from .run import bench_from_settings, settings_from_options
+    from .bench_command import bench_from_settings
 
     _show(bench_from_settings(settings_from_options(config, options), repeat, warmup), as_json)
 
@@ -245,7 +245,7 @@ def stereo(
     index: Path, compare: tuple[str, ...], shift_rows: str | None, write_card: bool, as_json: bool, **options: Any
 ) -> None:
     """Score the stereo model on the rectified pairs that INDEX (JSON) lists."""
-    from .run import evaluate_from_settings, settings_from_options, tolerance_from_settings
+    from .evaluate_command import evaluate_from_settings, tolerance_from_settings
 
     settings = settings_from_options(None, options)
     if shift_rows is None:

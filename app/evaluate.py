@@ -9,7 +9,8 @@ from typing import Protocol
 
 from roma_device.runtime.types import FloatImage, Image
 
-from .stereo_index import EvaluationError, LoadedPair, StereoPair
+from .evaluation_error import EvaluationError
+from .stereo_index import LoadedPair, StereoPair
 from .stereo_metrics import PROTOCOL_WIDTH_PX, at_width, measure
 from .stereo_report import MatcherScores, PairScore, StereoReport
 

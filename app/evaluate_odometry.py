@@ -13,8 +13,8 @@ from roma_device.runtime.odometry import OdometryOptions, StereoOdometry
 from roma_device.runtime.trackers import Tracker
 
 from .clip_layouts import Clip, open_clip
+from .evaluation_error import EvaluationError
 from .odometry_report import OdometryReport, judge
-from .stereo_index import EvaluationError
 from .trajectory_file import Trajectory, read_trajectory
 
 

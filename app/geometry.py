@@ -35,22 +35,9 @@ def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, 
             "this camera brings no calibration: give --calibration FILE, or --rectified if the pairs are rectified",
             exit_code=os.EX_USAGE,
         )
-    return Rectification.from_calibration(fitted_calibration(calibration, size), choice.view)
+    return Rectification.from_calibration(calibration.fitted_to(size), choice.view)
 
 
 def _rectified_rig(choice: GeometryChoice, size: tuple[int, int]) -> RectifiedRig:
     centre_x, centre_y = (size[0] - 1) / 2, (size[1] - 1) / 2
     return RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y)
-
-
-def fitted_calibration(calibration: StereoCalibration, size: tuple[int, int]) -> StereoCalibration:
-    """The calibration for frames of ``size`` (width, height); raises CalibrationError for another shape."""
-    known = calibration.left.size
-    if known == size:
-        return calibration
-    if known[0] * size[1] != known[1] * size[0]:
-        raise CalibrationError(
-            f"the calibration is for images of {known[0]}x{known[1]} px, the camera gives {size[0]}x{size[1]}: "
-            "the shapes differ, so it cannot be scaled; calibrate at the camera's size"
-        )
-    return calibration.scaled(size)

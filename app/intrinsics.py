@@ -48,7 +48,7 @@ def _rig_cameras(rig: StereoCalibration | None, sizes: tuple[tuple[int, int], tu
     if rig is None:
         raise _usage("--intrinsics rig takes the cameras of a rig: give its calibration with --calibration FILE")
     what = "the calibration"
-    return PairCameras(fitted(rig.left, sizes[0], what), fitted(rig.right, sizes[1], what), rig)
+    return PairCameras(rig.left.fitted_to(sizes[0], what), rig.right.fitted_to(sizes[1], what), rig)
 
 
 def _camera(text: str, size: tuple[int, int]) -> CameraModel:
@@ -67,7 +67,7 @@ def _camera(text: str, size: tuple[int, int]) -> CameraModel:
         raise _usage(f"--intrinsics {text}: {error}") from None
     if own is None:
         _check_centre(text, camera)
-    return fitted(camera, size, f"--intrinsics {text}")
+    return camera.fitted_to(size, f"--intrinsics {text}")
 
 
 def _check_centre(text: str, camera: CameraModel) -> None:
@@ -90,18 +90,7 @@ def _from_file(path: Path, size: tuple[int, int]) -> CameraModel:
             f"--intrinsics {path}: no such file, and not FX,FY,CX,CY[@WIDTHxHEIGHT], rig or unknown",
             exit_code=os.EX_NOINPUT,
         )
-    return fitted(import_calibration([path]).left, size, str(path))
-
-
-def fitted(camera: CameraModel, size: tuple[int, int], source: str) -> CameraModel:
-    """The camera for an image of ``size`` (width, height); raises CalibrationError for another shape."""
-    width, height = camera.size
-    if width * size[1] != height * size[0] and abs(width * size[1] / (height * size[0]) - 1) > 1 / min(size):
-        raise CalibrationError(
-            f"{source} is for images of {width}x{height} px, but the image has {size[0]}x{size[1]}: "
-            "the shapes differ, so it cannot be scaled"
-        )
-    return camera if camera.size == size else camera.scaled(size)
+    return import_calibration([path]).left.fitted_to(size, str(path))
 
 
 def _usage(message: str) -> CalibrationError:

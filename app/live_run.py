@@ -7,10 +7,12 @@ import textwrap
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
+from typing import Any
 
 import click
 from loguru import logger
 
+from roma_device.runtime.card import ModelCard
 from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result
 
@@ -21,16 +23,18 @@ from .live_figures import LiveFigures
 from .loop import PipelineForSize, SinkSet, run_frames, stop_on_signals
 from .model_store import find_model
 from .open_pipelines import open_pipelines, pipeline_options
+from .output_folder import prepare_output_folder
 from .record import result_record
 from .recording.recorder import Recorder, new_session
-from .run import DEFAULT_CAMERA, open_health_monitor, open_sinks
 from .service.monitor import Monitor
 from .service.notify import Notifier
 from .service.reload import Reloader, reload_on_hangup
-from .settings import Settings
-from .sinks import SinkError
+from .settings import Settings, SettingsError
+from .sinks import Sink, SinkError, open_sink
 from .summary import Summary
 from .trajectory import HEADER, tum_line
+
+DEFAULT_CAMERA = "simulated"
 
 
 def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json: bool) -> int:
@@ -120,3 +124,23 @@ def _apply(new: Settings, pipelines: PipelineForSize[Pipeline], source: FrameSou
     """The keys of ``new`` that are marked as reloadable."""
     source.limit.max_fps = new.max_fps
     pipelines.set_limits(pipeline_options(new, needs_image=False))
+
+
+def open_sinks(settings: Settings) -> dict[str, Sink]:
+    """The sinks that the settings name, by name; raises SinkError and SettingsError."""
+    names, folder = settings.output.save, settings.output.folder
+    if not names and folder is None:
+        return {}
+    if "trajectory" in names and "pose" not in settings.task:
+        raise SettingsError("--save trajectory needs poses: give --task pose or depth,pose", exit_code=64)
+    if folder is None:
+        raise SettingsError("--save needs --output, the folder to write into", exit_code=64)
+    prepare_output_folder(folder)
+    default = ("results", "trajectory") if "pose" in settings.task else ("results",)
+    return {name: open_sink(name, folder) for name in names or default}
+
+
+def open_health_monitor(settings: Settings, card: ModelCard, pipelines: PipelineForSize[Any]) -> HealthMonitor:
+    """Who watches the rig's calibration during the run, by what the model tolerates."""
+    share = card.tolerated_vertical_px / card.default_size[0]
+    return HealthMonitor(pipelines.rectification_for, share, settings.health_every)

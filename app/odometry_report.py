@@ -10,6 +10,7 @@ import numpy as np
 
 from roma_device.calibration.pose import Pose
 
+from .evaluation_error import EvaluationError
 from .path_error import (
     AbsoluteError,
     RelativeError,
@@ -21,7 +22,6 @@ from .path_error import (
     spans_of_length,
     spans_of_time,
 )
-from .stereo_index import EvaluationError
 from .trajectory_file import Trajectory
 
 SEGMENTS_M = (100.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0, 800.0)

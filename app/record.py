@@ -11,19 +11,12 @@ import numpy.typing as npt
 from roma_device.runtime.types import Result
 
 
-def known_pixels(result: Result) -> npt.NDArray[np.bool_]:
-    """(H, W): True where there is depth, or a valid disparity where the rig is not metric."""
-    if result.depth is None:
-        return result.valid
-    return result.valid & np.isfinite(result.depth.depth_m) & (result.depth.depth_m > 0)
-
-
 def result_record(result: Result) -> dict[str, Any]:
     """What is worth keeping of one frame, ready for ``json.dumps``: finite numbers, or None for unknown.
 
     Medians are over the known pixels. The keys are the same for every frame.
     """
-    known = known_pixels(result)
+    known = result.known
     depth_m = None if result.depth is None else result.depth.depth_m
     return {
         "index": result.index,

@@ -11,19 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from roma_device.calibration.errors import RomaError
 from roma_device.runtime.types import FloatImage, Image
 
+from .evaluation_error import EvaluationError
 from .ground_truth import Mask, read_disparity, read_grey, read_mask
 from .occlusion import visible_in_right
 
 T = TypeVar("T")
-
-
-class EvaluationError(RomaError):
-    """An evaluation set that cannot be read as its index says."""
-
-    exit_code = os.EX_DATAERR
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from roma_device.calibration.pose import Pose
 
-from .stereo_index import EvaluationError
+from .evaluation_error import EvaluationError
 
 FloatArray = npt.NDArray[np.float64]
 COLUMNS = {8: "tum", 12: "kitti"}

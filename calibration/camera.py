@@ -81,6 +81,19 @@ class CameraModel:
         scale = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
         return replace(self, size=size, matrix=scale @ self.matrix)
 
+    def fitted_to(self, size: tuple[int, int], source: str) -> CameraModel:
+        """The camera for an image of ``size`` (width, height), scaled where only the resolution differs.
+
+        ``source`` names the calibration in the message. Raises CalibrationError for an image of another shape.
+        """
+        width, height = self.size
+        if width * size[1] != height * size[0] and abs(width * size[1] / (height * size[0]) - 1) > 1 / min(size):
+            raise CalibrationError(
+                f"{source} is for images of {width}x{height} px, but the image has {size[0]}x{size[1]}: "
+                "the shapes differ, so it cannot be scaled"
+            )
+        return self if self.size == size else self.scaled(size)
+
     def project(self, points_m: npt.ArrayLike) -> FloatArray:
         """Points (N, 3) in the optical frame, metres -> pixels (N, 2), distorted."""
         points = np.ascontiguousarray(points_m, dtype=np.float64).reshape(-1, 1, 3)

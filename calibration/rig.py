@@ -55,3 +55,9 @@ class StereoCalibration:
     def scaled(self, size: tuple[int, int]) -> StereoCalibration:
         """The same rig after both images are resized to ``size`` (width, height)."""
         return replace(self, left=self.left.scaled(size), right=self.right.scaled(size))
+
+    def fitted_to(self, size: tuple[int, int], source: str = "the calibration") -> StereoCalibration:
+        """The rig for images of ``size`` (width, height); raises CalibrationError for images of another shape."""
+        if self.left.size == size:
+            return self
+        return replace(self, left=self.left.fitted_to(size, source), right=self.right.fitted_to(size, source))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -123,4 +121,10 @@ class Result:
     times: StageTimes
     dropped: int = 0  # frames that were captured and never processed, so far
     pose: PoseEstimate | None = None  # where odometry puts the rig, None where it does not run
-    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def known(self) -> npt.NDArray[np.bool_]:
+        """(H, W): True where there is depth, or a valid disparity where the rig is not metric."""
+        if self.depth is None:
+            return self.valid
+        return self.valid & np.isfinite(self.depth.depth_m) & (self.depth.depth_m > 0)

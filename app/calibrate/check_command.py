@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from roma_device.app.cameras import CameraError, open_camera
-from roma_device.app.geometry import fitted_calibration
 from roma_device.app.model_store import find_model
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.board import Board, FloatArray, GreyImage
@@ -102,7 +101,7 @@ def _calibration(choice: CheckChoice, own: StereoCalibration | None, size: tuple
         if version is None:
             raise CalibrationError("no calibration is stored: give --calibration FILE", exit_code=os.EX_USAGE)
         calibration = version.load()
-    return fitted_calibration(calibration, (size[0], size[1]))
+    return calibration.fitted_to((size[0], size[1]))
 
 
 def _look(

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.images import read_image, to_8_bit
-from roma_device.app.stereo_index import EvaluationError
+from roma_device.app.evaluation_error import EvaluationError
 from roma_device.app.trajectory_file import Trajectory
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.preprocess import grey

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.app.cameras.images import read_image
-from roma_device.app.stereo_index import EvaluationError
+from roma_device.app.evaluation_error import EvaluationError
 from roma_device.app.trajectory_file import Trajectory, check_times, numbered_rows, table
 from roma_device.calibration.formats.number_lines import number_lines, numbers_of
 from roma_device.calibration.formats.text_file import read_text

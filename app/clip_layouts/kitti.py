@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.app.cameras.images import read_image
-from roma_device.app.stereo_index import EvaluationError
+from roma_device.app.evaluation_error import EvaluationError
 from roma_device.app.trajectory_file import Trajectory, check_times, numbered_rows, read_trajectory, table
 from roma_device.calibration.formats.kitti import load_kitti
 from roma_device.calibration.rectify import RectifiedRig

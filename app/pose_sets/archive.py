@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.stereo_index import EvaluationError
+from roma_device.app.evaluation_error import EvaluationError
 
 _SAFE = {"_reconstruct", "scalar", "ndarray", "dtype", "_frombuffer"}
 _MODULES = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric"}

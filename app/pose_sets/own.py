@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from roma_device.app.stereo_index import EvaluationError
+from roma_device.app.evaluation_error import EvaluationError
 
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.app.evaluation_error import EvaluationError
 from roma_device.app.ground_truth import read_grey
-from roma_device.app.intrinsics import fitted
-from roma_device.app.stereo_index import EvaluationError
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
@@ -33,7 +32,7 @@ class PoseImage:
         image = read_grey(self.path)
         size = image.shape[1], image.shape[0]
         camera = CameraModel(self.size or size, self.matrix, np.zeros(5))
-        return image, fitted(camera, size, "K")
+        return image, camera.fitted_to(size, "K")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

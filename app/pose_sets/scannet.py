@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.app.stereo_index import EvaluationError
+from roma_device.app.evaluation_error import EvaluationError
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.point_pairs import FloatArray
 

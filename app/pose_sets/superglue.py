@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.app.stereo_index import EvaluationError
+from roma_device.app.evaluation_error import EvaluationError
 from roma_device.runtime.point_pairs import FloatArray
 
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose

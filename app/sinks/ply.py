@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.record import known_pixels
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.types import FloatImage, Image, Result
 
@@ -25,7 +24,7 @@ class PlySink(FileSink):
         if result.depth is None or result.rig is None or result.rig.focal_px is None:
             self.explain_once("No PLY is saved: metric points need the rig's focal length and baseline.")
             return None
-        points = _points(result.depth.depth_m, known_pixels(result), left_image(result), result.rig)
+        points = _points(result.depth.depth_m, result.known, left_image(result), result.rig)
         return _header(len(points), result) + points.tobytes()
 
 

@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.record import known_pixels
 from roma_device.runtime.types import FloatImage, Image, Result
 
 from .colour_scale import ColourScale
@@ -57,7 +56,7 @@ def draw_preview(result: Result) -> Image:
 
 
 def _shown(result: Result) -> _Shown:
-    known = known_pixels(result)
+    known = result.known
     if result.depth is not None:
         return _Shown(_masked(result.depth.depth_m, known), "depth in m", "m", of_depth=True)
     if result.matches.disparity_px is not None:

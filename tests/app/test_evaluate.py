@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from roma_device.app.evaluate import evaluate_stereo
-from roma_device.app.stereo_index import EvaluationError, StereoPair
+from roma_device.app.evaluation_error import EvaluationError
+from roma_device.app.stereo_index import StereoPair
 
 WIDTH_PX, HEIGHT_PX, TRUE_PX = 20, 10, 4
 JSON_KEYS = {"bad1", "bad2", "bad3", "epe", "d1", "density", "cpu_ms", "nonocc"}

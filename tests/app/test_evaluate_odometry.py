@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from roma_device.app.evaluation_error import EvaluationError
 from roma_device.app.odometry_report import judge
-from roma_device.app.stereo_index import EvaluationError
 from roma_device.app.trajectory import tum_line
 from roma_device.app.trajectory_file import Trajectory, read_trajectory
 from roma_device.calibration.pose import Pose

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from roma_device.app.record import known_pixels, result_record
+from roma_device.app.record import result_record
 from roma_device.runtime.types import DepthMap, Frame, Matches, Result, StageTimes, StereoFrame
 
 
@@ -78,5 +78,5 @@ def test_unknown_numbers_are_null():
 
 def test_known_means_valid_and_with_a_possible_depth():
     case = result(depth_m=(0.0, np.inf, 3.0))
-    np.testing.assert_array_equal(known_pixels(case), [[False, False, True]])
-    np.testing.assert_array_equal(known_pixels(result(valid=(True, False, True))), [[True, False, True]])
+    np.testing.assert_array_equal(case.known, [[False, False, True]])
+    np.testing.assert_array_equal(result(valid=(True, False, True)).known, [[True, False, True]])

@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.stereo_index import EvaluationError, load_index
+from roma_device.app.evaluation_error import EvaluationError
+from roma_device.app.stereo_index import load_index
 
 ENTRY = {"id": "one", "left": "l.png", "right": "r.png", "disparity": "d.png", "scale": 2, "invalid": 0}
 

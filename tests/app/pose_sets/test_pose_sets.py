@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from roma_device.app.evaluation_error import EvaluationError
 from roma_device.app.pose_sets import load_pairs
 from roma_device.app.pose_sets.pair import PosePair
-from roma_device.app.stereo_index import EvaluationError
 from roma_device.calibration.pose import Pose
 
 K = np.array([[500.0, 0, 319.5], [0, 510.0, 239.5], [0, 0, 1]])
