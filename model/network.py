@@ -8,18 +8,17 @@ hourglass as in light stereo networks (Guo et al., LightStereo, 2024).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 from torch import Tensor, nn
 from torch.nn import functional
 
 from roma_device.runtime.card import ModelError
 
+from .base.features import Features
+from .base.variants import variant_values, variants
 from .layers import (
     Residual,
     around,
@@ -52,25 +51,7 @@ FAR_SHARE = 0.05
 SMOOTH_PX = 0.5
 """How far the last enlargement may move a disparity away from its nearest neighbour's."""
 
-VARIANTS = Path(__file__).parent / "variants"
 KIND = "row_stereo"
-
-
-def variants(kind: str) -> list[str]:
-    """Names of the files in ``variants/`` that describe a network of this kind."""
-    return sorted(path.stem for path in VARIANTS.glob("*.yaml") if f"kind: {kind}\n" in path.read_text())
-
-
-def variant_values(variant: str, keys: tuple[str, ...]) -> dict[str, Any]:
-    """What the file of ``variant`` gives for each of ``keys``; raises ModelError for one too many or too few."""
-    path = VARIANTS / f"{variant}.yaml"
-    raw: Mapping[str, Any] = yaml.safe_load(path.read_text())
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key != "kind"}
-    if unknown := set(values) - set(keys):
-        raise ModelError(f"{path}: unknown key {sorted(unknown)[0]!r}; known: {', '.join(keys)}")
-    if missing := [name for name in keys if name not in values]:
-        raise ModelError(f"{path}: {missing[0]} is missing")
-    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,34 +95,6 @@ class StereoOutput:
     def certainty_logit(self) -> Tensor:
         """(B, 1, H, W)."""
         return double(double(self.trust_logit))
-
-
-class Features(nn.Module):
-    """A small pyramid for one image; both images pass through the same weights."""
-
-    def __init__(self, widths: tuple[int, ...]) -> None:
-        super().__init__()
-        half, quarter, eighth, sixteenth, thirtysecond = widths
-        self.to_quarter = nn.Sequential(conv(1, half, 3, 2), conv(half, quarter, 3, 2), conv(quarter, quarter))
-        self.to_eighth = nn.Sequential(conv(quarter, eighth, 3, 2), conv(eighth, eighth))
-        self.to_sixteenth = nn.Sequential(conv(eighth, sixteenth, 3, 2), conv(sixteenth, sixteenth))
-        self.to_thirtysecond = nn.Sequential(conv(sixteenth, thirtysecond, 3, 2), conv(thirtysecond, thirtysecond))
-        self.up_sixteenth = conv(thirtysecond, sixteenth, 1)
-        self.up_eighth = conv(sixteenth, eighth, 1)
-        self.up_quarter = conv(eighth, quarter, 1)
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """At 1/4, 1/8 and 1/16."""
-        return self.from_half(self.to_quarter[0](image))
-
-    def from_half(self, half: Tensor) -> tuple[Tensor, ...]:
-        """The same from what the first convolution gives at 1/2."""
-        quarter = self.to_quarter[1:](half)
-        eighth = self.to_eighth(quarter)
-        sixteenth = self.to_sixteenth(eighth)
-        sixteenth = sixteenth + double(self.up_sixteenth(self.to_thirtysecond(sixteenth)))
-        eighth = eighth + double(self.up_eighth(sixteenth))
-        return quarter + double(self.up_quarter(eighth)), eighth, sixteenth
 
 
 class DetailedFeatures(Features):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from model.base.features import Features
 from model.layers import double
-from model.network import Features
 
 from .config import CascadeConfig
 from .everywhere import Everywhere, MatchEverywhere

@@ -227,6 +227,6 @@ def test_a_wrong_variant_file_is_refused(
     text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "odd.yaml").write_text(text)
-    monkeypatch.setattr("model.network.VARIANTS", tmp_path)
+    monkeypatch.setattr("model.base.variants.VARIANTS", tmp_path)
     with pytest.raises(ModelError, match=rf"odd\.yaml: .*{message}"):
         CascadeConfig.load("odd")

@@ -8,8 +8,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
+from model.base.variants import variants  # noqa: E402
 from model.layers import interleave, row_correlation  # noqa: E402
-from model.network import RowStereo, StereoConfig, variants  # noqa: E402
+from model.network import RowStereo, StereoConfig  # noqa: E402
 from model.onnx_file import NPU_OPERATORS  # noqa: E402
 from model.stereo_bundle import to_onnx, write_bundle  # noqa: E402
 from model.training import VARIANCE_FLOOR, normalize  # noqa: E402
@@ -123,6 +124,6 @@ def test_a_wrong_variant_file_is_refused(
     text: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "odd.yaml").write_text(text)
-    monkeypatch.setattr("model.network.VARIANTS", tmp_path)
+    monkeypatch.setattr("model.base.variants.VARIANTS", tmp_path)
     with pytest.raises(ModelError, match=rf"odd\.yaml: .*{message}"):
         StereoConfig.load("odd")
