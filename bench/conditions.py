@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.evaluate import StereoMatcher
+from roma_device.app.evaluate.stereo.evaluate import StereoMatcher
+from roma_device.app.evaluate.stereo.metrics import measure
+from roma_device.app.evaluate.stereo.network_matcher import PipelineMatcher
+from roma_device.app.evaluate.stereo.sgbm import SgbmMatcher
 from roma_device.app.model_store import find_model
-from roma_device.app.pipeline_matcher import PipelineMatcher
-from roma_device.app.sgbm import SgbmMatcher
-from roma_device.app.stereo_metrics import measure
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.types import FloatImage, Image

@@ -23,20 +23,20 @@ import cv2
 import numpy as np
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.cameras.v4l2 import V4l2Camera
-from roma_device.app.cameras.v4l2_spec import V4l2Spec
-from roma_device.app.capture import open_source
-from roma_device.app.live_figures import LiveFigures
-from roma_device.app.loop import SinkSet, run_frames
-from roma_device.app.open_pipelines import open_pipelines
+from roma_device.app.cameras.source import open_source
+from roma_device.app.cameras.v4l2.camera import V4l2Camera
+from roma_device.app.cameras.v4l2.spec import V4l2Spec
 from roma_device.app.recording.recorder import Recorder, new_session
+from roma_device.app.run.loop import SinkSet, run_frames
+from roma_device.app.run.open_pipelines import open_pipelines
+from roma_device.app.run.summary import Summary
+from roma_device.app.service.live_stats import LiveFigures
 from roma_device.app.service.metrics import Metrics
-from roma_device.app.settings import Settings
-from roma_device.app.summary import Summary
+from roma_device.app.settings.settings import Settings
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import ENGINES, EngineOptions, allocate
-from tests.app.cameras.fake_kernel import FakeCamera, FakeFrame, FakeKernel
+from tests.app.cameras.v4l2.fake_kernel import FakeCamera, FakeFrame, FakeKernel
 
 MIB = 1 << 20
 

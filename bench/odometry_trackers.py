@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.clip_layouts import open_clip
-from roma_device.app.evaluate_odometry import read_clip_index
-from roma_device.app.odometry_tracker import open_tracker
+from roma_device.app.evaluate.odometry.datasets import open_clip
+from roma_device.app.evaluate.odometry.evaluate import read_clip_index
+from roma_device.app.run.odometry_tracker import open_tracker
 from roma_device.calibration.rectify import Rectification, RectifiedRig
-from roma_device.runtime.odometry import StereoOdometry
+from roma_device.runtime.odometry.stereo_odometry import StereoOdometry
+from roma_device.runtime.odometry.trackers import Tracker
 from roma_device.runtime.pipeline import PipelineOptions, remapped
-from roma_device.runtime.preprocess import grey
-from roma_device.runtime.trackers import Tracker
+from roma_device.runtime.tensors.preprocess import grey
 
 SIMULATED = [f"{scene}?size=640x400&frames=64&fps=16&seed=3" for scene in ("room", "boxes", "street")]
 

@@ -14,9 +14,9 @@ import numpy as np
 from roma_device.app.cameras import open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.runtime.pipeline import PipelineOptions
-from roma_device.runtime.preprocess import grey
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.motion import Motion
+from roma_device.runtime.tensors.preprocess import grey
 
 SCENES = ("room", "boxes", "street")
 FIRST_SEED = 200

@@ -14,10 +14,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.app.evaluate.stereo.index import load_index
+from roma_device.app.evaluate.stereo.metrics import PROTOCOL_WIDTH_PX, at_width
+from roma_device.app.evaluate.stereo.network_matcher import PipelineMatcher
 from roma_device.app.model_store import find_model
-from roma_device.app.pipeline_matcher import PipelineMatcher
-from roma_device.app.stereo_index import load_index
-from roma_device.app.stereo_metrics import PROTOCOL_WIDTH_PX, at_width
 from roma_device.runtime.pipeline import PipelineOptions
 
 Curve = npt.NDArray[np.float64]

@@ -21,8 +21,8 @@ from roma_device.app.model_store import find_model
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineError, EngineOptions, Precision, engine_facts, engine_name, open_engine
-from roma_device.runtime.input_plan import InputPlan
-from roma_device.runtime.preprocess import Preprocessor
+from roma_device.runtime.tensors.input_plan import InputPlan
+from roma_device.runtime.tensors.preprocess import Preprocessor
 
 SIZE = (640, 320)
 HOST_ENGINES = ("openvino", "onnx", "opencv")

@@ -24,11 +24,11 @@ import numpy.typing as npt
 import onnx
 
 from roma_device.runtime.card import ModelCard, ModelError, load_card
-from roma_device.runtime.preprocess import value_table
+from roma_device.runtime.tensors.preprocess import value_table
 
-from .command import run_tool
-from .onnx_file import fixed
-from .sensitivity import Sensitivity, measure
+from .base.cli import run_tool
+from .base.onnx_file import fixed
+from .studies.sensitivity import Sensitivity, measure
 
 CHIPS = {"AX650": ("NPU1", "NPU2", "NPU3"), "AX620E": ("NPU1", "NPU2")}
 VECTORS, SAMPLES = "vectors", "samples"

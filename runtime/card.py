@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.section import Section, read_section
+from roma_device.calibration.storage.yaml_section import Section, read_section
 
 CARD_NAME = "card.yaml"
 DTYPES: dict[str, npt.DTypeLike] = {

@@ -23,8 +23,8 @@ ENGINES: dict[str, str] = {
     "opencv": "roma_device.runtime.engines.opencv:OpenCVEngine",
     "onnx": "roma_device.runtime.engines.onnx:OnnxEngine",
     "openvino": "roma_device.runtime.engines.openvino:OpenVinoEngine",
-    "axcl": "roma_device.runtime.engines.axcl:AxclEngine",
-    "ax": "roma_device.runtime.engines.ax:AxEngine",
+    "axcl": "roma_device.runtime.engines.axcl.engine:AxclEngine",
+    "ax": "roma_device.runtime.engines.ax.engine:AxEngine",
 }
 """Name -> "module:Class"; a module is imported only when its engine is asked for."""
 

@@ -16,11 +16,11 @@ import numpy.typing as npt
 from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
 
 from .card import ModelCard
-from .decode import decode
 from .depth import DepthLimits, make_depth, valid_matches
 from .engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, Precision, open_engine
-from .input_plan import InputPlan, plan_input
-from .preprocess import Preprocessor, check_inputs
+from .tensors.decode import decode
+from .tensors.input_plan import InputPlan, plan_input
+from .tensors.preprocess import Preprocessor, check_inputs
 from .types import Image, Result, StageTimes, StereoFrame
 
 

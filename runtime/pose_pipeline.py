@@ -12,10 +12,10 @@ import numpy as np
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification
 
-from .odometry import OdometryOptions, StereoOdometry
+from .odometry.stereo_odometry import OdometryOptions, StereoOdometry
+from .odometry.trackers import Tracker
 from .pipeline import Pipeline, PipelineOptions, remapped
-from .preprocess import grey
-from .trackers import Tracker
+from .tensors.preprocess import grey
 from .types import FloatImage, Image, Matches, Result, StageTimes, StereoFrame
 
 

@@ -11,18 +11,18 @@ from typing import Any
 
 import click
 
-from roma_device.app.cameras.pairing import find_images
+from roma_device.app.cameras.file_pairs import find_images
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.board import Board
-from roma_device.calibration.coverage import look_at_board, spread_choice
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.single import check_lens, save_camera
+from roma_device.calibration.guided.coverage import look_at_board, spread_choice
+from roma_device.calibration.guided.detection_gate import diagnosis, see_one
 from roma_device.calibration.quality.camera_report import CameraReport, make_camera_report
 from roma_device.calibration.quality.camera_text import camera_as_text
-from roma_device.calibration.sighting import diagnosis, see_one
+from roma_device.calibration.solver.observations import SoloView
 from roma_device.calibration.solver.outliers import DroppedView
 from roma_device.calibration.solver.solve_camera import solve_camera
-from roma_device.calibration.solver.views import SoloView
 
 from .finish import EXIT_REDO, FinishChoice, write_report
 from .from_images import MOST_VIEWS, by_size, grey_file

@@ -20,15 +20,15 @@ from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.board import Board, FloatArray, GreyImage
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import load_calibration
-from roma_device.calibration.health import DepthHealth, corrected, depth_health, row_health
+from roma_device.calibration.guided.detection_gate import picture_problem, see_pair
+from roma_device.calibration.health.report import DepthHealth, corrected, depth_health, row_health
+from roma_device.calibration.health.row_matches import RowMatches, match_rows
 from roma_device.calibration.quality.epipolar import calibrated_scale
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.row_matches import RowMatches, match_rows
-from roma_device.calibration.sighting import picture_problem, see_pair
-from roma_device.calibration.solver.views import PairView
+from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.store import CalibrationStore
-from roma_device.runtime.preprocess import grey
+from roma_device.runtime.tensors.preprocess import grey
 from roma_device.runtime.types import StereoFrame
 
 from .health_report import DEFAULT_TOLERANCE_PX, HealthReport, judge_health

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from roma_device.app.cameras import CameraError
+from roma_device.app.cameras.file_pairs import Pair, find_pairs
 from roma_device.app.cameras.images import read_image, to_8_bit
-from roma_device.app.cameras.pairing import Pair, find_pairs
 from roma_device.calibration.boards.board import Board, GreyImage
-from roma_device.calibration.coverage import look_at_board, spread_choice
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.sighting import diagnosis, see_pair
-from roma_device.calibration.solver.views import PairView
+from roma_device.calibration.guided.coverage import look_at_board, spread_choice
+from roma_device.calibration.guided.detection_gate import diagnosis, see_pair
+from roma_device.calibration.solver.observations import PairView
 
 MOST_VIEWS = 60
 """More views hardly add to the solution and make it slow: those that differ most are taken."""

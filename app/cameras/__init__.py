@@ -18,7 +18,7 @@ CAMERAS: dict[str, str] = {
     "images": "roma_device.app.cameras.images:ImagesCamera",
     "recording": "roma_device.app.cameras.recording:RecordingCamera",
     "simulated": "roma_device.app.cameras.simulated:SimulatedCamera",
-    "v4l2": "roma_device.app.cameras.v4l2:V4l2Camera",
+    "v4l2": "roma_device.app.cameras.v4l2.camera:V4l2Camera",
     "video": "roma_device.app.cameras.video:VideoCamera",
 }
 """Kind -> "module:Class"; each class has ``from_spec(argument: str)`` for the text after ``KIND:``."""

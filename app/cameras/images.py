@@ -16,7 +16,7 @@ from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.types import Frame, Image, StereoFrame
 
 from . import Camera, CameraError
-from .pairing import Pair, find_pairs
+from .file_pairs import Pair, find_pairs
 
 FRAME_PERIOD_NS = 1_000_000_000 // 30
 BIT_DEPTHS = (8, 10, 12, 14, 16)

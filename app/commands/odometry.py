@@ -29,9 +29,9 @@ def evaluate_odometry(
     """
     if (index is None) == (trajectory is None or reference is None) or (index is not None and trajectory is not None):
         raise click.UsageError("give either TRAJECTORY and REFERENCE, or --index INDEX")
-    from roma_device.app.evaluate_odometry import evaluate_files, evaluate_index
-    from roma_device.app.odometry_tracker import open_tracker
-    from roma_device.runtime.odometry import OdometryOptions
+    from roma_device.app.evaluate.odometry.evaluate import evaluate_files, evaluate_index
+    from roma_device.app.run.odometry_tracker import open_tracker
+    from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
     from roma_device.runtime.pipeline import PipelineOptions
 
     if index is not None:

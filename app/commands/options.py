@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from roma_device.app.settings import Settings
+    from roma_device.app.settings.settings import Settings
 
 _DOTTED = {
     "min_depth_m": "depth.min_m",
@@ -21,7 +21,7 @@ _DOTTED = {
 
 def settings_from_options(config: Path | None, options: Mapping[str, Any]) -> Settings:
     """The file's settings, or the defaults, with the options given on the command line on top."""
-    from roma_device.app.settings import Settings, load_settings
+    from roma_device.app.settings.settings import Settings, load_settings
 
     settings = Settings() if config is None else load_settings(config)
     flags = {_DOTTED.get(name, name): value for name, value in options.items()}

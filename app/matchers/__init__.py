@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import importlib
-import os
-from typing import Any, Protocol
+from typing import Any
 
 from roma_device.app.model_store import find_model
-from roma_device.calibration.errors import RomaError
 from roma_device.runtime.pipeline import PipelineOptions
-from roma_device.runtime.point_pairs import PointPairs
-from roma_device.runtime.types import Image
+
+from .pair_matcher import MatcherError, PairMatcher
+
+__all__ = ["MATCHERS", "MatcherError", "PairMatcher", "open_matcher"]
 
 MATCHERS: dict[str, str] = {
-    "sift": "roma_device.app.matchers.sift:SiftMatcher",
-    "orb": "roma_device.app.matchers.orb:OrbMatcher",
+    "sift": "roma_device.runtime.matching.sift:SiftMatcher",
+    "orb": "roma_device.runtime.matching.orb:OrbMatcher",
 }
 """Name -> "module:Class" of those that need no model; imported only when asked for."""
 
 DEFAULT_MATCHER, WITHOUT_ENGINE = "two-view", "sift"
 """Who matches pairs where the user names nobody: the most accurate on real pairs by the table in docs/pose.md; and who
 does where no engine runs it, as with OpenCV 4 alone."""
-
-
-class MatcherError(RomaError):
-    """A matcher that does not exist, or a model that matches something else."""
-
-    exit_code = os.EX_USAGE
-
-
-class PairMatcher(Protocol):
-    """Finds the same points in two images, which may differ in size."""
-
-    @property
-    def name(self) -> str: ...
-
-    def match(self, a: Image, b: Image) -> PointPairs:
-        """Grey images (H, W) -> points in pixels of each; the same images give the same points."""
-
-    def close(self) -> None:
-        """Free what it holds."""
 
 
 def open_matcher(name: str | None, options: PipelineOptions) -> PairMatcher:

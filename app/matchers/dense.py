@@ -8,10 +8,10 @@ import numpy as np
 
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.patch_polish import polished
+from roma_device.runtime.matching.point_pairs import PointPairs
+from roma_device.runtime.matching.sampling import SamplingOptions, sample_matches
+from roma_device.runtime.matching.subpixel import polished
 from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
-from roma_device.runtime.point_pairs import PointPairs
-from roma_device.runtime.sampling import SamplingOptions, sample_matches
 from roma_device.runtime.types import Frame, Image, Matches, StereoFrame
 
 SHARED_PX = 64

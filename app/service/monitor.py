@@ -11,11 +11,11 @@ from typing import Any
 
 from loguru import logger
 
-from roma_device.app.live_figures import LiveFigures
 from roma_device.app.recording.recorder import Recorder
-from roma_device.calibration.files import write_atomic
+from roma_device.calibration.storage.atomic_write import write_atomic
 from roma_device.runtime.types import Result
 
+from .live_stats import LiveFigures
 from .notify import Notifier
 
 STATUS_S = 1.0

@@ -11,7 +11,7 @@ from typing import Any
 from loguru import logger
 from pydantic import BaseModel
 
-from roma_device.app.settings import Settings
+from roma_device.app.settings.settings import Settings
 from roma_device.calibration.errors import RomaError
 
 from .notify import Notifier

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .posed import PosedBall, PosedScene
+from .camera_space import PosedBall, PosedScene
 from .scene import FloatArray
 
 FloatImage = npt.NDArray[np.float32]

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 
-from .atlas import Atlas
-from .posed import PosedScene, SceneGeometry
+from .camera_space import PosedScene, SceneGeometry
+from .paint.texture_atlas import Atlas
 from .raycast import FloatImage, Hits, Rays, cast
 
 Image = npt.NDArray[np.uint8]

@@ -9,7 +9,7 @@ import numpy as np
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.point_pairs import PointPairs
+from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.types import Matches
 
 MEAN_DEPTH_M = 4.0

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
-from roma_device.calibration.files import write_atomic, write_exit_code
+from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
 from roma_device.runtime.types import Image, Result
 
 from . import SinkError

@@ -6,10 +6,10 @@ import json
 from io import FileIO
 from pathlib import Path
 
-from roma_device.app.record import result_record
 from roma_device.runtime.types import Result
 
 from .file_sink import append_whole, sink_error
+from .result_record import result_record
 
 
 class ResultsSink:

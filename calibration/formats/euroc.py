@@ -10,7 +10,7 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.section import parse_section
+from roma_device.calibration.storage.yaml_section import parse_section
 
 from .text_file import read_text
 

@@ -13,7 +13,7 @@ from roma_device.calibration.camera import CameraModel, DistortionModel, FloatAr
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.section import Section, read_section
+from roma_device.calibration.storage.yaml_section import Section, read_section
 
 from .text_file import write_text
 

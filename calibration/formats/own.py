@@ -10,10 +10,10 @@ import yaml
 
 from roma_device.calibration.camera import CameraModel, DistortionModel, FloatArray
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.files import write_atomic, write_exit_code
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.section import Section, parse_section, read_section
+from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.yaml_section import Section, parse_section, read_section
 
 FORMAT = "roma-device-calibration"
 VERSION = 1

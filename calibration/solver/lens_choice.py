@@ -9,8 +9,8 @@ import numpy as np
 from roma_device.calibration.boards.board import Board, FloatArray
 from roma_device.calibration.camera import DistortionModel
 
-from .single import SingleCamera, as_rational, solve_single
-from .views import PairView, SoloView
+from .observations import PairView, SoloView
+from .single_camera import SingleCamera, as_rational, solve_single
 
 LENSES: dict[str, DistortionModel] = {
     "plumb_bob": "plumb_bob",

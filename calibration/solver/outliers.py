@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from roma_device.calibration.boards.board import FloatArray
 
-from .bundle import BEHIND_PX
-from .single import deviation_px
-from .views import Corners, View
+from .bundle_adjustment import BEHIND_PX
+from .observations import Corners, View
+from .single_camera import deviation_px
 
 CORNER_SIGMAS = 6.0
 LEAST_CORNER_PX = 0.6

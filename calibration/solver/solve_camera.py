@@ -10,9 +10,9 @@ from roma_device.calibration.camera import CameraModel
 
 from .lens import camera_of
 from .lens_choice import solve_singles
+from .observations import LEAST_CORNERS, SoloView
 from .outliers import DroppedView
-from .solved import Solved, refine, require_enough
-from .views import LEAST_CORNERS, SoloView
+from .solution import Solved, refine, require_enough
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from model.layers import conv, double
+from .layers import conv, double
 
 
 class Features(nn.Module):

@@ -10,7 +10,7 @@ import yaml
 
 from roma_device.runtime.card import ModelError
 
-VARIANTS = Path(__file__).parent.parent / "variants"
+VARIANTS = Path(__file__).parents[1] / "variants"
 
 
 def variants(kind: str) -> list[str]:

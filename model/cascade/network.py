@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from model.base.features import Features
-from model.layers import double
+from model.base.layers import double
 
 from .config import CascadeConfig
-from .everywhere import Everywhere, MatchEverywhere
+from .global_matching import Everywhere, MatchEverywhere
 from .grid import Grid
 from .refine import Refine, Refined
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
-from roma_device.runtime.onnx_graph import read_onnx
-from roma_device.runtime.onnx_size import with_input_size
-from roma_device.runtime.precision import onnx_file
-from roma_device.runtime.protobuf import ProtobufError
+from roma_device.runtime.onnx.graph import read_onnx
+from roma_device.runtime.onnx.input_size import with_input_size
+from roma_device.runtime.onnx.protobuf import ProtobufError
+
+from .precision import onnx_file
 
 LACKING_IN_4 = frozenset({"GridSample", "Range"})
 

@@ -9,18 +9,18 @@ import numpy as np
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.point_pairs import PointPairs
+from roma_device.runtime.matching.point_pairs import PointPairs
 
-from .chance import is_by_chance
-from .consensus import THRESHOLD_PX, consensus_motion
-from .judge import DEFAULT_LIMITS, LEAST_INLIERS, Judge, PoseLimits
+from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, Judge, PoseLimits
 from .motion import Motion
-from .plane import NOTHING_ELSE_SHARE, Plane, find_plane
+from .planar_scene import NOTHING_ELSE_SHARE, Plane, find_plane
+from .pure_rotation import Turning, fit_turning
+from .ransac import THRESHOLD_PX, consensus_motion
 from .rays import RayPairs
 from .refine import Refined, refine
 from .result import RelativePose
 from .robust import INLIER_SIGMAS, cost_over_scales
-from .turning import Turning, fit_turning
+from .significance import is_by_chance
 
 CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from roma_device.runtime.point_pairs import PointPairs
+from roma_device.runtime.matching.point_pairs import PointPairs
 
-from .chance import is_by_chance
-from .consensus import THRESHOLD_PX, usac_parameters
-from .judge import LEAST_INLIERS
-from .plane import PLANAR_SHARE
+from .finalize import LEAST_INLIERS
+from .planar_scene import PLANAR_SHARE
+from .ransac import THRESHOLD_PX, usac_parameters
 from .result import EpipolarGeometry
+from .significance import is_by_chance
 
 SAMPLE = 7
 """Matches that determine a fundamental matrix."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.camera import CameraModel
-from roma_device.runtime.point_pairs import FloatArray, PointPairs
+from roma_device.runtime.matching.point_pairs import FloatArray, PointPairs
 
 Choice = npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice
 

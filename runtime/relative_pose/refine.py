@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.runtime.point_pairs import FloatArray
+from roma_device.runtime.matching.point_pairs import FloatArray
 
-from .depths import trust_of
 from .motion import Motion
 from .rays import RayPairs
 from .robust import INLIER_SIGMAS, m_covariance, noise_of, tukey_cost, tukey_weight
 from .sampson import sampson_px, sampson_slopes
+from .triangulate import trust_of
 
 START_NOISE_PX = 0.5
 MOST_STEPS = 15

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.point_pairs import FloatArray
+from roma_device.runtime.matching.point_pairs import FloatArray
 from roma_device.runtime.pose_estimate import PoseState
 
 AnyJudged = TypeVar("AnyJudged", bound="Judged")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.runtime.point_pairs import FloatArray
+from roma_device.runtime.matching.point_pairs import FloatArray
 
 TUKEY = 4.685
 INLIER_SIGMAS = 3.0

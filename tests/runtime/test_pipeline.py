@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.summary import relative_errors
+from roma_device.app.run.summary import relative_errors
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from roma_device.app.live_figures import WINDOW, LiveFigures
+from roma_device.app.service.live_stats import WINDOW, LiveFigures
 from roma_device.app.service.monitor import Monitor
 from roma_device.app.service.notify import Notifier
 from roma_device.app.service.web import MonitorError
-from roma_device.app.settings import MonitorSettings, Settings, SettingsError
+from roma_device.app.settings.settings import MonitorSettings, Settings, SettingsError
 
 from .conftest import result
 

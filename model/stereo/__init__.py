@@ -1,0 +1,1 @@
+"""The stereo network: definition, loss and bundle."""
