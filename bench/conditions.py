@@ -22,9 +22,9 @@ from roma_device.app.evaluate.stereo.metrics import measure
 from roma_device.app.evaluate.stereo.network_matcher import PipelineMatcher
 from roma_device.app.evaluate.stereo.sgbm import SgbmMatcher
 from roma_device.app.model_store import find_model
+from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.pipeline import PipelineOptions
-from roma_device.runtime.types import FloatImage, Image
 
 SIZE = (640, 400)
 FRAMES, EVERY = 4, 40

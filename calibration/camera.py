@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import FloatArray
 from .errors import CalibrationError
 from .undistort import undistorted
 
-FloatArray = npt.NDArray[np.float64]
 DistortionModel = Literal["plumb_bob", "rational_polynomial", "equidistant"]
 
 COEFFICIENTS: dict[DistortionModel, int] = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4}

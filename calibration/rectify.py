@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import FloatArray, FloatImage
 from .camera import CameraModel
 from .errors import CalibrationError
 from .pose import Pose
@@ -21,7 +22,7 @@ much as fits without black borders."""
 WIDEST_SLOPE = 3.0
 """Rays farther than this from the axis (72 degrees) cannot be shown in a flat image of any use."""
 
-MapPair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+MapPair = tuple[FloatImage, FloatImage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,8 @@ class Rectification:
 
     rig: RectifiedRig
     calibration: StereoCalibration | None = None
-    left_rotation: npt.NDArray[np.float64] | None = None  # (3, 3) rectified from raw left
-    right_rotation: npt.NDArray[np.float64] | None = None
+    left_rotation: FloatArray | None = None  # (3, 3) rectified from raw left
+    right_rotation: FloatArray | None = None
 
     @classmethod
     def identity(cls, rig: RectifiedRig) -> Rectification:
@@ -116,7 +117,7 @@ class Rectification:
             _maps(self.calibration.right, self.right_rotation, self.rig, scaled),
         )
 
-    def points(self, pixels: npt.ArrayLike, right: bool = False) -> npt.NDArray[np.float64]:
+    def points(self, pixels: npt.ArrayLike, right: bool = False) -> FloatArray:
         """Pixels (N, 2) of a raw image -> where they lie in its rectified one, at the raw image size.
 
         NaN for what lies behind the rectified camera.
@@ -129,7 +130,7 @@ class Rectification:
         return np.asarray((self.rig.focal_px or 1.0) * rays[:, :2] / depth + np.array([self.rig.cx, self.rig.cy]))
 
 
-def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _bouguet_rotations(right_from_left: Pose) -> tuple[FloatArray, FloatArray]:
     """Rotations (rectified from raw) that turn both cameras by half and align x with the baseline."""
     half = Pose.from_rotation_vector(right_from_left.rotation_vector / 2, np.zeros(3)).rotation
     baseline = -(half.T @ right_from_left.translation_m)
@@ -140,14 +141,14 @@ def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], 
     return common @ half, common @ half.T
 
 
-def _centre_of_view(camera: CameraModel, rotation: npt.NDArray[np.float64], focal_px: float) -> npt.NDArray[np.float64]:
+def _centre_of_view(camera: CameraModel, rotation: FloatArray, focal_px: float) -> FloatArray:
     """Where the raw image's middle falls in the rectified image, relative to the principal point, px."""
     middle = [[(camera.size[0] - 1) / 2, (camera.size[1] - 1) / 2]]
     ray = rotation @ camera.unproject(middle)[0]
     return np.asarray(focal_px * ray[:2] / ray[2])
 
 
-def _border(camera: CameraModel, rotation: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+def _border(camera: CameraModel, rotation: FloatArray) -> list[FloatArray]:
     """Slopes (K, 2) of the raw image's left, right, upper and lower edge in the rectified frame."""
     width, height = camera.size
     along = np.linspace(0, 1, 65)[:, None]
@@ -161,9 +162,7 @@ def _border(camera: CameraModel, rotation: npt.NDArray[np.float64]) -> list[npt.
     return edges
 
 
-def _fitted_view(
-    borders: list[list[npt.NDArray[np.float64]]], size: tuple[int, int], inside: bool
-) -> tuple[float, float, float]:
+def _fitted_view(borders: list[list[FloatArray]], size: tuple[int, int], inside: bool) -> tuple[float, float, float]:
     """Focal length and principal point that show everything, or (inside) only what both images have.
 
     Edges bend: the range that is inside of an edge everywhere is shown for the one, that is outside for the other.
@@ -179,7 +178,7 @@ def _fitted_view(
     return focal_px, float(cx), float(cy)
 
 
-def _maps(camera: CameraModel, rotation: npt.NDArray[np.float64], rig: RectifiedRig, scaled: RectifiedRig) -> MapPair:
+def _maps(camera: CameraModel, rotation: FloatArray, rig: RectifiedRig, scaled: RectifiedRig) -> MapPair:
     fy = (rig.focal_px or 1.0) * scaled.size[1] / rig.size[1]
     matrix = np.array([[scaled.focal_px or 1.0, 0, scaled.cx], [0, fy, scaled.cy], [0, 0, 1.0]])
     module = cv2.fisheye if camera.model == "equidistant" else cv2

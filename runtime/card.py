@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.storage.yaml_section import Section, read_section
 
@@ -89,7 +90,7 @@ class ModelFile:
         self._check(data)
         return data
 
-    def mapped(self) -> npt.NDArray[np.uint8]:
+    def mapped(self) -> Image:
         """The same as (bytes,) uint8 in a read-only mapping, which ends with the array: large files stay on disk."""
         try:
             empty = self.path.stat().st_size == 0  # which cannot be mapped

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage, Mask
 from roma_device.calibration.rectify import RectifiedRig
 
-from .types import DepthMap, FloatImage, Matches
-
-Mask = npt.NDArray[np.bool_]
+from .types import DepthMap, Matches
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from loguru import logger
 
 from roma_device.calibration.errors import RomaError
 
+from . import registry
 from .card import ModelCard, ModelError, TensorSpec
 
 Array = npt.NDArray[Any]
@@ -109,8 +109,7 @@ def engine_class(name: str) -> Any:
     """The class behind ``name``; raises EngineError for an unknown name or a missing package."""
     if name not in ENGINES:
         raise EngineError(f"unknown engine {name!r}; known: auto, {', '.join(ENGINES)}", exit_code=os.EX_USAGE)
-    module, _, attribute = ENGINES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return registry.load(ENGINES, name)
 
 
 def open_engine(card: ModelCard, name: str, options: EngineOptions) -> Engine:

@@ -11,8 +11,8 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import Image, Mask
 from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
 
 from .card import ModelCard
@@ -21,7 +21,7 @@ from .engine import Engine, EngineOptions, NpuOptions, OverlappingEngine, Precis
 from .tensors.decode import decode
 from .tensors.input_plan import InputPlan, plan_input
 from .tensors.preprocess import Preprocessor, check_inputs
-from .types import Image, Result, StageTimes, StereoFrame
+from .types import Result, StageTimes, StereoFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,7 @@ def _limits(card: ModelCard, options: PipelineOptions) -> DepthLimits:
     return DepthLimits(options.min_m, options.max_m, confidence)
 
 
-def _in_view(maps: MapPair, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def _in_view(maps: MapPair, size: tuple[int, int]) -> Mask:
     """(H, W): pixels of the rectified image that lie inside the raw one."""
     x, y = maps
     return (x >= 0) & (x <= size[0] - 1) & (y >= 0) & (y <= size[1] - 1)

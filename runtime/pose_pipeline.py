@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification
 
@@ -16,7 +17,7 @@ from .odometry.stereo_odometry import OdometryOptions, StereoOdometry
 from .odometry.trackers import Tracker
 from .pipeline import Pipeline, PipelineOptions, remapped
 from .tensors.preprocess import grey
-from .types import FloatImage, Image, Matches, Result, StageTimes, StereoFrame
+from .types import Matches, Result, StageTimes, StereoFrame
 
 
 class PosePipeline:

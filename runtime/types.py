@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
 from .pose_estimate import PoseEstimate
-
-Image = npt.NDArray[np.uint8]
-FloatImage = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +111,7 @@ class Result:
     frame: StereoFrame
     index: int  # 0, 1, 2... of the frames that were processed
     matches: Matches
-    valid: npt.NDArray[np.bool_]  # (H, W): the disparity is certain enough and lies within the image
+    valid: Mask  # (H, W): the disparity is certain enough and lies within the image
     rig: RectifiedRig | None  # geometry of the rectified pair at camera resolution, where it is known
     depth: DepthMap | None  # metric, only where focal length and baseline are known
     left_rectified: Image | None  # (H, W) or (H, W, 3); None where no sink asked for it
@@ -123,7 +120,7 @@ class Result:
     pose: PoseEstimate | None = None  # where odometry puts the rig, None where it does not run
 
     @property
-    def known(self) -> npt.NDArray[np.bool_]:
+    def known(self) -> Mask:
         """(H, W): True where there is depth, or a valid disparity where the rig is not metric."""
         if self.depth is None:
             return self.valid

@@ -10,11 +10,12 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import MapPair
 from roma_device.runtime.engine import engine_facts, engine_name
 from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.tensors.preprocess import grey
-from roma_device.runtime.types import Image, StereoFrame
+from roma_device.runtime.types import StereoFrame
 
 from .latency_table import LatencyTable
 

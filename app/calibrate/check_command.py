@@ -16,8 +16,9 @@ import numpy as np
 
 from roma_device.app.cameras import CameraError, open_camera
 from roma_device.app.model_store import find_model
+from roma_device.calibration.arrays import FloatArray, GreyImage
 from roma_device.calibration.boards import parse_board
-from roma_device.calibration.boards.board import Board, FloatArray, GreyImage
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.guided.detection_gate import picture_problem, see_pair

@@ -12,7 +12,8 @@ from typing import Any
 import click
 from loguru import logger
 
-from roma_device.calibration.boards.board import Board, GreyImage
+from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.quality.report import QualityReport, finished_calibration, make_report

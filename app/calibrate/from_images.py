@@ -14,7 +14,8 @@ import numpy as np
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.file_pairs import Pair, find_pairs
 from roma_device.app.cameras.images import read_image, to_8_bit
-from roma_device.calibration.boards.board import Board, GreyImage
+from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.coverage import look_at_board, spread_choice
 from roma_device.calibration.guided.detection_gate import diagnosis, see_pair

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
 from .file_pairs import Pair, find_pairs

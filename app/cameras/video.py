@@ -15,8 +15,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
 from .file_pairs import split_pair

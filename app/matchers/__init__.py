@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from roma_device.app.model_store import find_model
+from roma_device.runtime import registry
 from roma_device.runtime.pipeline import PipelineOptions
 
 from .pair_matcher import MatcherError, PairMatcher
@@ -31,8 +31,7 @@ def open_matcher(name: str | None, options: PipelineOptions) -> PairMatcher:
     if name is None:
         return _open_default(options)
     if name in MATCHERS:
-        module, _, attribute = MATCHERS[name].partition(":")
-        factory: Any = getattr(importlib.import_module(module), attribute)
+        factory: Any = registry.load(MATCHERS, name)
         matcher: PairMatcher = factory()
         return matcher
     card = find_model(name)

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.matching.sampling import SamplingOptions, sample_matches
 from roma_device.runtime.matching.subpixel import polished
 from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
-from roma_device.runtime.types import Frame, Image, Matches, StereoFrame
+from roma_device.runtime.types import Frame, Matches, StereoFrame
 
 SHARED_PX = 64
 """Side of the areas, in px of the network's input, in which the errors of its matches are alike: with cells of 8 px the

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from loguru import logger
 
+from roma_device.calibration.arrays import Image
 from roma_device.runtime.engine import EngineError
 from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.types import Image
 
 from .pair_matcher import PairMatcher
 

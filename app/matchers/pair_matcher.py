@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Protocol
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.types import Image
 
 
 class MatcherError(RomaError):

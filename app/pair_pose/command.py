@@ -12,6 +12,7 @@ from roma_device.app.cameras import Camera, CameraError, open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.app.run.open_pipelines import pipeline_options, stored_calibration
 from roma_device.app.settings.settings import Settings
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.matching.point_pairs import PointPairs
@@ -19,7 +20,7 @@ from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
 from roma_device.runtime.relative_pose.result import EpipolarGeometry, RelativePose
 from roma_device.runtime.tensors.preprocess import grey
-from roma_device.runtime.types import Image, StereoFrame
+from roma_device.runtime.types import StereoFrame
 
 from .intrinsics import RIG, PairCameras, pair_cameras
 from .report import geometry_record, geometry_text, pose_record, pose_text

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.matching.point_pairs import FloatArray
 from roma_device.runtime.relative_pose.motion import Motion
 from roma_device.runtime.relative_pose.result import RelativePose
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from loguru import logger
 
-from roma_device.calibration.boards.board import GreyImage
+from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.health.report import RowHealth, row_health
 from roma_device.calibration.health.row_matches import RowMatches, match_rows

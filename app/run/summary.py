@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.runtime.types import DepthMap, FloatImage, Result
+from roma_device.calibration.arrays import FloatImage
+from roma_device.runtime.types import DepthMap, Result
 
 from .pose_summary import WaySummary
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.pose import Pose
 
-from .scene import FloatArray, Quad, Scene, Sphere
+from .scene import Quad, Scene, Sphere
 
 NEAR_M = 0.02
 CORNERS = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]], np.float64)
@@ -34,7 +34,7 @@ class PosedScene:
     ``planes[n] @ (x, y, 1)`` is (u, v, 1) over depth along the ray (x, y, 1) on rectangle n.
     """
 
-    numbers: npt.NDArray[np.intp]  # (N,)
+    numbers: IntArray  # (N,)
     planes: FloatArray  # (N, 3, 3)
     ranges: FloatArray  # (N, 4) least and greatest x, least and greatest y of rays that may meet it
     balls: tuple[PosedBall, ...]

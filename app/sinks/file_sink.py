@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
-from roma_device.runtime.types import Image, Result
+from roma_device.runtime.types import Result
 
 from . import SinkError
 
@@ -29,7 +30,7 @@ def sink_error(action: str, error: OSError) -> SinkError:
     return SinkError(f"{action}: {error.strerror or error}", exit_code=write_exit_code(error))
 
 
-def encode_png(image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
+def encode_png(image: Image | npt.NDArray[np.uint16]) -> bytes:
     """(H, W) or (H, W, 3) BGR, 8 or 16 bit -> the bytes of a PNG file."""
     done, data = cv2.imencode(".png", image)
     if not done:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage
+
 _HEADER = re.compile(rb"(P[Ff])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)(?:\r\n|\s)")
 
 
@@ -23,7 +25,7 @@ def encode_pfm(array: npt.ArrayLike) -> bytes:
     return f"Pf\n{width} {height}\n-1.0\n".encode("ascii") + values[::-1].tobytes()
 
 
-def read_pfm(path: Path) -> npt.NDArray[np.float32]:
+def read_pfm(path: Path) -> FloatImage:
     """Read a grey PFM file of either byte order as (H, W), first row on top.
 
     Values stay as stored: the scale's sign gives the byte order, and its size is no factor (files

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.types import FloatImage, Image, Result
+from roma_device.runtime.types import Result
 
 from .file_sink import FileSink, left_image
 
@@ -28,7 +29,7 @@ class PlySink(FileSink):
         return _header(len(points), result) + points.tobytes()
 
 
-def _points(depth_m: FloatImage, known: npt.NDArray[np.bool_], image: Image, rig: RectifiedRig) -> npt.NDArray[np.void]:
+def _points(depth_m: FloatImage, known: Mask, image: Image, rig: RectifiedRig) -> npt.NDArray[np.void]:
     """Back-project the known pixels: (N,) of VERTEX."""
     row, column = np.nonzero(known)
     points = np.empty(len(row), dtype=VERTEX)

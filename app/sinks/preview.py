@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.types import FloatImage, Image, Result
+from roma_device.calibration.arrays import FloatImage, Image, Mask
+from roma_device.runtime.types import Result
 
 from .colour_scale import ColourScale
 from .file_sink import FileSink, encode_png, left_image
@@ -64,7 +64,7 @@ def _shown(result: Result) -> _Shown:
     return _Shown(_masked(result.matches.certainty, known), "certainty", "", of_depth=False)
 
 
-def _masked(values: FloatImage, known: npt.NDArray[np.bool_]) -> FloatImage:
+def _masked(values: FloatImage, known: Mask) -> FloatImage:
     return np.where(known, values, np.nan).astype(np.float32)
 
 

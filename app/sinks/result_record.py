@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage, Mask
 from roma_device.runtime.types import Result
 
 
@@ -34,7 +35,7 @@ def result_record(result: Result) -> dict[str, Any]:
     }
 
 
-def _median(values: npt.NDArray[np.float32] | None, known: npt.NDArray[np.bool_]) -> float | None:
+def _median(values: FloatImage | None, known: Mask) -> float | None:
     if values is None or not known.any():
         return None
     return _number(float(np.median(values[known])))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.app.trajectories.plot import FloatArray, PlottedPath, draw_paths
+from roma_device.app.trajectories.plot import PlottedPath, draw_paths
 from roma_device.app.trajectories.tum import HEADER, tum_line
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.storage.atomic_write import write_atomic
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result

@@ -8,11 +8,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.types import Image
-
-FloatArray = npt.NDArray[np.float64]
+from roma_device.calibration.arrays import FloatArray, Image, Mask
 
 SIZE_PX = 900
 MARGIN_PX = 70
@@ -35,7 +32,7 @@ class PlottedPath:
 
     name: str
     positions_m: FloatArray  # (N, 3) x forward, y left, z up
-    degraded: npt.NDArray[np.bool_] | None = None  # (N,)
+    degraded: Mask | None = None  # (N,)
 
 
 def draw_paths(paths: Sequence[PlottedPath]) -> Image:
@@ -122,9 +119,7 @@ def _ticks(low: float, high: float, most: int) -> list[float]:
     return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def _line(
-    image: Image, pixels: FloatArray, colour: tuple[int, int, int], degraded: npt.NDArray[np.bool_] | None
-) -> None:
+def _line(image: Image, pixels: FloatArray, colour: tuple[int, int, int], degraded: Mask | None) -> None:
     fine = np.round(pixels * 2**_FINE).astype(np.int32)
     cv2.polylines(image, [fine.reshape(-1, 1, 2)], False, colour, 2, cv2.LINE_AA, _FINE)
     for point in fine[degraded] if degraded is not None else ():

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.runtime.engine import Array
 
 OVER_PX = 1.0
@@ -55,7 +55,7 @@ class DisparityEffect:
     pixels: int
 
     @classmethod
-    def of(cls, got_px: Array, reference_px: Array, certain: npt.NDArray[np.bool_]) -> DisparityEffect:
+    def of(cls, got_px: Array, reference_px: Array, certain: Mask) -> DisparityEffect:
         """Arrays of one shape. A disparity that is not finite counts as 0, as the program decodes it."""
         got, reference = (np.where(np.isfinite(array), array, 0) for array in (got_px, reference_px))
         difference = np.abs(got.astype(np.float64) - reference)[certain]
@@ -78,7 +78,7 @@ class DisparityEffect:
         return {key: round(value, 6) for key, value in asdict(self).items()}
 
 
-def _cosine(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
+def _cosine(a: FloatArray, b: FloatArray) -> float:
     if np.array_equal(a, b):
         return 1.0  # exactly, where rounding would leave a little less
     lengths = float(np.linalg.norm(a) * np.linalg.norm(b))

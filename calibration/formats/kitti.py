@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.calibration.camera import CameraModel, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration

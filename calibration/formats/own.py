@@ -8,7 +8,8 @@ from typing import Any, cast
 import numpy as np
 import yaml
 
-from roma_device.calibration.camera import CameraModel, DistortionModel, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration

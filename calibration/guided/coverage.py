@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.boards.board import Board, Detection, FloatArray
+from roma_device.calibration.arrays import FloatArray, IntArray
+from roma_device.calibration.boards.board import Board, Detection
 
 COLUMNS, ROWS = 8, 6
 TYPICAL_FOCAL = 0.8
@@ -65,7 +65,7 @@ def look_at_board(board: Board, detection: Detection, size: tuple[int, int]) -> 
     return Look(float(middle[0]), float(middle[1]), span, *np.clip([lean_x, lean_y], -1, 1).tolist())
 
 
-def grid_counts(detections: Sequence[Detection], size: tuple[int, int]) -> npt.NDArray[np.intp]:
+def grid_counts(detections: Sequence[Detection], size: tuple[int, int]) -> IntArray:
     """(ROWS, COLUMNS): in how many views a corner lies in each cell of the image."""
     counts = np.zeros((ROWS, COLUMNS), np.intp)
     for detection in detections:
@@ -76,7 +76,7 @@ def grid_counts(detections: Sequence[Detection], size: tuple[int, int]) -> npt.N
     return counts
 
 
-def covered_share(counts: npt.NDArray[np.intp]) -> float:
+def covered_share(counts: IntArray) -> float:
     """Share of the cells that a corner was seen in."""
     return float((counts > 0).mean())
 

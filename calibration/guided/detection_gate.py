@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from roma_device.calibration.boards.board import Board, Detection, GreyImage
+from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.boards.board import Board, Detection
 from roma_device.calibration.solver.observations import PairView, SoloView, pair_view
 
 DARK_GREY, BRIGHT_GREY = 12, 243

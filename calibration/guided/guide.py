@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.calibration.boards.board import Board, Detection, GreyImage
+from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.boards.board import Board, Detection
 from roma_device.calibration.boards.subpixel import edge_width_px, nearest_spacing
 from roma_device.calibration.solver.observations import PairView
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from roma_device.calibration.boards.board import FloatArray
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification, RectifiedRig

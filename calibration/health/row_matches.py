@@ -7,9 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.boards.board import FloatArray, GreyImage
+from roma_device.calibration.arrays import FloatArray, FloatImage, GreyImage
 from roma_device.calibration.lucas_kanade import follow_there_and_back
 
 MOST_POINTS = 400
@@ -46,7 +45,7 @@ class RowMatches:
         return cls(*(np.concatenate([none, *(getattr(one, side) for one in parts)]) for side in ("left", "right")))
 
 
-def match_rows(left: GreyImage, right: GreyImage, disparity_px: npt.NDArray[np.float32] | None = None) -> RowMatches:
+def match_rows(left: GreyImage, right: GreyImage, disparity_px: FloatImage | None = None) -> RowMatches:
     """Match corners of a rectified pair (H, W).
 
     Where to look comes from ``disparity_px`` (H, W) if a matcher gave one, else from ORB features near the same
@@ -62,7 +61,7 @@ def match_rows(left: GreyImage, right: GreyImage, disparity_px: npt.NDArray[np.f
     return RowMatches(start[good], there[good])
 
 
-def _from_disparity(left: GreyImage, disparity_px: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
+def _from_disparity(left: GreyImage, disparity_px: FloatImage) -> tuple[FloatArray, FloatArray]:
     corners = cv2.goodFeaturesToTrack(left, MOST_POINTS, 0.01, 10)
     start = np.empty((0, 2)) if corners is None else np.asarray(corners, np.float64).reshape(-1, 2)
     column, row = np.round(start).astype(int).T

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.calibration.camera import FloatArray
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.solver.bundle_adjustment import BundleState
 from roma_device.calibration.solver.solve_stereo import Solution

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.calibration.boards.board import FloatArray
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.coverage import Look, covered_share, grid_counts, look_at_board
 from roma_device.calibration.rig import StereoCalibration

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.camera import DistortionModel, FloatArray
+from roma_device.calibration.arrays import FloatArray, IntArray, Mask
+from roma_device.calibration.camera import DistortionModel
 from roma_device.calibration.pose import Pose
 
 from .lens import PINHOLE, Projected, project
@@ -41,7 +41,7 @@ class BundleState:
     rotations: FloatArray  # (V, 3, 3) first camera from board
     translations_m: FloatArray  # (V, 3)
 
-    def of_views(self, chosen: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> BundleState:
+    def of_views(self, chosen: IntArray | Mask) -> BundleState:
         """The same cameras with a part of the views."""
         return replace(self, rotations=self.rotations[chosen], translations_m=self.translations_m[chosen])
 
@@ -124,7 +124,7 @@ class Bundle:
         cost += self._add_prior(state, hessian, by_view)
         return Linearized(tuple(residuals), hessian, by_view.sum(axis=0), cost, by_view)
 
-    def _camera_block(self, state: BundleState, camera: int) -> tuple[FloatArray, FloatArray, npt.NDArray[np.intp]]:
+    def _camera_block(self, state: BundleState, camera: int) -> tuple[FloatArray, FloatArray, IntArray]:
         """Residuals (N, 2), slopes (N, 2, K + 6) and the columns (K,) of the shared unknowns; the view's are last."""
         corners = self.corners[camera]
         counts = [len(vector) for vector in state.intrinsics]
@@ -206,11 +206,11 @@ def _by_rotation(by_point: FloatArray, points: FloatArray) -> FloatArray:
 def _accumulate(
     hessian: FloatArray,
     by_view: FloatArray,
-    view: npt.NDArray[np.intp],
+    view: IntArray,
     jacobian: FloatArray,
     residual: FloatArray,
     weights: FloatArray,
-    columns: npt.NDArray[np.intp],
+    columns: IntArray,
     shared: int,
 ) -> None:
     """Add one camera's corners, which are sorted by view, to the normal equations."""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from roma_device.calibration.boards.board import Detection, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.boards.board import Detection
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.pose import Pose
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from roma_device.calibration.boards.board import Board, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import DistortionModel
 
 from .observations import PairView, SoloView

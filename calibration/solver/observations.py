@@ -8,7 +8,8 @@ from typing import ClassVar, TypeVar
 
 import numpy as np
 
-from roma_device.calibration.boards.board import Board, Detection, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.boards.board import Board, Detection
 
 LEAST_CORNERS = 6
 """A view with fewer corners of one camera says nothing: its pose alone takes six numbers."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.boards.board import Detection, FloatArray
+from roma_device.calibration.arrays import FloatArray, IntArray
+from roma_device.calibration.boards.board import Detection
 from roma_device.calibration.camera import COEFFICIENTS, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 
@@ -29,7 +29,7 @@ class SingleCamera:
     """The lens of one camera, and which of the views it was found from."""
 
     intrinsics: FloatArray  # (4 + distortion,)
-    used: npt.NDArray[np.intp]  # (V,) indices of views in which the board has a pose
+    used: IntArray  # (V,) indices of views in which the board has a pose
     state: BundleState  # of these views
     sigma_px: float  # robust deviation of one coordinate
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from roma_device.calibration.boards.board import Board, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import DistortionModel
 from roma_device.calibration.errors import CalibrationError
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.boards.board import FloatArray
+from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.pose import Pose
 
@@ -29,7 +28,7 @@ def poses_in(camera: CameraModel, views: Sequence[PairView], side: int, points_m
 
 def agreed_pose(
     cameras: tuple[CameraModel, CameraModel], views: Sequence[PairView], points_m: FloatArray
-) -> tuple[Pose | None, npt.NDArray[np.bool_], Poses]:
+) -> tuple[Pose | None, Mask, Poses]:
     """The right-from-left pose that most views agree with, which ones do (V,), and the left camera's board poses.
 
     Every view proposes the pose that it implies by itself, and all the others vote: a board that was moved

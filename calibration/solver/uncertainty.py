@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from roma_device.calibration.camera import FloatArray
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 
 from .bundle_adjustment import Bundle, BundleState

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.runtime.types import Image
+from roma_device.calibration.arrays import FloatArray, Image, IntArray
 
-from .point_pairs import FloatArray, PointPairs
+from .point_pairs import PointPairs
 
 FEATURES = 4000
 RATIO = 0.85
@@ -52,7 +52,7 @@ class FeatureMatcher:
     def close(self) -> None:
         self._kept.clear()
 
-    def _candidates(self, a: Image, b: Image) -> tuple[PointPairs, npt.NDArray[np.intp]]:
+    def _candidates(self, a: Image, b: Image) -> tuple[PointPairs, IntArray]:
         """The pairs and the number of each one's feature in b; the certainty is 1 minus the ratio."""
         first, second = self._features(a), self._features(b)
         if not len(first.points) or len(second.points) < 2:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from roma_device.calibration.arrays import FloatArray, IntArray, Mask
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +20,7 @@ class PointPairs:
     a: FloatArray  # (N, 2) px (x, y) in the first image
     b: FloatArray  # (N, 2) px in the second
     certainty: FloatArray  # (N,) in [0, 1]
-    block: npt.NDArray[np.intp] | None = None  # (N,)
+    block: IntArray | None = None  # (N,)
 
     def __len__(self) -> int:
         return len(self.a)
@@ -30,7 +29,7 @@ class PointPairs:
     def none(cls) -> PointPairs:
         return cls(np.empty((0, 2)), np.empty((0, 2)), np.empty(0))
 
-    def __getitem__(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> PointPairs:
+    def __getitem__(self, chosen: Mask | IntArray) -> PointPairs:
         """The points that a mask or indices choose."""
         block = None if self.block is None else self.block[chosen]
         return PointPairs(self.a[chosen], self.b[chosen], self.certainty[chosen], block)

@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.types import FloatImage, Matches
+from roma_device.calibration.arrays import FloatArray, FloatImage, IntArray, Mask
+from roma_device.runtime.types import Matches
 
-from .point_pairs import FloatArray, PointPairs
+from .point_pairs import PointPairs
 
 CANDIDATES_PER_POINT = 4
 """Certain matches looked at for each point that is drawn, as the release has it."""
@@ -32,7 +32,7 @@ LEAST_DENSITY = 10.0
 
 _LONELY_WEIGHT = 1e-7
 
-Indices = npt.NDArray[np.intp]
+Indices = IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +62,12 @@ def sample_matches(
     return PointPairs(a, warp[row, column].astype(np.float64), certainty[row, column].astype(np.float64), block)
 
 
-def _shares(warp: FloatImage, flat: Indices, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def _shares(warp: FloatImage, flat: Indices, size: tuple[int, int]) -> FloatImage:
     """(2, N) where the matches of the pixels ``flat`` lie, from 0 at one border of an image of ``size`` to 1."""
     return np.asarray((warp.reshape(-1, 2)[flat].T + np.float32(0.5)) / np.array([size], np.float32).T)
 
 
-def _inside(found: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+def _inside(found: FloatImage) -> Mask:
     """(N,) from shares (2, N)."""
     return np.asarray(((found >= 0) & (found < 1)).all(axis=0))
 
@@ -142,7 +142,7 @@ def _uniform(count: int, seed: int) -> FloatArray:
     return np.asarray((np.random.PCG64(seed).random_raw(count) >> np.uint64(11)) * 2.0**-53)
 
 
-def _density(where: npt.NDArray[np.float32]) -> FloatArray:
+def _density(where: FloatImage) -> FloatArray:
     """(N,) how many of the points (4, N) in [0, 2] lie near each, by averaged shifted grids, at most 1 each."""
     across = int(2 / KERNEL_CELL) + 2
     counts = np.zeros(where.shape[1])

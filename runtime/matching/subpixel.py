@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.lucas_kanade import follow_there_and_back
 from roma_device.runtime.odometry.sparse_stereo import PATCH_PX
-from roma_device.runtime.types import Image
 
 from .point_pairs import PointPairs
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.types import Image
-
-FloatArray = npt.NDArray[np.float64]
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image, IntArray
 
 CELL_PX = 32
 """Side of the cells, each of which gives the same number of points."""
@@ -42,12 +39,12 @@ def balanced_corners(image: Image, most: int) -> FloatArray:
 
 
 def _best_of_cells(
-    x: npt.NDArray[np.intp],
-    y: npt.NDArray[np.intp],
-    strength: npt.NDArray[np.float32],
+    x: IntArray,
+    y: IntArray,
+    strength: FloatImage,
     shape: tuple[int, ...],
     most: int,
-) -> npt.NDArray[np.intp]:
+) -> IntArray:
     """Indices of at most ``most`` points: the best of every cell first, then the second best, and so on."""
     columns = -(-shape[1] // CELL_PX)
     cell = y // CELL_PX * columns + x // CELL_PX

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 
 BODY_FROM_OPTICAL = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
@@ -22,7 +22,7 @@ def optical_pose(body: Pose) -> Pose:
     return Pose(turn @ body.rotation @ turn.T, turn @ body.translation_m)
 
 
-def body_covariance(optical: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def body_covariance(optical: FloatArray) -> FloatArray:
     """A covariance (6, 6) of position and rotation vector along optical axes, along those of a body."""
     turn = np.kron(np.eye(2), BODY_FROM_OPTICAL)
     return np.asarray(turn @ optical @ turn.T)

@@ -7,18 +7,15 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, Image, IntArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.types import Image
 
 from .corner_grid import balanced_corners
 from .rectified_pair import RectifiedPair
 from .sparse_stereo import sample_disparity, search_rows
 from .stereo_points import SeenPoints, project, triangulate
-
-FloatArray = npt.NDArray[np.float64]
 
 MOST_DISPARITY_SHARE = 0.3
 """Of the image's width: points nearer than that are left out."""
@@ -37,7 +34,7 @@ class Keyframe:
     odom_from_key: Pose
     covariance: FloatArray  # (6, 6) of odom_from_key
     moving_share: float = 0.0  # of the points that were found, those left out since they move by themselves
-    _words: npt.NDArray[np.uint8] | None = field(default=None)
+    _words: Image | None = field(default=None)
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -52,7 +49,7 @@ class Keyframe:
         share = 1 - float(kept.mean()) if len(kept) else 0.0
         return replace(self, pixels=self.pixels[kept], disparity_px=self.disparity_px[kept], moving_share=share)
 
-    def recognized(self, left: Image, corners: FloatArray) -> tuple[npt.NDArray[np.intp], FloatArray]:
+    def recognized(self, left: Image, corners: FloatArray) -> tuple[IntArray, FloatArray]:
         """Which points are seen again among ``corners`` (M, 2) px of an image taken from anywhere, and where (K, 2).
 
         By ORB descriptors that are each other's nearest (Rublee et al., ICCV 2011), upright.
@@ -85,7 +82,7 @@ def _nearest_px(points: FloatArray, others: FloatArray) -> FloatArray:
     return np.asarray(apart.min(axis=1, initial=np.inf))
 
 
-def _described(image: Image, pixels: FloatArray) -> npt.NDArray[np.uint8]:
+def _described(image: Image, pixels: FloatArray) -> Image:
     """(N, 32) a binary word for every pixel (N, 2); zeros where it is too near to the border."""
     words = np.zeros((len(pixels), 32), np.uint8)
     orb: Any = cv2.ORB_create(edgeThreshold=0, nlevels=1)  # type: ignore[attr-defined]
@@ -96,6 +93,6 @@ def _described(image: Image, pixels: FloatArray) -> npt.NDArray[np.uint8]:
     return words
 
 
-def seen_points(key: Keyframe, which: npt.NDArray[np.intp], places: FloatArray, disparity_px: FloatArray) -> SeenPoints:
+def seen_points(key: Keyframe, which: IntArray, places: FloatArray, disparity_px: FloatArray) -> SeenPoints:
     """Points ``which`` (K,) of a keyframe with where they are now: (K, 2) and (K,) px, NaN where not known."""
     return SeenPoints(key.pixels[which], key.disparity_px[which], np.column_stack([places, disparity_px]))

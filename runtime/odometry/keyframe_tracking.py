@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
@@ -19,10 +19,8 @@ from .ransac import propose
 from .rectified_pair import RectifiedPair
 from .sparse_stereo import refine_disparity, sample_disparity
 from .stereo_motion import Motion, extend, refine
-from .stereo_points import Mask, SeenPoints, triangulate
+from .stereo_points import SeenPoints, triangulate
 from .trackers import Tracker
-
-FloatArray = npt.NDArray[np.float64]
 
 LEAST_POINTS = 12
 """Points without which no motion is looked for."""

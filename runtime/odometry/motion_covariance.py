@@ -11,9 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from roma_device.calibration.arrays import FloatArray
 
 CAUCHY = 9.0
 """Squared residual in units of the noise at which a point has lost half its weight."""

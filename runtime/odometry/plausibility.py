@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.pose_estimate import PoseState
 
@@ -78,7 +78,7 @@ def plausible(moved: Pose, expected: Pose | None, elapsed_s: float, sigma_m: flo
     return None
 
 
-def distance(one: Pose, other: Pose, covariance: npt.NDArray[np.float64]) -> float:
+def distance(one: Pose, other: Pose, covariance: FloatArray) -> float:
     """How far two motions are apart in standard deviations of ``covariance`` (6, 6), of their difference's size."""
     shift_m, turn_rad = _size(one @ other.inverse())
     return float(shift_m / np.sqrt(covariance[:3, :3].trace()) + turn_rad / np.sqrt(covariance[3:, 3:].trace()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from roma_device.runtime.types import FloatImage, Image
+from roma_device.calibration.arrays import FloatImage, Image
 
 SMOOTHING_PX = 1.0
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image
 from roma_device.calibration.lucas_kanade import follow_there_and_back
-from roma_device.runtime.types import FloatImage, Image
-
-FloatArray = npt.NDArray[np.float64]
 
 HALF_PATCH = 5
 PATCH_PX = 2 * HALF_PATCH + 1

@@ -13,16 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
 from .motion_covariance import CAUCHY, LinearMotion, cauchy_weights, motion_covariance
 from .stereo_points import SeenPoints, project, triangulate
-
-FloatArray = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 PIXEL_NOISE_PX, DISPARITY_NOISE_PX = 0.2, 0.2
 """Standard deviations that weigh residuals against each other, and from which the search for the real noise starts."""

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
-from roma_device.runtime.types import FloatImage, Image
 
 from .constant_velocity import constant_speed
 from .corner_grid import spread
@@ -26,8 +25,6 @@ from .plausibility import Support, Verdict, judge_support
 from .rectified_pair import RectifiedPair, smoothed
 from .trackers import Tracker
 from .trackers.klt import KltTracker
-
-FloatArray = npt.NDArray[np.float64]
 
 KEYFRAME_RATIO = 0.6
 """A new keyframe is due when fewer of the last one's points agree with the motion."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import Mask
 from roma_device.calibration.pose import Pose
 
 from .motion import Motion
@@ -46,7 +46,7 @@ class Judge:
     size_b: tuple[int, int]
     limits: PoseLimits
 
-    def result(self, best: Refined, kept: npt.NDArray[np.bool_], rivals: list[Motion]) -> RelativePose:
+    def result(self, best: Refined, kept: Mask, rivals: list[Motion]) -> RelativePose:
         """``kept`` (N,): matches that may count; of these, those that are far off cost time and say nothing."""
         near = kept & (np.abs(sampson_px(self.rays, best.motion.essential)) < GATE * best.noise_px)
         part = self.rays.chosen(near)

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.matching.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray, Mask
 
 from .motion import Motion
 from .ransac import usac_parameters
@@ -42,7 +41,7 @@ class Plane:
     limit_px: float  # within which a match lies on it
     motions: tuple[Motion, ...] = ()  # that it allows
 
-    def holds(self, rays: RayPairs) -> npt.NDArray[np.bool_]:
+    def holds(self, rays: RayPairs) -> Mask:
         """(N,) which matches lie on it."""
         a, b = rays.plane_points()
         moved = cv2.perspectiveTransform(np.ascontiguousarray(a[None]), self.homography)[0]

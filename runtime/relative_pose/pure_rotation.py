@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.pose import nearest_rotation
-from roma_device.runtime.matching.point_pairs import FloatArray
 
 from .motion import TURNS
 from .rays import RayPairs
@@ -40,7 +39,7 @@ class Turning:
         moved = int((np.hypot(*self.error_px) > limit_px).sum())
         return bool(moved >= max(LEAST_MOVED, LEAST_MOVED_SHARE * self.error_px.shape[1]))
 
-    def agreeing(self, noise_px: float) -> npt.NDArray[np.bool_]:
+    def agreeing(self, noise_px: float) -> Mask:
         """(N,) points that it explains."""
         return np.asarray(np.hypot(*self.error_px) <= max(NOISES * np.sqrt(2) * noise_px, LEAST_PARALLAX_PX))
 

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.runtime.matching.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray
 
 from .motion import Motion
 from .rays import RayPairs

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.matching.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray, IntArray, Mask
 
 from .motion import Motion
 from .rays import RayPairs
@@ -34,7 +33,7 @@ class Refined:
     slopes: FloatArray  # (5, N) px of the distances by the numbers of Motion.moved
 
     @property
-    def inliers(self) -> npt.NDArray[np.bool_]:
+    def inliers(self) -> Mask:
         """(N,)"""
         return np.asarray((np.abs(self.distance_px) <= INLIER_SIGMAS * self.noise_px) & (self.trust > 0))
 
@@ -42,7 +41,7 @@ class Refined:
         """In squared deviations; lower is better."""
         return tukey_cost(self.distance_px / noise_px, self.trust > 0)
 
-    def covariance(self, block: npt.NDArray[np.intp] | None) -> FloatArray:
+    def covariance(self, block: IntArray | None) -> FloatArray:
         """(5, 5) rad^2 of the numbers of ``Motion.moved``; ``block`` (N,) is that of the refinement's rays."""
         return m_covariance(self.slopes, self.distance_px, self.noise_px, self.trust, block)
 

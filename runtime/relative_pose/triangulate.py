@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.matching.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray, Mask
 
 from .motion import Motion
 from .rays import RayPairs
@@ -43,7 +42,7 @@ def trust_of(rays: RayPairs, motion: Motion, distance_px: FloatArray, noise_px: 
     return np.where(in_front | (parallax_px < SIGNIFICANT * noise_px), trust, 0.0)
 
 
-def _depths(rays: RayPairs, motion: Motion) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+def _depths(rays: RayPairs, motion: Motion) -> tuple[Mask, FloatArray]:
     """Which points (N,) lie in front of both cameras, and their parallax (N,): distance in focal lengths."""
     turned = motion.rotation @ rays.a
     along_a, along_b = motion.direction @ turned, motion.direction @ rays.b

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage
+
 Bits = npt.NDArray[np.uint16]
 
 
-def to_float32(bits: Bits) -> npt.NDArray[np.float32]:
+def to_float32(bits: Bits) -> FloatImage:
     """The numbers that ``bits`` stand for, exactly; same shape."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
 

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage
 from roma_device.runtime.card import ModelCard, TensorSpec
-from roma_device.runtime.types import FloatImage, Matches
+from roma_device.runtime.types import Matches
 
 from .bfloat16 import to_float32
 from .decode_warp import decode_two_view

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import Image
 from roma_device.runtime.card import ModelError
-from roma_device.runtime.types import Image
 
 NO_COLOUR = 128
 """Value of both colour differences of a grey pixel."""

@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard, ModelError, Normalization
-from roma_device.runtime.types import Image, StereoFrame
+from roma_device.runtime.types import StereoFrame
 
 from .bfloat16 import from_float32
 from .grey_tensor import write_grey
@@ -33,7 +34,7 @@ def grey(image: Image, buffer: Image | None = None) -> Image:
     return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=buffer), np.uint8)
 
 
-def value_table(image: Image, normalization: Normalization) -> npt.NDArray[np.float32]:
+def value_table(image: Image, normalization: Normalization) -> FloatImage:
     """(256,) the tensor value of each grey level of ``image``.
 
     "preprocess" is instance normalization, ``(x - mean) / sqrt(var + 1e-5)`` with the biased variance
@@ -95,7 +96,7 @@ class Preprocessor:
             write_numbers(target[0, 0], buffer, value_table(content, self._normalization))
 
 
-def write_numbers(target: npt.NDArray[Any], image: Image, table: npt.NDArray[np.float32]) -> None:
+def write_numbers(target: npt.NDArray[Any], image: Image, table: FloatImage) -> None:
     """``table[image]``; uint16 stands for the bits of bfloat16, see check_inputs.
 
     The table is a straight line, and ``normalize`` is how Python reaches OpenCV's vectorized ``a x + b`` from bytes
@@ -123,7 +124,7 @@ def resize_filter(source: int, target: int) -> int:
     return cv2.INTER_AREA if target < source else cv2.INTER_LINEAR
 
 
-def _tables(map_x: npt.NDArray[np.float32], map_y: npt.NDArray[np.float32]) -> RemapTables:
+def _tables(map_x: FloatImage, map_y: FloatImage) -> RemapTables:
     """The maps in the form that the installed OpenCV is fastest with."""
     if FLOAT_MAPS_ARE_FAST:
         return map_x, map_y

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from roma_device.app.simulation.worlds.rigs import virtual_rig
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.boards import Board, Detection, parse_board
-from roma_device.calibration.boards.board import FloatArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.observations import PairView

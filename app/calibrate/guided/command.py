@@ -17,8 +17,9 @@ from roma_device.app.calibrate.finish import FinishChoice, finish
 from roma_device.app.calibrate.from_images import Sightings
 from roma_device.app.cameras import CameraError, open_camera
 from roma_device.app.run.loop import stop_on_signals
+from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.boards import parse_board
-from roma_device.calibration.boards.board import Board, GreyImage
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.detection_gate import see_pair
 from roma_device.calibration.guided.guide import CaptureGuide, Judgement

@@ -12,7 +12,7 @@ import cv2
 from loguru import logger
 
 from roma_device.app.cameras import CameraError
-from roma_device.calibration.boards.board import GreyImage
+from roma_device.calibration.arrays import GreyImage
 
 from .live_page_html import HTML
 from .state import CaptureState

@@ -10,7 +10,7 @@ import cv2
 import yaml
 
 from roma_device.app.calibrate.from_images import grey_file
-from roma_device.calibration.boards.board import GreyImage
+from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
 from roma_device.calibration.storage.yaml_section import read_section

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 
-from roma_device.runtime.types import Image
+from roma_device.calibration.arrays import Image
 
 BLACK_LEVEL = 24
 """Grey levels: video black is 16, and a covered sensor adds little noise to it."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import cv2
 import numpy as np
 
-from roma_device.runtime.types import Image
+from roma_device.calibration.arrays import Image
 
 from .device import Mode
 

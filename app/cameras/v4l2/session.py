@@ -9,7 +9,8 @@ from contextlib import ExitStack
 import numpy as np
 
 from roma_device.app.cameras.capture_counts import CaptureCounts
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.calibration.arrays import Image
+from roma_device.runtime.types import Frame, StereoFrame
 
 from .device import RawFrame, V4l2Device
 from .frame_check import FreezeCheck, is_black

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.pose import Pose
 
-FloatArray = npt.NDArray[np.float64]
 COLUMNS = {8: "tum", 12: "kitti"}
 """Numbers in a line -> format."""
 
@@ -32,7 +31,7 @@ class Trajectory:
         """(N, 3)."""
         return np.array([pose.translation_m for pose in self.poses])
 
-    def chosen(self, indices: npt.NDArray[np.intp]) -> Trajectory:
+    def chosen(self, indices: IntArray) -> Trajectory:
         times_s = None if self.times_s is None else self.times_s[indices]
         return Trajectory(self.source, tuple(self.poses[index] for index in indices), times_s, self.is_oriented)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.app.settings.settings import Settings
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.matching.features import FeatureMatcher
@@ -20,7 +21,6 @@ from roma_device.runtime.pipeline import PipelineOptions
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.tensors.preprocess import resize_filter
-from roma_device.runtime.types import Image
 
 from .datasets import load_pairs
 from .datasets.pair import PosePair

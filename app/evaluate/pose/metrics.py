@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.matching.point_pairs import FloatArray
 from roma_device.runtime.relative_pose.motion import Motion
 
 THRESHOLDS_DEG = (5.0, 10.0, 20.0)

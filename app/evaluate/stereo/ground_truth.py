@@ -13,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.sinks.pfm import read_pfm
-from roma_device.runtime.types import FloatImage, Image
-
-Mask = npt.NDArray[np.bool_]
+from roma_device.calibration.arrays import FloatImage, Image, Mask
 
 
 def read_grey(path: Path) -> Image:

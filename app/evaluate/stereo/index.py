@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from roma_device.app.evaluate.errors import EvaluationError
-from roma_device.runtime.types import FloatImage, Image
+from roma_device.calibration.arrays import FloatImage, Image, Mask
 
-from .ground_truth import Mask, read_disparity, read_grey, read_mask
+from .ground_truth import read_disparity, read_grey, read_mask
 from .occlusion import visible_in_right
 
 T = TypeVar("T")

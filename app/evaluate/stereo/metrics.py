@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.runtime.types import FloatImage, Image
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image, Mask
 
-from .ground_truth import Mask
 from .index import LoadedPair
 
 PROTOCOL_WIDTH_PX = 640
@@ -112,7 +111,7 @@ def _mean_figure(figures: list[float | None]) -> float | None:
     return _mean(given[~np.isnan(given)]) if given.size else None
 
 
-def _mean(values: npt.NDArray[np.bool_] | npt.NDArray[np.float64]) -> float:
+def _mean(values: Mask | FloatArray) -> float:
     return float(values.mean()) if values.size else float("nan")
 
 

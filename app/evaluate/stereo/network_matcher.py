@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
-from roma_device.runtime.types import FloatImage, Frame, Image, StereoFrame
+from roma_device.runtime.types import Frame, StereoFrame
 
 
 class PipelineMatcher:

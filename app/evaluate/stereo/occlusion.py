@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.types import FloatImage
+from roma_device.calibration.arrays import FloatImage, IntArray, Mask
 
 MIN_DENSITY = 0.75
 """Share of known disparities below which nothing is said: what hides a pixel may be unknown itself."""
@@ -14,7 +13,7 @@ TOLERANCE_PX = 1.0
 """A nearer surface hides a pixel; one that is nearer by no more than this is the same, slanted surface."""
 
 
-def visible_in_right(disparity_px: FloatImage) -> npt.NDArray[np.bool_] | None:
+def visible_in_right(disparity_px: FloatImage) -> Mask | None:
     """(H, W), true where a left pixel of known disparity is seen by the right camera.
 
     ``disparity_px``: (H, W), NaN where unknown. None where it is too sparse to tell.
@@ -42,9 +41,9 @@ def visible_in_right(disparity_px: FloatImage) -> npt.NDArray[np.bool_] | None:
 
 def _z_buffer(
     shape: tuple[int, ...],
-    rows: npt.NDArray[np.intp],
-    landings: list[npt.NDArray[np.intp]],
-    disparity: npt.NDArray[np.float32],
+    rows: IntArray,
+    landings: list[IntArray],
+    disparity: FloatImage,
 ) -> FloatImage:
     """Largest disparity that lands on each right pixel, -inf where none does."""
     nearest = np.full(shape, -np.inf, dtype=np.float32)

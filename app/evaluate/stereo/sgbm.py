@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.types import FloatImage, Image
+from roma_device.calibration.arrays import FloatImage, Image, Mask
 
 DISPARITIES_PX = 192
 _STEPS_PER_PX = 16
@@ -51,7 +50,7 @@ def _widened(image: Image) -> Image:
     return np.asarray(cv2.copyMakeBorder(grey, 0, 0, DISPARITIES_PX, 0, cv2.BORDER_REPLICATE))
 
 
-def fill_holes(disparity_px: FloatImage, valid: npt.NDArray[np.bool_]) -> FloatImage:
+def fill_holes(disparity_px: FloatImage, valid: Mask) -> FloatImage:
     """Give each invalid pixel the smaller of the nearest valid disparities on its left and right.
 
     Holes are mostly hidden background beside a nearer object, so the smaller one is the better
@@ -63,7 +62,7 @@ def fill_holes(disparity_px: FloatImage, valid: npt.NDArray[np.bool_]) -> FloatI
     return np.where(np.isfinite(filled), filled, 0).astype(np.float32)
 
 
-def _nearest_on_left(values: FloatImage, valid: npt.NDArray[np.bool_]) -> FloatImage:
+def _nearest_on_left(values: FloatImage, valid: Mask) -> FloatImage:
     """Each pixel's own value where valid, else the last valid one before it in the row, else inf."""
     column = np.where(valid, np.arange(valid.shape[1]), 0)
     return np.take_along_axis(values, np.maximum.accumulate(column, axis=1), axis=1)

@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.storage.atomic_write import write_atomic
 from roma_device.runtime.card import CARD_NAME
-from roma_device.runtime.types import Image
 
 from .evaluate import StereoMatcher, evaluate_stereo
 from .index import StereoPair

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.app.simulation.scene import FloatArray, Scene, Surface
+from roma_device.app.simulation.scene import Scene, Surface
+from roma_device.calibration.arrays import FloatArray, FloatImage
 
 from .shadows import Occluders
 
@@ -28,7 +28,7 @@ class Lighting:
     def __init__(self, scene: Scene) -> None:
         self._light, self._occluders = scene.light, Occluders(scene)
 
-    def on(self, surface: Surface, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    def on(self, surface: Surface, rng: np.random.Generator) -> FloatImage:
         """BGR factors (h, w, 3) over a surface, h and w being small: enlarge it smoothly."""
         width, height = (int(np.clip(round(side / CELL_M), 4, MOST_CELLS)) for side in surface.extent_m)
         v, u = (2 * (np.mgrid[:height, :width] + 0.5) / [[[height]], [[width]]] - 1).reshape(2, -1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-Image = npt.NDArray[np.uint8]
+from roma_device.calibration.arrays import Image
 
 SLACK_PX = 96
 """The pool is larger than the image by this much, so that it can be laid in many ways."""

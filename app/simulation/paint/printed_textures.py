@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.app.simulation.textures import Colour, FloatImage, Painter, Swatch, blended, planks, tinted
+from roma_device.app.simulation.textures import Colour, Painter, Swatch, blended, planks, tinted
+from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.boards.chessboard import Chessboard
 
@@ -47,7 +47,7 @@ def _ink(swatch: Swatch) -> Colour:
     return PALETTE[swatch.rng.integers(len(PALETTE))]
 
 
-def _draw_shape(picture: npt.NDArray[np.uint8], swatch: Swatch, share: float) -> None:
+def _draw_shape(picture: Image, swatch: Swatch, share: float) -> None:
     """One shape whose size is a share of the picture's width; places are in sixteenths of a texel."""
     height, width = swatch.shape
     centre = swatch.rng.random(2) * (width, height)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.app.simulation.scene import FloatArray, Quad, Scene, Sphere
-
-BoolArray = npt.NDArray[np.bool_]
+from roma_device.app.simulation.scene import Quad, Scene, Sphere
+from roma_device.calibration.arrays import FloatArray, Mask
 
 
 class Occluders:
@@ -22,7 +20,7 @@ class Occluders:
         normals = np.cross(self._sides[:, 0], self._sides[:, 1])
         self._local = np.linalg.inv(np.stack([self._sides[:, 0], self._sides[:, 1], normals], axis=2))
 
-    def hide_from(self, viewpoint_m: FloatArray, points: FloatArray) -> BoolArray:
+    def hide_from(self, viewpoint_m: FloatArray, points: FloatArray) -> Mask:
         """Which of the points (N, 3) cannot be seen from a viewpoint (3,), such as a lamp.
 
         Rectangles that turn their back to it are skipped: what they hide, the front of a box or a wall
@@ -34,12 +32,12 @@ class Occluders:
         local = (planes.reshape(-1, 3) @ steps.T.astype(np.float32)).reshape(-1, 3, len(points))
         inverse = local[:, 2]
         inside = (np.abs(local[:, 0]) <= inverse) & (np.abs(local[:, 1]) <= inverse) & (inverse > 1)
-        hidden: BoolArray = inside.any(axis=0)
+        hidden: Mask = inside.any(axis=0)
         for ball in self._balls:
             hidden |= _enters(ball, np.broadcast_to(viewpoint_m, steps.shape), steps)
         return hidden
 
-    def block(self, points: FloatArray, steps: FloatArray) -> BoolArray:
+    def block(self, points: FloatArray, steps: FloatArray) -> Mask:
         """Which segments from points (N, 3) along steps (N, S, 3) meet a surface: (N, S)."""
         origins, segments = np.repeat(points, steps.shape[1], axis=0), steps.reshape(-1, 3)
         ends = origins + segments
@@ -54,7 +52,7 @@ class Occluders:
         return blocked.reshape(steps.shape[:2])
 
 
-def _crosses(centre_m: FloatArray, local: FloatArray, origins: FloatArray, steps: FloatArray) -> BoolArray:
+def _crosses(centre_m: FloatArray, local: FloatArray, origins: FloatArray, steps: FloatArray) -> Mask:
     """Which segments (N, 3) cross the rectangle whose own axes ``local`` (3, 3) turns the world into."""
     start, step = local @ (origins - centre_m).T, local @ steps.T
     share = -start[2] / np.where(step[2] == 0, 1e-12, step[2])
@@ -62,7 +60,7 @@ def _crosses(centre_m: FloatArray, local: FloatArray, origins: FloatArray, steps
     return np.asarray((share > 0) & (share < 1) & (np.abs(u) <= 1) & (np.abs(v) <= 1))
 
 
-def _enters(ball: Sphere, origins: FloatArray, steps: FloatArray) -> BoolArray:
+def _enters(ball: Sphere, origins: FloatArray, steps: FloatArray) -> Mask:
     """Which segments (N, 3) enter the ball."""
     offset = origins - ball.centre_m
     length = np.einsum("ij,ij->i", steps, steps)

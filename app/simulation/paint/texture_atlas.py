@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from roma_device.app.simulation.scene import Scene, Sphere, Surface
 from roma_device.app.simulation.textures import Swatch
+from roma_device.calibration.arrays import FloatImage, Image, IntArray
 
 from .lighting import Lighting
-
-Image = npt.NDArray[np.uint8]
 
 SHEET_WIDTH_PX = 2048
 MOST_TEXELS = 1500
@@ -34,13 +32,13 @@ class Atlas:
     """
 
     sheet: Image  # (H, W, 3) BGR
-    first: npt.NDArray[np.intp]  # (N + 1,)
-    top_level: npt.NDArray[np.float32]  # (N + 1,) the smallest picture's level
-    texels_per_m: npt.NDArray[np.float32]  # (N + 1,)
-    scale_x: npt.NDArray[np.float32]  # (rows,)
-    offset_x: npt.NDArray[np.float32]
-    scale_y: npt.NDArray[np.float32]
-    offset_y: npt.NDArray[np.float32]
+    first: IntArray  # (N + 1,)
+    top_level: FloatImage  # (N + 1,) the smallest picture's level
+    texels_per_m: FloatImage  # (N + 1,)
+    scale_x: FloatImage  # (rows,)
+    offset_x: FloatImage
+    scale_y: FloatImage
+    offset_y: FloatImage
 
 
 def paint_atlas(scene: Scene, focal_px: float, seed: int) -> Atlas:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from roma_device.app.simulation.trajectory import look_at
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
-
-FloatArray = npt.NDArray[np.float64]
 
 HOLD_S, MOVE_S = 0.25, 0.25
 STATIONS = 90

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from roma_device.app.simulation.textures import Colour, FloatImage, Painter, Swatch, blended, tinted
+from roma_device.app.simulation.textures import Colour, Painter, Swatch, blended, tinted
+from roma_device.calibration.arrays import FloatImage
 
 
 def facade(colour: Colour, pitch_m: tuple[float, float] = (2.2, 3.0)) -> Painter:

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import Image
 from roma_device.runtime.engine import EngineError
 from roma_device.runtime.engines.vendor import VendorLibrary
 
@@ -27,7 +27,7 @@ class CmmBuffer:
     library: VendorLibrary
     physical: int
     address: int
-    memory: npt.NDArray[np.uint8]  # (bytes,)
+    memory: Image  # (bytes,)
 
     def flush(self) -> None:
         """Let the NPU see what the CPU wrote."""

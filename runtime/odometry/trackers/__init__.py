@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from roma_device.runtime.types import Image
-
-FloatArray = npt.NDArray[np.float64]
+from roma_device.calibration.arrays import FloatArray, Image, Mask
+from roma_device.runtime import registry
 
 TRACKERS: dict[str, str] = {
     "klt": "roma_device.runtime.odometry.trackers.klt:KltTracker",
@@ -21,9 +16,7 @@ TRACKERS: dict[str, str] = {
 class Tracker(Protocol):
     """Finds points of a rectified grey image again in a later one."""
 
-    def follow(
-        self, first: Image, second: Image, points: FloatArray, guess: FloatArray
-    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    def follow(self, first: Image, second: Image, points: FloatArray, guess: FloatArray) -> tuple[FloatArray, Mask]:
         """Where ``points`` (N, 2) px of ``first`` (H, W) are in ``second`` (H, W), and which of them were found.
 
         ``guess`` (N, 2) px is where a constant motion would take them; it may be far off.
@@ -35,7 +28,6 @@ class Tracker(Protocol):
 
 def make_tracker(name: str) -> Tracker:
     """The tracker ``name`` of TRACKERS."""
-    module, _, attribute = TRACKERS[name].partition(":")
-    factory: Any = getattr(importlib.import_module(module), attribute)
+    factory: Any = registry.load(TRACKERS, name)
     tracker: Tracker = factory()
     return tracker

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
+from roma_device.calibration.arrays import FloatArray, Image, Mask
 from roma_device.calibration.lucas_kanade import follow_there_and_back
 from roma_device.runtime.odometry.sparse_stereo import PATCH_PX
-from roma_device.runtime.types import Image
-
-from . import FloatArray
 
 LEVELS = 4
 """Halvings of the images: a guess may be off by some 80 px."""
@@ -18,9 +13,7 @@ LEVELS = 4
 class KltTracker:
     """Aligns the patch of the first image itself, so that nothing drifts however long a point is followed."""
 
-    def follow(
-        self, first: Image, second: Image, points: FloatArray, guess: FloatArray
-    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    def follow(self, first: Image, second: Image, points: FloatArray, guess: FloatArray) -> tuple[FloatArray, Mask]:
         return follow_there_and_back(first, second, points, guess, LEVELS, PATCH_PX)
 
     def close(self) -> None:

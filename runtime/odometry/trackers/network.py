@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image, Mask
 from roma_device.calibration.lucas_kanade import follow_there_and_back
 from roma_device.runtime.odometry.sparse_stereo import PATCH_PX
-from roma_device.runtime.types import Image, Matches
+from roma_device.runtime.types import Matches
 
-from . import FloatArray
 from .klt import KltTracker
 
 LEVELS = 1
@@ -34,9 +33,7 @@ class NetworkTracker:
         self._klt = KltTracker()
         self._last: tuple[Image, Image, Matches] | None = None
 
-    def follow(
-        self, first: Image, second: Image, points: FloatArray, guess: FloatArray
-    ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    def follow(self, first: Image, second: Image, points: FloatArray, guess: FloatArray) -> tuple[FloatArray, Mask]:
         if not len(points):
             return np.empty((0, 2)), np.zeros(0, np.bool_)
         matches = self._matches(first, second)
@@ -58,7 +55,7 @@ class NetworkTracker:
         return self._last[2]
 
 
-def _at(values: npt.NDArray[np.float32], points: FloatArray) -> FloatArray:
+def _at(values: FloatImage, points: FloatArray) -> FloatArray:
     """(H, W[, C]) at (N, 2) px, bilinear -> (N, C or 1)."""
     x, y = points.astype(np.float32).T
     sampled = cv2.remap(values, x.reshape(-1, 1), y.reshape(-1, 1), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -7,10 +7,10 @@ import pytest
 
 from roma_device.app.matchers import DEFAULT_MATCHER, WITHOUT_ENGINE, open_matcher
 from roma_device.app.matchers.fallback import FallbackMatcher
+from roma_device.calibration.arrays import Image
 from roma_device.runtime.engine import EngineError
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.pipeline import PipelineOptions
-from roma_device.runtime.types import Image
 
 IMAGE = np.zeros((8, 8), np.uint8)
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from roma_device.app.matchers import open_matcher
-from roma_device.runtime.matching.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray, Image
 from roma_device.runtime.pipeline import PipelineOptions
-from roma_device.runtime.types import Image
 from tests.app.command_line import call
 
 SIZE = (640, 480)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from roma_device.app.cameras.simulated import SimulatedCamera
+from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.boards import parse_board
-from roma_device.calibration.boards.board import GreyImage
 from roma_device.calibration.guided.guide import CaptureGuide
 from roma_device.runtime.tensors.preprocess import grey
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import pytest
 
+from roma_device.calibration.arrays import Image
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.matching.subpixel import MOST_PX, polished
-from roma_device.runtime.types import Image
 
 SHIFT = np.array([7.4, -3.6])
 

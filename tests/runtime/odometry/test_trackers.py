@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from roma_device.calibration.arrays import Image
 from roma_device.runtime.odometry.trackers.klt import KltTracker
 from roma_device.runtime.odometry.trackers.network import NetworkTracker
-from roma_device.runtime.types import Image, Matches
+from roma_device.runtime.types import Matches
 
 SIZE = (320, 240)
 TURN = cv2.getRotationMatrix2D((160, 120), 2, 1.02) + np.array([[0, 0, 70.3], [0, 0, -20.6]])

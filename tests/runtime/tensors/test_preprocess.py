@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification, RectifiedRig
@@ -14,7 +15,7 @@ from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.tensors.bfloat16 import from_float32
 from roma_device.runtime.tensors.input_plan import InputPlan, plan_input
 from roma_device.runtime.tensors.preprocess import Preprocessor, grey, value_table
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.runtime.types import Frame, StereoFrame
 
 
 def identity(size: tuple[int, int]) -> Rectification:

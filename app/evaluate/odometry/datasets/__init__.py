@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,10 @@ from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.images import read_image, to_8_bit
 from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import RectifiedRig
+from roma_device.runtime import registry
 from roma_device.runtime.tensors.preprocess import grey
-from roma_device.runtime.types import Image
 
 LAYOUTS: dict[str, str] = {
     "karlsruhe": "roma_device.app.evaluate.odometry.datasets.karlsruhe:KARLSRUHE",
@@ -59,9 +59,8 @@ class Layout(Protocol):
 
 def open_clip(folder: Path) -> Clip | None:
     """The sequence in ``folder``, None where no layout with true poses fits it."""
-    for target in LAYOUTS.values():
-        module, _, name = target.partition(":")
-        layout: Any = getattr(importlib.import_module(module), name)
+    for name in LAYOUTS:
+        layout: Any = registry.load(LAYOUTS, name)
         if layout.fits(folder):
             clip: Clip = layout.open(folder)
             return clip

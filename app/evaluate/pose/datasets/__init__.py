@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.runtime import registry
 
 from .pair import PosePair
 
@@ -32,8 +32,7 @@ def load_pairs(path: Path, format_name: str | None = None, images: Path | None =
         raise EvaluationError(message, exit_code=os.EX_USAGE)
     pairs: list[PosePair] = []
     for file in _files(path):
-        module, _, function = POSE_SETS[format_name or _format_of(file)].partition(":")
-        load: Loader = getattr(importlib.import_module(module), function)
+        load: Loader = registry.load(POSE_SETS, format_name or _format_of(file))
         pairs += load(file, images or file.parent)
     if not pairs:
         raise EvaluationError(f"{path}: there is no pair to evaluate", exit_code=os.EX_NOINPUT)

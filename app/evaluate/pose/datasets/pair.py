@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
+from roma_device.calibration.arrays import FloatArray, Image
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.matching.point_pairs import FloatArray
-from roma_device.runtime.types import Image
 
 LARGEST_SKEW_PX = 1e-6
 

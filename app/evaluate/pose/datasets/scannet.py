@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.matching.point_pairs import FloatArray
 
 from .archive import names_in, read_array
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.app.evaluate.errors import EvaluationError
-from roma_device.runtime.matching.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray
 
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose
 
