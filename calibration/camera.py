@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .arrays import FloatArray
 from .errors import CalibrationError
+from .size import Size
 from .undistort import undistorted
 
 DistortionModel = Literal["plumb_bob", "rational_polynomial", "equidistant"]
@@ -29,7 +30,7 @@ class CameraModel:
     number of coefficients does not fit the model.
     """
 
-    size: tuple[int, int]  # width, height in px
+    size: Size
     matrix: FloatArray  # (3, 3): fx, fy, cx, cy in px
     distortion: FloatArray  # (N,), N as in COEFFICIENTS
     model: DistortionModel = "plumb_bob"
@@ -51,7 +52,7 @@ class CameraModel:
             raise CalibrationError(f"{self.model} takes {wanted} distortion coefficients, not {found}")
 
     @classmethod
-    def pinhole(cls, size: tuple[int, int], fx: float, fy: float, cx: float, cy: float) -> CameraModel:
+    def pinhole(cls, size: Size, fx: float, fy: float, cx: float, cy: float) -> CameraModel:
         """An ideal camera without distortion."""
         return cls(size, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), np.zeros(5))
 
@@ -71,8 +72,8 @@ class CameraModel:
     def cy(self) -> float:
         return float(self.matrix[1, 2])
 
-    def scaled(self, size: tuple[int, int]) -> CameraModel:
-        """The same camera after its image is resized to ``size`` (width, height).
+    def scaled(self, size: Size) -> CameraModel:
+        """The same camera after its image is resized to ``size``.
 
         The one place where intrinsics are resized: pixel centres at integers make it
         ``c' = (c + 0.5) * s - 0.5``.
@@ -81,8 +82,8 @@ class CameraModel:
         scale = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
         return replace(self, size=size, matrix=scale @ self.matrix)
 
-    def fitted_to(self, size: tuple[int, int], source: str) -> CameraModel:
-        """The camera for an image of ``size`` (width, height), scaled where only the resolution differs.
+    def fitted_to(self, size: Size, source: str) -> CameraModel:
+        """The camera for an image of ``size``, scaled where only the resolution differs.
 
         ``source`` names the calibration in the message. Raises CalibrationError for an image of another shape.
         """

@@ -14,6 +14,7 @@ from .camera import CameraModel
 from .errors import CalibrationError
 from .pose import Pose
 from .rig import StereoCalibration
+from .size import Size
 
 View = Literal["native", "full", "inside"]
 """What the rectified image shows: the middle of the raw one at its own scale; all of it, with black borders; or as
@@ -34,7 +35,7 @@ class RectifiedRig:
     (Middlebury's ``doffs``): a point at infinity has the disparity ``-disparity_offset_px``.
     """
 
-    size: tuple[int, int]  # width, height in px
+    size: Size
     focal_px: float | None
     baseline_m: float | None
     cx: float
@@ -50,8 +51,8 @@ class RectifiedRig:
     def is_metric(self) -> bool:
         return self.focal_px is not None and self.baseline_m is not None
 
-    def scaled(self, size: tuple[int, int]) -> RectifiedRig:
-        """The rig after both images are resized to ``size`` (width, height)."""
+    def scaled(self, size: Size) -> RectifiedRig:
+        """The rig after both images are resized to ``size``."""
         sx, sy = size[0] / self.size[0], size[1] / self.size[1]
         return replace(
             self,
@@ -100,12 +101,12 @@ class Rectification:
             cx, cy = (np.array([(width - 1) / 2, (height - 1) / 2]) - np.mean(centres, axis=0)).tolist()
         else:
             borders = [_border(camera, rotation) for camera, rotation in zip((left, right), rotations, strict=True)]
-            focal_px, cx, cy = _fitted_view(borders, (width, height), view == "inside")
-        rig = RectifiedRig((width, height), focal_px, calibration.baseline_m, cx, cy)
+            focal_px, cx, cy = _fitted_view(borders, left.size, view == "inside")
+        rig = RectifiedRig(left.size, focal_px, calibration.baseline_m, cx, cy)
         return cls(rig, calibration, *rotations)
 
-    def maps(self, size: tuple[int, int]) -> tuple[MapPair, MapPair] | None:
-        """Maps for cv2.remap from the raw images straight to rectified ones of ``size`` (width, height).
+    def maps(self, size: Size) -> tuple[MapPair, MapPair] | None:
+        """Maps for cv2.remap from the raw images straight to rectified ones of ``size``.
 
         None where the pair is rectified already.
         """
@@ -162,7 +163,7 @@ def _border(camera: CameraModel, rotation: FloatArray) -> list[FloatArray]:
     return edges
 
 
-def _fitted_view(borders: list[list[FloatArray]], size: tuple[int, int], inside: bool) -> tuple[float, float, float]:
+def _fitted_view(borders: list[list[FloatArray]], size: Size, inside: bool) -> tuple[float, float, float]:
     """Focal length and principal point that show everything, or (inside) only what both images have.
 
     Edges bend: the range that is inside of an edge everywhere is shown for the one, that is outside for the other.

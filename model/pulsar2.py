@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.tensors.preprocess import value_table
 
@@ -84,7 +85,7 @@ def _stored(folder: Path, card: ModelCard, size: tuple[int, ...]) -> Iterator[Te
     for line in (folder / "list.txt").read_text().split():
         yield {
             spec.name: np.fromfile(folder / "input" / line / f"{spec.name}.bin", np.float32).reshape(
-                spec.shape_at((size[0], size[1]))
+                spec.shape_at(Size(size[0], size[1]))
             )
             for spec in card.inputs
         }

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from loguru import logger
 
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.size import Size
 
 from . import registry
 from .card import ModelCard, ModelError, TensorSpec
@@ -99,7 +100,7 @@ class NpuOptions:
 class EngineOptions:
     """What may be chosen when an engine is opened."""
 
-    size: tuple[int, int]  # width, height of the network's input in px
+    size: Size  # of the network's input in px
     threads: int = 0  # 0: the engine's own choice
     npu: NpuOptions = NpuOptions()
     precision: Precision = "auto"  # of a host engine; auto: the faster one
@@ -156,8 +157,8 @@ def _open(card: ModelCard, name: str, options: EngineOptions) -> Engine:
     return engine
 
 
-def check_size(card: ModelCard, size: tuple[int, int]) -> None:
-    """Raise ModelError where the model cannot take an input of ``size`` (width, height)."""
+def check_size(card: ModelCard, size: Size) -> None:
+    """Raise ModelError where the model cannot take an input of ``size``."""
     fixed, multiple = card.fixed_size(), card.size_multiple
     if fixed is not None and fixed != size:
         raise ModelError(f"model {card.name} takes {fixed[0]}x{fixed[1]} px only, not {size[0]}x{size[1]}")
@@ -165,6 +166,6 @@ def check_size(card: ModelCard, size: tuple[int, int]) -> None:
         raise ModelError(f"model {card.name} takes multiples of {multiple} px, not {size[0]}x{size[1]}")
 
 
-def allocate(specs: tuple[TensorSpec, ...], size: tuple[int, int]) -> dict[str, Array]:
+def allocate(specs: tuple[TensorSpec, ...], size: Size) -> dict[str, Array]:
     """Zeroed arrays for ``specs``; open dimensions are (height, width) of ``size``."""
     return {spec.name: np.zeros(spec.shape_at(size), spec.storage) for spec in specs}

@@ -14,6 +14,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import Image, Mask
 from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
+from roma_device.calibration.size import Size
 
 from .card import ModelCard
 from .depth import DepthLimits, make_depth, valid_matches
@@ -160,7 +161,7 @@ def _limits(card: ModelCard, options: PipelineOptions) -> DepthLimits:
     return DepthLimits(options.min_m, options.max_m, confidence)
 
 
-def _in_view(maps: MapPair, size: tuple[int, int]) -> Mask:
+def _in_view(maps: MapPair, size: Size) -> Mask:
     """(H, W): pixels of the rectified image that lie inside the raw one."""
     x, y = maps
     return (x >= 0) & (x <= size[0] - 1) & (y >= 0) & (y <= size[1] - 1)

@@ -9,6 +9,7 @@ import numpy as np
 from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
+from roma_device.calibration.size import Size
 
 from .pose_estimate import PoseEstimate
 
@@ -48,9 +49,9 @@ class StereoFrame:
         return self.left.timestamp_ns
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Width and height of the left image in px."""
-        return self.left.image.shape[1], self.left.image.shape[0]
+        return Size.of(self.left.image)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

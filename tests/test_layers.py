@@ -15,6 +15,7 @@ ALLOWED = {
     "app": {"roma_device.calibration", "roma_device.runtime", "roma_device.app"},
     "model": {
         "roma_device.calibration.errors",
+        "roma_device.calibration.size",
         "roma_device.calibration.storage.atomic_write",
         *(f"roma_device.runtime.{part}" for part in ("card", "engine", "onnx", "preflight", "tensors.preprocess")),
     },

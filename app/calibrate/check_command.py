@@ -27,6 +27,7 @@ from roma_device.calibration.health.row_matches import RowMatches, match_rows
 from roma_device.calibration.quality.epipolar import calibrated_scale
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.tensors.preprocess import grey
@@ -102,7 +103,7 @@ def _calibration(choice: CheckChoice, own: StereoCalibration | None, size: tuple
         if version is None:
             raise CalibrationError("no calibration is stored: give --calibration FILE", exit_code=os.EX_USAGE)
         calibration = version.load()
-    return calibration.fitted_to((size[0], size[1]))
+    return calibration.fitted_to(Size(size[0], size[1]))
 
 
 def _look(

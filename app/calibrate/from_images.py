@@ -19,6 +19,7 @@ from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.coverage import look_at_board, spread_choice
 from roma_device.calibration.guided.detection_gate import diagnosis, see_pair
+from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 
 MOST_VIEWS = 60
@@ -32,7 +33,7 @@ Progress = Callable[[int, int, str], None]
 class Sightings:
     """What a set of pairs shows."""
 
-    size: tuple[int, int]  # width, height in px
+    size: Size
     views: list[PairView] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)  # name -> why
     skipped: list[str] = field(default_factory=list)  # names of good views beyond MOST_VIEWS
@@ -48,7 +49,7 @@ def sightings_in(folder: str, board: Board, swap: bool = False, progress: Progre
     for number, (pair, left, right) in enumerate(_read(pairs), start=1):
         if swap:
             left, right = right, left
-        size = left.shape[1], left.shape[0]
+        size = Size.of(left)
         sightings = sightings or Sightings(size)
         if size != sightings.size:
             raise CalibrationError(

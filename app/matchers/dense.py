@@ -8,6 +8,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import Rectification, RectifiedRig
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.matching.sampling import SamplingOptions, sample_matches
@@ -33,13 +34,13 @@ class DenseMatcher:
     def match(self, a: Image, b: Image) -> PointPairs:
         """Drawn from the matches of all pixels; exact to the patches around them where both images have one size."""
         matches = self.match_all(a, b)
-        scale = a.shape[1] / self._pipeline_for((a.shape[1], a.shape[0])).plan.content[0]
-        pairs = sample_matches(matches, (b.shape[1], b.shape[0]), self._sampling, SHARED_PX * scale)
+        scale = a.shape[1] / self._pipeline_for(Size.of(a)).plan.content[0]
+        pairs = sample_matches(matches, Size.of(b), self._sampling, SHARED_PX * scale)
         return polished(pairs, a, b, scale) if a.shape == b.shape else pairs
 
     def match_all(self, a: Image, b: Image) -> Matches:
         """Where each pixel of a lies in b; the network sees the whole of both images, b squeezed to the shape of a."""
-        size_a, size_b = (a.shape[1], a.shape[0]), (b.shape[1], b.shape[0])
+        size_a, size_b = Size.of(a), Size.of(b)
         matches = self._pipeline_for(size_a).process(StereoFrame(Frame(a, 0, 0), Frame(b, 0, 0))).matches
         return _in_pixels_of_b(matches, size_a, size_b)
 
@@ -48,7 +49,7 @@ class DenseMatcher:
             self._pipeline.close()
             self._pipeline = None
 
-    def _pipeline_for(self, size: tuple[int, int]) -> StereoPipeline:
+    def _pipeline_for(self, size: Size) -> StereoPipeline:
         if self._pipeline is None or self._pipeline.rig.size != size:
             self.close()
             rig = RectifiedRig(size, None, None, (size[0] - 1) / 2, (size[1] - 1) / 2)
@@ -57,7 +58,7 @@ class DenseMatcher:
         return self._pipeline
 
 
-def _in_pixels_of_b(matches: Matches, size_a: tuple[int, int], size_b: tuple[int, int]) -> Matches:
+def _in_pixels_of_b(matches: Matches, size_a: Size, size_b: Size) -> Matches:
     """The decoder takes both images for one size: pixel centres at integers, as in CameraModel.scaled."""
     if size_a == size_b:
         return matches

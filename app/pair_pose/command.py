@@ -15,6 +15,7 @@ from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
@@ -75,7 +76,7 @@ def _pose_of(
     frame: StereoFrame, intrinsics: tuple[str, ...], rig: StereoCalibration | None, matcher: PairMatcher
 ) -> RelativePose | EpipolarGeometry:
     a, b = grey(frame.left.image), grey(frame.right.image)
-    sizes = (a.shape[1], a.shape[0]), (b.shape[1], b.shape[0])
+    sizes = Size.of(a), Size.of(b)
     cameras = pair_cameras(intrinsics, sizes, rig)
     pairs = matcher.match(a, b)
     return _estimated(a, b, pairs, cameras)
@@ -86,7 +87,7 @@ def _estimated(a: Image, b: Image, pairs: PointPairs, cameras: PairCameras | Non
     if cameras is None:
         if same:
             return EpipolarGeometry.lost(SAME_IMAGE, len(pairs))
-        return estimate_fundamental(pairs, (b.shape[1], b.shape[0]))
+        return estimate_fundamental(pairs, Size.of(b))
     return RelativePose.lost(SAME_IMAGE, len(pairs)) if same else estimate_relative_pose(pairs, cameras.a, cameras.b)
 
 

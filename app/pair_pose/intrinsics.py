@@ -10,6 +10,7 @@ from pathlib import Path
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 
 UNKNOWN, RIG = "unknown", "rig"
 _NUMBERS = re.compile(r"(?P<numbers>[^@]+)(@(?P<width>\d+)x(?P<height>\d+))?")
@@ -26,10 +27,8 @@ class PairCameras:
     rig: StereoCalibration | None = None
 
 
-def pair_cameras(
-    texts: tuple[str, ...], sizes: tuple[tuple[int, int], tuple[int, int]], rig: StereoCalibration | None
-) -> PairCameras | None:
-    """The cameras of images of ``sizes`` (width, height); None for "unknown". Raises CalibrationError.
+def pair_cameras(texts: tuple[str, ...], sizes: tuple[Size, Size], rig: StereoCalibration | None) -> PairCameras | None:
+    """The cameras of images of ``sizes``; None for "unknown". Raises CalibrationError.
 
     One text for both images, or one for each: "rig" (the calibration's cameras), a calibration file of a rig (its
     left camera), or FX,FY,CX,CY[@WIDTHxHEIGHT] in px.
@@ -44,14 +43,14 @@ def pair_cameras(
     return PairCameras(a, b)
 
 
-def _rig_cameras(rig: StereoCalibration | None, sizes: tuple[tuple[int, int], tuple[int, int]]) -> PairCameras:
+def _rig_cameras(rig: StereoCalibration | None, sizes: tuple[Size, Size]) -> PairCameras:
     if rig is None:
         raise _usage("--intrinsics rig takes the cameras of a rig: give its calibration with --calibration FILE")
     what = "the calibration"
     return PairCameras(rig.left.fitted_to(sizes[0], what), rig.right.fitted_to(sizes[1], what), rig)
 
 
-def _camera(text: str, size: tuple[int, int]) -> CameraModel:
+def _camera(text: str, size: Size) -> CameraModel:
     match = _NUMBERS.fullmatch(text)
     words = match["numbers"].split(",") if match else []
     if match is None or len(words) != 4:
@@ -60,7 +59,7 @@ def _camera(text: str, size: tuple[int, int]) -> CameraModel:
         fx, fy, cx, cy = map(float, words)
     except ValueError:
         raise _usage(f"--intrinsics {text!r}: FX,FY,CX,CY must be four numbers in px") from None
-    own = (int(match["width"]), int(match["height"])) if match["width"] else None
+    own = Size(int(match["width"]), int(match["height"])) if match["width"] else None
     try:
         camera = CameraModel.pinhole(own or size, fx, fy, cx, cy)
     except CalibrationError as error:
@@ -82,7 +81,7 @@ def _check_centre(text: str, camera: CameraModel) -> None:
         )
 
 
-def _from_file(path: Path, size: tuple[int, int]) -> CameraModel:
+def _from_file(path: Path, size: Size) -> CameraModel:
     from roma_device.calibration.formats.exchange import import_calibration
 
     if not path.exists():

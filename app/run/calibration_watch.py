@@ -17,6 +17,7 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.health.report import RowHealth, row_health
 from roma_device.calibration.health.row_matches import RowMatches, match_rows
 from roma_device.calibration.rectify import MapPair, Rectification
+from roma_device.calibration.size import Size
 from roma_device.runtime.tensors.preprocess import grey
 from roma_device.runtime.types import Result
 
@@ -38,9 +39,7 @@ class HealthSample:
 class HealthMonitor:
     """Looks at every n-th result; warns, at a limited rate, where rows differ by more than the model tolerates."""
 
-    def __init__(
-        self, rectification_for: Callable[[tuple[int, int]], Rectification], tolerance_share: float, every: int
-    ) -> None:
+    def __init__(self, rectification_for: Callable[[Size], Rectification], tolerance_share: float, every: int) -> None:
         """``tolerance_share`` is in image widths, 0 where it is not known; ``every`` 0: never look."""
         self._rectification_for, self._tolerance_share, self._every = rectification_for, tolerance_share, every
         self._rectification: Rectification | None = None

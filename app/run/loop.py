@@ -17,6 +17,7 @@ from roma_device.app.cameras.source import FrameSource
 from roma_device.app.sinks import Sink
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.size import Size
 from roma_device.runtime.pipeline import Pipeline, PipelineOptions
 from roma_device.runtime.types import Result
 
@@ -58,13 +59,13 @@ class SinkSet:
 class PipelineForSize(Generic[AnyPipeline]):
     """Keeps one pipeline open and makes a new one when the frames change their size."""
 
-    rectification_for: Callable[[tuple[int, int]], Rectification]
+    rectification_for: Callable[[Size], Rectification]
     pipeline_for: Callable[[Rectification], AnyPipeline]
     current: AnyPipeline | None = None
     _limits: PipelineOptions | None = None  # that came after the pipelines' own
 
-    def for_size(self, size: tuple[int, int]) -> AnyPipeline:
-        """The pipeline for frames of ``size`` (width, height)."""
+    def for_size(self, size: Size) -> AnyPipeline:
+        """The pipeline for frames of ``size``."""
         if self.current is None or self.current.rig.size != size:
             self.close()
             self.current = self.pipeline_for(self.rectification_for(size))

@@ -13,6 +13,7 @@ from roma_device.app.sinks import DENSE_SINKS
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import NpuOptions
@@ -71,7 +72,7 @@ def depth_pipelines(
     return PipelineForSize(rectification_for, lambda rectification: StereoPipeline(card, rectification, options))
 
 
-def _rectifications(settings: Settings, camera: Camera) -> Callable[[tuple[int, int]], Rectification]:
+def _rectifications(settings: Settings, camera: Camera) -> Callable[[Size], Rectification]:
     """The rectification for frames of a size; the calibration is read now."""
     choice = GeometryChoice(
         stored_calibration(settings, camera),
@@ -81,7 +82,7 @@ def _rectifications(settings: Settings, camera: Camera) -> Callable[[tuple[int, 
         settings.view,
     )
 
-    def rectification_for(size: tuple[int, int]) -> Rectification:
+    def rectification_for(size: Size) -> Rectification:
         return choose_rectification(choice, camera.calibration, size)
 
     return rectification_for

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,8 @@ class GeometryChoice:
     view: View = "native"
 
 
-def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, size: tuple[int, int]) -> Rectification:
-    """The rectification for frames of ``size`` (width, height).
+def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, size: Size) -> Rectification:
+    """The rectification for frames of ``size``.
 
     ``own`` is the calibration that the camera itself knows, if any. Raises CalibrationError where
     none is known or the calibration is for another shape of image.
@@ -38,6 +39,6 @@ def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, 
     return Rectification.from_calibration(calibration.fitted_to(size), choice.view)
 
 
-def _rectified_rig(choice: GeometryChoice, size: tuple[int, int]) -> RectifiedRig:
+def _rectified_rig(choice: GeometryChoice, size: Size) -> RectifiedRig:
     centre_x, centre_y = (size[0] - 1) / 2, (size[1] - 1) / 2
     return RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import FloatImage, Image, Mask
+from roma_device.calibration.size import Size
 from roma_device.runtime.types import Result
 
 from .colour_scale import ColourScale
@@ -68,9 +69,9 @@ def _masked(values: FloatImage, known: Mask) -> FloatImage:
     return np.where(known, values, np.nan).astype(np.float32)
 
 
-def _panel_size(width: int, height: int) -> tuple[int, int]:
+def _panel_size(width: int, height: int) -> Size:
     scale = min(np.clip(width, 480, 960) / width, 960 / height)
-    return max(round(width * scale), 1), max(round(height * scale), 1)
+    return Size(max(round(width * scale), 1), max(round(height * scale), 1))
 
 
 def _scale_bar(scale: ColourScale, unit: str, height: int, em: int) -> Image:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, Image, Mask
+from roma_device.calibration.size import Size
 
 SIZE_PX = 900
 MARGIN_PX = 70
@@ -39,8 +40,8 @@ def draw_paths(paths: Sequence[PlottedPath]) -> Image:
     """BGR (H, W, 3): from above (x up, y to the left, as a map), and below it height over the distance gone."""
     above = [np.column_stack([-path.positions_m[:, 1], path.positions_m[:, 0]]) for path in paths]
     side = [np.column_stack([_gone_m(path.positions_m), path.positions_m[:, 2]]) for path in paths]
-    top = _panel(paths, above, (SIZE_PX, SIZE_PX), ("y (left positive), m", "x forward, m"), (-1, 1), equal=True)
-    low = _panel(paths, side, (SIZE_PX, SIDE_PX), ("distance gone, m", "z up, m"), (1, 1), equal=False)
+    top = _panel(paths, above, Size(SIZE_PX, SIZE_PX), ("y (left positive), m", "x forward, m"), (-1, 1), equal=True)
+    low = _panel(paths, side, Size(SIZE_PX, SIDE_PX), ("distance gone, m", "z up, m"), (1, 1), equal=False)
     _legend(top, paths)
     return np.vstack([top, low])
 
@@ -63,7 +64,7 @@ class _Axes:
         return np.asarray(self.origin + moved * np.array([1, -1]))
 
 
-def _axes(values: Sequence[FloatArray], size: tuple[int, int], equal: bool) -> _Axes:
+def _axes(values: Sequence[FloatArray], size: Size, equal: bool) -> _Axes:
     every = np.concatenate(values)
     low, high = every.min(axis=0), every.max(axis=0)
     room = np.array(size, float) - 2 * MARGIN_PX
@@ -80,7 +81,7 @@ def _axes(values: Sequence[FloatArray], size: tuple[int, int], equal: bool) -> _
 def _panel(
     paths: Sequence[PlottedPath],
     values: Sequence[FloatArray],
-    size: tuple[int, int],
+    size: Size,
     names: tuple[str, str],
     signs: tuple[int, int],
     equal: bool,

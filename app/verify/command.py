@@ -10,6 +10,7 @@ from pathlib import Path
 
 from roma_device.app.model_store import find_model
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions, Precision, check_size
 
@@ -79,13 +80,13 @@ def _verified(card: ModelCard, choice: VerifyChoice, options: EngineOptions, lim
         return verify(card, engine, options, make_vectors(card, Path(folder), options, choice.count, source), limits)
 
 
-def _size(card: ModelCard, text: str | None) -> tuple[int, int]:
+def _size(card: ModelCard, text: str | None) -> Size:
     """Width and height of the network's input."""
     size = card.fixed_size() or card.default_size
     if text is not None:
         match = re.fullmatch(r"(\d+)x(\d+)", text)
         if match is None:
             raise VerifyUsageError(f"--size {text}: give WIDTHxHEIGHT in px, such as 640x320")
-        size = int(match[1]), int(match[2])
+        size = Size(int(match[1]), int(match[2]))
     check_size(card, size)
     return size

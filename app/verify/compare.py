@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Array, EngineOptions, engine_name, open_engine
 from roma_device.runtime.tensors.decode import as_numbers
@@ -110,7 +111,7 @@ def _on_the_grid_of(target: Array, values: Array) -> Array:
     return values
 
 
-def _header(card: ModelCard, engine: str, size: tuple[int, int], vectors: int) -> dict[str, str]:
+def _header(card: ModelCard, engine: str, size: Size, vectors: int) -> dict[str, str]:
     return {"model": card.name, "engine": engine, "input": f"{size[0]}x{size[1]}", "vectors": str(vectors)}
 
 

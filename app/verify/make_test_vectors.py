@@ -10,6 +10,7 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.run.rectification_choice import GeometryChoice, choose_rectification
 from roma_device.app.simulation.worlds.catalogue import SCENES
 from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
 from roma_device.runtime.engine import Array, EngineOptions, allocate, open_engine
 from roma_device.runtime.tensors.bfloat16 import from_float32
@@ -59,7 +60,7 @@ def make_vectors(
     return writer.finish()
 
 
-def _frame(size: tuple[int, int], index: int) -> tuple[StereoFrame, Rectification]:
+def _frame(size: Size, index: int) -> tuple[StereoFrame, Rectification]:
     """The first frame of another scene, or of the same with other textures, for each ``index``."""
     scenes = sorted(SCENES)
     scene, seed = scenes[index % len(scenes)], index // len(scenes)
@@ -67,7 +68,7 @@ def _frame(size: tuple[int, int], index: int) -> tuple[StereoFrame, Rectificatio
         return next(camera.frames()), choose_rectification(GeometryChoice(), camera.calibration, size)
 
 
-def _stored(outputs: Mapping[str, Array], spec: TensorSpec, size: tuple[int, int]) -> Array:
+def _stored(outputs: Mapping[str, Array], spec: TensorSpec, size: Size) -> Array:
     """The reference's output as ``spec`` has it; raises ModelError where the reference has no such output."""
     found = outputs.get(spec.name)
     if found is None or found.shape != spec.shape_at(size):

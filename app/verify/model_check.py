@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from roma_device.app.model_store import find_model
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import CARD_NAME, ModelError
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
 from roma_device.runtime.preflight.npu_latency import load_latency_law
@@ -30,10 +31,10 @@ def find_chip(name: str) -> NpuChip:
     return load_chip(chips[name.upper()])
 
 
-def check_model(model: str, chip_name: str, npu: str | None, size: tuple[int, int] | None) -> Report:
+def check_model(model: str, chip_name: str, npu: str | None, size: Size | None) -> Report:
     """``model`` is a bundle folder, the name of a bundled model, or an ONNX or axmodel file.
 
-    A bundle of open size is checked at its default size unless ``size`` (width, height) says otherwise.
+    A bundle of open size is checked at its default size unless ``size`` says otherwise.
     """
     chip = find_chip(chip_name)
     mode = npu or chip.npu_modes[0]
@@ -43,7 +44,7 @@ def check_model(model: str, chip_name: str, npu: str | None, size: tuple[int, in
     return check_graph(graph, model, chip, mode, load_latency_law(LISTS / "latency.yaml"))
 
 
-def _read(model: str) -> tuple[Path, bytes, tuple[int, int] | None]:
+def _read(model: str) -> tuple[Path, bytes, Size | None]:
     path = Path(model)
     if path.is_file():
         try:
@@ -57,11 +58,11 @@ def _read(model: str) -> tuple[Path, bytes, tuple[int, int] | None]:
     raise ModelError(f"{path / CARD_NAME}: the bundle names neither an onnx nor an axmodel file")
 
 
-def parse_size(text: str | None) -> tuple[int, int] | None:
+def parse_size(text: str | None) -> Size | None:
     """WIDTHxHEIGHT; raises ModelError."""
     if text is None:
         return None
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
         raise ModelError(f"--size {text}: write WIDTHxHEIGHT, as in 640x320", exit_code=os.EX_USAGE)
-    return int(width), int(height)
+    return Size(int(width), int(height))

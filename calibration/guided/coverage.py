@@ -10,6 +10,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.boards.board import Board, Detection
+from roma_device.calibration.size import Size
 
 COLUMNS, ROWS = 8, 6
 TYPICAL_FOCAL = 0.8
@@ -43,8 +44,8 @@ class Look:
         )
 
 
-def look_at_board(board: Board, detection: Detection, size: tuple[int, int]) -> Look | None:
-    """From the corners seen, in an image of ``size`` (width, height); None where they lie on one line."""
+def look_at_board(board: Board, detection: Detection, size: Size) -> Look | None:
+    """From the corners seen, in an image of ``size``; None where they lie on one line."""
     points = board.points_m[detection.ids][:, :2]
     if len(points) < 4 or min(np.ptp(points, axis=0)) == 0:
         return None
@@ -65,7 +66,7 @@ def look_at_board(board: Board, detection: Detection, size: tuple[int, int]) -> 
     return Look(float(middle[0]), float(middle[1]), span, *np.clip([lean_x, lean_y], -1, 1).tolist())
 
 
-def grid_counts(detections: Sequence[Detection], size: tuple[int, int]) -> IntArray:
+def grid_counts(detections: Sequence[Detection], size: Size) -> IntArray:
     """(ROWS, COLUMNS): in how many views a corner lies in each cell of the image."""
     counts = np.zeros((ROWS, COLUMNS), np.intp)
     for detection in detections:

@@ -10,6 +10,7 @@ import numpy as np
 from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.boards.board import Board, Detection
 from roma_device.calibration.boards.subpixel import edge_width_px, nearest_spacing
+from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 
 from .coverage import (
@@ -65,7 +66,7 @@ class Judgement:
 class CaptureGuide:
     """Judges pairs one after the other and keeps count of the views that were taken."""
 
-    def __init__(self, board: Board, size: tuple[int, int], wanted: int, max_skew_ns: float = 5e6) -> None:
+    def __init__(self, board: Board, size: Size, wanted: int, max_skew_ns: float = 5e6) -> None:
         """``size`` is (width, height) in px, ``wanted`` the number of pairs to take."""
         self.board, self.size, self.wanted = board, size, wanted
         self.views: list[PairView] = []

@@ -11,6 +11,7 @@ from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.boards.board import Detection
 from roma_device.calibration.camera import COEFFICIENTS, DistortionModel
 from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.size import Size
 
 from .bundle_adjustment import Bundle, BundleState
 from .initial import board_pose, focal_by_trial
@@ -37,7 +38,7 @@ class SingleCamera:
 def solve_single(
     detections: Sequence[Detection],
     points_m: FloatArray,
-    size: tuple[int, int],
+    size: Size,
     model: DistortionModel,
     start: FloatArray | None = None,
 ) -> SingleCamera:

@@ -11,6 +11,7 @@ from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import DistortionModel
 from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.size import Size
 
 from .bundle_adjustment import Bundle, BundleState
 from .observations import Corners, PairView, SoloView, View, corners_of
@@ -28,7 +29,7 @@ class Solved:
 
     board: Board
     model: DistortionModel
-    size: tuple[int, int]  # width, height in px
+    size: Size
     views: tuple[PairView, ...] | tuple[SoloView, ...]  # those that stayed
     state: BundleState
     dropped_views: tuple[DroppedView, ...] = ()

@@ -9,6 +9,7 @@ from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
 
 from .lens_choice import solve_singles
 from .observations import LEAST_CORNERS, PairView
@@ -33,8 +34,8 @@ class Solution(Solved):
         return self.state.from_first[0]
 
 
-def solve_rig(views: Sequence[PairView], board: Board, size: tuple[int, int], lens: str = "auto") -> Solution:
-    """Solve the rig whose images have ``size`` (width, height).
+def solve_rig(views: Sequence[PairView], board: Board, size: Size, lens: str = "auto") -> Solution:
+    """Solve the rig whose images have ``size``.
 
     Each camera alone first, then the pair; then views and corners that do not fit are dropped, and the rest
     is solved by plain least squares. Raises CalibrationError where too few pairs fit each other.
@@ -60,7 +61,7 @@ def _with_enough_corners(views: Sequence[PairView]) -> tuple[list[PairView], lis
 def _solve_pair(
     views: Sequence[PairView],
     board: Board,
-    size: tuple[int, int],
+    size: Size,
     model: DistortionModel,
     singles: tuple[SingleCamera, ...],
     dropped: list[DroppedView],

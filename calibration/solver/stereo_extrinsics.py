@@ -9,6 +9,7 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
 
 from .bundle_adjustment import BundleState
 from .initial import board_pose, view_error_px
@@ -71,7 +72,7 @@ def pair_state(
 
 
 def cameras_of(
-    intrinsics: tuple[FloatArray, ...], size: tuple[int, int], model: DistortionModel
+    intrinsics: tuple[FloatArray, ...], size: Size, model: DistortionModel
 ) -> tuple[CameraModel, CameraModel]:
     """Both cameras of a state."""
     left, right = (camera_of(vector, size, model) for vector in intrinsics)

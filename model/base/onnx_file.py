@@ -12,6 +12,7 @@ import onnx
 import torch
 from torch import nn
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.graph import read_onnx
 from roma_device.runtime.onnx.shapes import infer
@@ -103,7 +104,7 @@ def _drop_copies(graph: onnx.GraphProto) -> None:
 
 def fixed(model: onnx.ModelProto, size: tuple[int, int]) -> onnx.ModelProto:
     """A copy for images of ``size`` (width, height) alone; what then is constant is stored instead of computed."""
-    graph = read_onnx(model.SerializeToString(), Path("model.onnx")).with_size(size)
+    graph = read_onnx(model.SerializeToString(), Path("model.onnx")).with_size(Size(*size))
     known = infer(graph)
     result = onnx.ModelProto()
     result.CopyFrom(model)

@@ -22,6 +22,7 @@ from model.data.textures import build_atlas
 from model.data.two_view_pairs import TwoViewBatch, TwoViewRenderer
 from model.data.two_view_scenes import TwoViewSampler
 from model.tiny_roma.loss import at_cells
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import load_card
 from roma_device.runtime.engine import Engine, EngineOptions, Precision, open_engine
 
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    card, size, precision = load_card(arguments.bundle), tuple(arguments.size), arguments.precision
+    card, size, precision = load_card(arguments.bundle), Size(*arguments.size), arguments.precision
     engine = open_engine(card, "onnx", EngineOptions(size, 1, precision=_precision(precision)))
     atlas = Atlas(build_atlas(arguments.textures, 60))
     stream = batches(

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
 from roma_device.runtime.onnx.graph import read_onnx
@@ -56,7 +57,7 @@ class OpenCVEngine:
         self._net = None
 
 
-def _sized(data: bytes, size: tuple[int, int]) -> bytes:
+def _sized(data: bytes, size: Size) -> bytes:
     """What is no ONNX file stays as it is: OpenCV says so in its own words."""
     try:
         return with_input_size(data, size)
@@ -77,7 +78,7 @@ def _check_operators(card: ModelCard, file: ModelFile, data: bytes) -> None:
         )
 
 
-def _load(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> Any:
+def _load(card: ModelCard, file: ModelFile, size: Size) -> Any:
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
     content = file.read()
     if classic is None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, FloatImage, IntArray, Mask
+from roma_device.calibration.size import Size
 from roma_device.runtime.types import Matches
 
 from .point_pairs import PointPairs
@@ -46,7 +47,7 @@ class SamplingOptions:
 
 
 def sample_matches(
-    matches: Matches, size_b: tuple[int, int], options: SamplingOptions, block_px: float | None = None
+    matches: Matches, size_b: Size, options: SamplingOptions, block_px: float | None = None
 ) -> PointPairs:
     """At most ``options.count`` points of ``matches`` that are certain and lie inside the second image.
 
@@ -62,7 +63,7 @@ def sample_matches(
     return PointPairs(a, warp[row, column].astype(np.float64), certainty[row, column].astype(np.float64), block)
 
 
-def _shares(warp: FloatImage, flat: Indices, size: tuple[int, int]) -> FloatImage:
+def _shares(warp: FloatImage, flat: Indices, size: Size) -> FloatImage:
     """(2, N) where the matches of the pixels ``flat`` lie, from 0 at one border of an image of ``size`` to 1."""
     return np.asarray((warp.reshape(-1, 2)[flat].T + np.float32(0.5)) / np.array([size], np.float32).T)
 
@@ -77,7 +78,7 @@ def _blocks(row: Indices, column: Indices, block_px: float, width: int) -> Indic
     return np.asarray((row / block_px).astype(np.intp) * across + (column / block_px).astype(np.intp))
 
 
-def _balanced(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], options: SamplingOptions) -> Indices:
+def _balanced(warp: FloatImage, certainty: FloatImage, size_b: Size, options: SamplingOptions) -> Indices:
     """Flat indices, by inverse density."""
     usable = np.flatnonzero(certainty >= options.min_certainty)
     candidates = usable[_strata(len(usable), CANDIDATES_PER_POINT * options.count, options.seed)]
@@ -94,7 +95,7 @@ def _balanced(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], 
     return np.asarray(candidates[_weighted_strata(weight, options.count, options.seed + 1)])
 
 
-def _grid(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], options: SamplingOptions) -> Indices:
+def _grid(warp: FloatImage, certainty: FloatImage, size_b: Size, options: SamplingOptions) -> Indices:
     """Flat indices: the most certain match of each cell of a regular grid."""
     height, width = certainty.shape
     side = max(1, int(np.sqrt(height * width / options.count)))
@@ -111,7 +112,7 @@ def _grid(warp: FloatImage, certainty: FloatImage, size_b: tuple[int, int], opti
     return flat[_strata(len(flat), options.count, options.seed)]
 
 
-SAMPLERS: dict[str, Callable[[FloatImage, FloatImage, tuple[int, int], SamplingOptions], Indices]] = {
+SAMPLERS: dict[str, Callable[[FloatImage, FloatImage, Size, SamplingOptions], Indices]] = {
     "balanced": _balanced,
     "grid": _grid,
 }

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, FloatImage, Image, IntArray
+from roma_device.calibration.size import Size
 
 CELL_PX = 32
 """Side of the cells, each of which gives the same number of points."""
@@ -54,8 +55,8 @@ def _best_of_cells(
     return order[np.lexsort((-strength[order], rank))][:most]
 
 
-def spread(points: FloatArray, size: tuple[int, int]) -> float:
-    """Share of a coarse grid's cells over an image of ``size`` (width, height) that hold a point; in [0, 1]."""
+def spread(points: FloatArray, size: Size) -> float:
+    """Share of a coarse grid's cells over an image of ``size`` that hold a point; in [0, 1]."""
     if not len(points):
         return 0.0
     columns, rows = SPREAD_CELLS

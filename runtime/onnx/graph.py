@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelError
 
 from .protobuf import ProtobufError, packed, read_fields, signed
@@ -68,8 +69,8 @@ class Graph:
     producer: str = ""
     foreign_domains: frozenset[str] = field(default_factory=frozenset)
 
-    def with_size(self, size: tuple[int, int]) -> Graph:
-        """The same with ``size`` (width, height) for the open dimensions of its inputs, and a batch of 1."""
+    def with_size(self, size: Size) -> Graph:
+        """The same with ``size`` for the open dimensions of its inputs, and a batch of 1."""
         filled = {name: TensorInfo(_filled(one.shape, size), one.dtype) for name, one in self.inputs.items()}
         nothing: dict[str, TensorInfo] = {}
         return Graph(self.nodes, self.weights, filled, self.outputs, nothing, self.opset, self.producer)
@@ -83,7 +84,7 @@ def read_onnx(data: bytes, path: Path) -> Graph:
         raise ModelError(f"{path}: not a whole ONNX file ({error}); export or copy it again") from None
 
 
-def _filled(shape: Shape | None, size: tuple[int, int]) -> Shape | None:
+def _filled(shape: Shape | None, size: Size) -> Shape | None:
     if shape is None or len(shape) != 4:
         return shape
     return tuple(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from roma_device.calibration.size import Size
+
 from .protobuf import read_fields
 
 _GRAPH, _INPUT, _TYPE, _TENSOR, _SHAPE, _DIMENSION = 7, 11, 2, 1, 2, 1
@@ -12,8 +14,8 @@ _NAMED, _VALUE_TAG = 2, 0x08
 """Field number of a dimension's name; tag of its number."""
 
 
-def with_input_size(data: bytes, size: tuple[int, int]) -> bytes:
-    """``data``, a serialized model, with its inputs' open height and width fixed to ``size`` (width, height).
+def with_input_size(data: bytes, size: Size) -> bytes:
+    """``data``, a serialized model, with its inputs' open height and width fixed to ``size``.
 
     For readers that guess at what is open: OpenCV 4.10 takes it for 0, and finds sizes that do not fit together.
     Raises ProtobufError where ``data`` is no message.

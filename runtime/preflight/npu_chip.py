@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from roma_device.calibration.size import Size
 from roma_device.calibration.storage.yaml_section import Section, read_section
 from roma_device.runtime.card import ModelError
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,4 +62,4 @@ def _sizes(top: Section) -> tuple[frozenset[Size], frozenset[Size]]:
 def _pairs(numbers: list[float]) -> frozenset[Size]:
     """Width, height, width, height, ..."""
     whole = [int(number) for number in numbers]
-    return frozenset(zip(whole[::2], whole[1::2], strict=True))
+    return frozenset(map(Size, whole[::2], whole[1::2]))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.graph import Graph, read_onnx
 from roma_device.runtime.onnx.shapes import infer
@@ -102,8 +103,8 @@ def check_mode(chip: NpuChip, npu: str) -> None:
         raise ModelError(f"{chip.name} has no mode {npu}; known: {', '.join(chip.npu_modes)}", exit_code=os.EX_USAGE)
 
 
-def read_graph(path: Path, data: bytes, size: tuple[int, int] | None) -> Graph:
-    """The graph of a file; its open dimensions become ``size`` (width, height) where one is given."""
+def read_graph(path: Path, data: bytes, size: Size | None) -> Graph:
+    """The graph of a file; its open dimensions become ``size`` where one is given."""
     graph = read_onnx(data, path)
     return graph if size is None else graph.with_size(size)
 

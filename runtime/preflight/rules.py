@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.onnx.graph import DTYPES, Graph, Node
 from roma_device.runtime.onnx.shapes import Known
 
@@ -219,11 +220,11 @@ def batch_statistics(checked: Checked) -> Iterator[Finding]:
         if node.op != "BatchNormalization" or not node.attributes.get("training_mode", 0):
             continue
         shape = checked.shape(node.inputs[0]) or (0, 0, 0, 0)
-        size = (shape[-1], shape[-2])
+        size = Size(shape[-1], shape[-2])
         yield Finding(*_batch_statistics(checked.chip, size, node), "normalize in the program")
 
 
-def _batch_statistics(chip: NpuChip, size: tuple[int, int], node: Node) -> tuple[Severity, str, str, str]:
+def _batch_statistics(chip: NpuChip, size: Size, node: Node) -> tuple[Severity, str, str, str]:
     text = "BatchNormalization with statistics of its input"
     sizes = {size, size[::-1]}
     if sizes & chip.compiled_sizes:

@@ -9,6 +9,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import Mask
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
 
 from .motion import Motion
 from .rays import RayPairs
@@ -43,7 +44,7 @@ class Judge:
     """Makes the result from the best hypothesis, with all matches."""
 
     rays: RayPairs
-    size_b: tuple[int, int]
+    size_b: Size
     limits: PoseLimits
 
     def result(self, best: Refined, kept: Mask, rivals: list[Motion]) -> RelativePose:
@@ -68,7 +69,7 @@ class Judge:
         return replace(pose, state="degraded", reasons=reasons) if reasons else pose
 
 
-def _lost(final: Refined, matches: int, size_b: tuple[int, int]) -> RelativePose | None:
+def _lost(final: Refined, matches: int, size_b: Size) -> RelativePose | None:
     inliers = int(final.inliers.sum())
     if inliers < LEAST_INLIERS:
         return RelativePose.lost(f"{inliers} of {matches} matches agree, at least {LEAST_INLIERS} are needed", matches)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import LEAST_INLIERS
@@ -20,7 +21,7 @@ PLANE_LIMIT_PX = 2.0
 
 
 def estimate_fundamental(
-    pairs: PointPairs, size_b: tuple[int, int], seed: int = 0, threshold_px: float = THRESHOLD_PX
+    pairs: PointPairs, size_b: Size, seed: int = 0, threshold_px: float = THRESHOLD_PX
 ) -> EpipolarGeometry:
     """The fundamental matrix by MAGSAC; ``size_b``: width and height of the second image in px.
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 
+from roma_device.calibration.size import Size
+
 LOG10_LIMIT = -6.0
 
 
-def log10_false_alarms(matches: int, inliers: int, distance_px: float, size: tuple[int, int], sample: int) -> float:
+def log10_false_alarms(matches: int, inliers: int, distance_px: float, size: Size, sample: int) -> float:
     """``inliers`` of ``matches`` lie within ``distance_px`` (Sampson) of a model that ``sample`` matches determine.
 
     ``size``: width and height of the image in px. A match at random lies so near an epipolar line with at most the
@@ -25,7 +27,7 @@ def log10_false_alarms(matches: int, inliers: int, distance_px: float, size: tup
     return math.log10(10 * matches) + subsets + (inliers - sample) * math.log10(chance)
 
 
-def is_by_chance(matches: int, inliers: int, distance_px: float, size: tuple[int, int], sample: int = 5) -> bool:
+def is_by_chance(matches: int, inliers: int, distance_px: float, size: Size, sample: int = 5) -> bool:
     """Whether so many inliers mean nothing."""
     return log10_false_alarms(matches, inliers, distance_px, size, sample) > LOG10_LIMIT
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.arrays import FloatImage
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, TensorSpec
 from roma_device.runtime.types import Matches
 
@@ -32,17 +33,17 @@ def as_numbers(
     }
 
 
-def decode(card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: tuple[int, int]) -> Matches:
-    """Matches at ``size`` (width, height) from what a model of ``card`` gave: a disparity, or a warp."""
+def decode(card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: Size) -> Matches:
+    """Matches at ``size`` from what a model of ``card`` gave: a disparity, or a warp."""
     numbers = as_numbers(outputs, card.outputs)
     if "warp" in numbers:
         return decode_two_view(numbers, plan, size, card.task)
     return decode_stereo(numbers, plan, size)
 
 
-def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: tuple[int, int]) -> Matches:
+def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: Size) -> Matches:
     """``outputs["disparity"]`` and ``["certainty"]``, each (1, 1, H, W) at network size or at a fraction of its
-    own -> Matches at ``size`` (width, height).
+    own -> Matches at ``size``.
 
     Disparities are in px of the network's input and scale with the width. A value that is not finite becomes
     disparity 0 with certainty 0.
@@ -68,9 +69,7 @@ def _finite(values: npt.NDArray[Any]) -> tuple[FloatImage, FloatImage | None]:
     return numbers, np.asarray(broken, np.float32)
 
 
-def _content(
-    values: FloatImage, plan: InputPlan, enlarge: Callable[[FloatImage, tuple[int, int]], FloatImage]
-) -> FloatImage:
+def _content(values: FloatImage, plan: InputPlan, enlarge: Callable[[FloatImage, Size], FloatImage]) -> FloatImage:
     """The part of an output that shows the image, at network resolution."""
     width, height = plan.content
     if values.shape[::-1] != plan.network:
@@ -78,17 +77,17 @@ def _content(
     return values[:height, :width]
 
 
-def _linear(values: FloatImage, size: tuple[int, int]) -> FloatImage:
+def _linear(values: FloatImage, size: Size) -> FloatImage:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _by_surface(values: FloatImage, size: tuple[int, int]) -> FloatImage:
+def _by_surface(values: FloatImage, size: Size) -> FloatImage:
     """Smooth within a surface; at depth edges the nearest value is taken, so that no surface appears in the
     empty space between near and far."""
     smooth, nearest = _linear(values, size), cv2.resize(values, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(np.where(np.abs(smooth - nearest) > EDGE_PX, nearest, smooth), np.float32)
 
 
-def resize_disparity(disparity_px: FloatImage, size: tuple[int, int]) -> FloatImage:
-    """Resize to ``size`` (width, height), surface by surface, and scale the values with the width."""
+def resize_disparity(disparity_px: FloatImage, size: Size) -> FloatImage:
+    """Resize to ``size``, surface by surface, and scale the values with the width."""
     return np.asarray(_by_surface(disparity_px, size) * np.float32(size[0] / disparity_px.shape[1]), np.float32)

@@ -10,16 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.arrays import FloatImage
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import Task
 from roma_device.runtime.types import Matches
 
 from .input_plan import InputPlan
 
 
-def decode_two_view(
-    outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: tuple[int, int], task: Task
-) -> Matches:
-    """``outputs["warp"]`` (1, 2, h, w) and ``["certainty"]`` (1, 1, h, w) -> Matches at ``size`` (width, height).
+def decode_two_view(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: Size, task: Task) -> Matches:
+    """``outputs["warp"]`` (1, 2, h, w) and ``["certainty"]`` (1, 1, h, w) -> Matches at ``size``.
 
     The warp holds x and y in the right image in [-1, 1] from border to border: pixel CORNER convention, in which
     the first pixel's centre lies at ``1 / W - 1``. Matches count from pixel centres, hence ``x W / 2 + W / 2 - 1 / 2``.
@@ -43,7 +42,7 @@ def decode_two_view(
     return Matches(certainty, two_view_warp=np.dstack([x, y]))
 
 
-def _enlarged(values: npt.NDArray[Any], plan: InputPlan, size: tuple[int, int]) -> FloatImage:
+def _enlarged(values: npt.NDArray[Any], plan: InputPlan, size: Size) -> FloatImage:
     """The part of an output that shows the image, at ``size``."""
     values = np.asarray(values, np.float32)
     if plan.content != plan.network:
@@ -51,7 +50,7 @@ def _enlarged(values: npt.NDArray[Any], plan: InputPlan, size: tuple[int, int]) 
     return _linear(values, size)
 
 
-def _linear(values: FloatImage, size: tuple[int, int]) -> FloatImage:
+def _linear(values: FloatImage, size: Size) -> FloatImage:
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import check_size
 
@@ -15,11 +16,11 @@ class InputPlan:
     Sizes are (width, height) in px.
     """
 
-    content: tuple[int, int]
-    network: tuple[int, int]
+    content: Size
+    network: Size
 
 
-def plan_input(card: ModelCard, image: tuple[int, int], width: int) -> InputPlan:
+def plan_input(card: ModelCard, image: Size, width: int) -> InputPlan:
     """Fixed-size models take the whole image squeezed to their size: a change of height leaves disparities
     alone. Models of open size take ``width`` columns with the aspect kept.
 
@@ -28,8 +29,8 @@ def plan_input(card: ModelCard, image: tuple[int, int], width: int) -> InputPlan
     fixed = card.fixed_size()
     if fixed is not None:
         return InputPlan(fixed, fixed)
-    content = (width, max(1, round(image[1] * width / image[0])))
-    network = (_next_multiple(content[0], card.size_multiple), _next_multiple(content[1], card.size_multiple))
+    content = Size(width, max(1, round(image[1] * width / image[0])))
+    network = Size(_next_multiple(content[0], card.size_multiple), _next_multiple(content[1], card.size_multiple))
     check_size(card, network)
     return InputPlan(content, network)
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, Normalization
 from roma_device.runtime.types import StereoFrame
 
@@ -110,10 +111,10 @@ def write_numbers(target: npt.NDArray[Any], image: Image, table: FloatImage) -> 
 
 
 def _resample(image: Image, maps: RemapTables | None, target: Image) -> None:
-    size = (target.shape[1], target.shape[0])
+    size = Size.of(target)
     if maps is not None:
         cv2.remap(image, *maps, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_REPLICATE)
-    elif (image.shape[1], image.shape[0]) == size:
+    elif Size.of(image) == size:
         target[...] = image
     else:
         target[...] = cv2.resize(image, size, interpolation=resize_filter(image.shape[1], size[0]))

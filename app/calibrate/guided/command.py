@@ -23,6 +23,7 @@ from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.detection_gate import see_pair
 from roma_device.calibration.guided.guide import CaptureGuide, Judgement
+from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.solver.solution import LEAST_VIEWS
 from roma_device.calibration.store import default_folder
@@ -103,7 +104,7 @@ class Capture:
             keys = stack.enter_context(terminal_keys())
             misses = 0
             for frame, left, right in self._frames(camera.frames(), stop):
-                guide = self._guide_for((left.shape[1], left.shape[0]))
+                guide = self._guide_for(Size.of(left))
                 judgement = guide.judge("", left, right, frame.skew_ns)
                 if judgement.accepted:
                     self._keep(guide, judgement, left, right)
@@ -141,7 +142,7 @@ class Capture:
                 raise CameraError(f"left and right differ in size: {left.shape[::-1]}, {right.shape[::-1]}")
             yield (frame, right, left) if self._choice.swap else (frame, left, right)
 
-    def _guide_for(self, size: tuple[int, int]) -> CaptureGuide:
+    def _guide_for(self, size: Size) -> CaptureGuide:
         if self.guide is None:
             self.guide = CaptureGuide(self._board, size, self._choice.pairs, self._choice.max_skew_ms * 1e6)
         if self.guide.size != size:
@@ -157,7 +158,7 @@ class Capture:
             left, right = self._session.load(name)
             view = see_pair(self._board, name, left, right)
             if isinstance(view, PairView):
-                self._guide_for((left.shape[1], left.shape[0])).add(view)
+                self._guide_for(Size.of(left)).add(view)
         if self.guide is not None:
             logger.info("going on with {} pairs in {}", len(self.guide.views), self._session.folder)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from roma_device.app.cameras import CameraError
+from roma_device.calibration.size import Size
 
 from . import abi as abi
 from .errors import explain
@@ -25,7 +26,7 @@ class Mode:
     """How a device captures."""
 
     format: str  # fourcc, such as "YUYV"
-    size: tuple[int, int]  # width, height in px
+    size: Size
     fps: float  # 0: not known
     stride: int = 0  # bytes per row, 0: none (compressed)
     bytes: int = 0  # of a whole frame; of compressed ones at most
@@ -87,17 +88,17 @@ class V4l2Device:
         found = self._enumerate(abi.ENUM_FMT, lambda index: abi.FmtDesc(index=index, type=abi.BUF_TYPE_VIDEO_CAPTURE))
         return list(dict.fromkeys(abi.fourcc_name(each.pixelformat) for each in found))
 
-    def sizes(self, format: str) -> list[tuple[int, int]]:
+    def sizes(self, format: str) -> list[Size]:
         """Widths and heights; of a range only the least and the greatest."""
         code, sizes = abi.fourcc(format), []
         for each in self._enumerate(abi.ENUM_FRAMESIZES, lambda index: abi.FrmSizeEnum(index=index, pixel_format=code)):
             if each.type == abi.FRMSIZE_DISCRETE:
-                sizes.append((each.size[0], each.size[1]))
+                sizes.append(Size(each.size[0], each.size[1]))
             else:
-                return [(each.size[0], each.size[3]), (each.size[1], each.size[4])]
+                return [Size(each.size[0], each.size[3]), Size(each.size[1], each.size[4])]
         return sizes
 
-    def rates(self, format: str, size: tuple[int, int]) -> list[float]:
+    def rates(self, format: str, size: Size) -> list[float]:
         """Frames per second; of a range only the greatest and the least."""
         blank = {"pixel_format": abi.fourcc(format), "width": size[0], "height": size[1]}
         rates: list[float] = []
@@ -118,7 +119,7 @@ class V4l2Device:
         self._call("set the format of", abi.S_FMT, request)
         return Mode(
             abi.fourcc_name(pix.pixelformat),
-            (pix.width, pix.height),
+            Size(pix.width, pix.height),
             self._set_rate(wanted.fps),
             pix.bytesperline,
             pix.sizeimage,

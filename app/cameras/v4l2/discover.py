@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from roma_device.app.cameras import CameraError
+from roma_device.calibration.size import Size
 
 from .device import V4l2Device
 from .kernel import Kernel
@@ -19,7 +20,7 @@ class FoundMode:
     """One format at one size."""
 
     format: str
-    size: tuple[int, int]  # width, height in px
+    size: Size
     fps: tuple[float, ...]
 
 

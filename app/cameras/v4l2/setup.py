@@ -7,6 +7,7 @@ import os
 from loguru import logger
 
 from roma_device.app.cameras import CameraError
+from roma_device.calibration.size import Size
 
 from . import abi as abi
 from .device import Mode, V4l2Device
@@ -55,14 +56,14 @@ def _common_format(devices: list[V4l2Device], spec: V4l2Spec) -> str:
     )
 
 
-def _wanted_size(devices: list[V4l2Device], spec: V4l2Spec, format: str) -> tuple[int, int]:
+def _wanted_size(devices: list[V4l2Device], spec: V4l2Spec, format: str) -> Size:
     """Of one device's whole picture; without a wish the one that is nearest to what the model takes."""
     factor = 2 if len(devices) == 1 else 1
     if spec.size is not None:
-        return factor * spec.size[0], spec.size[1]
+        return Size(factor * spec.size[0], spec.size[1])
     wanted = factor * USUAL_SIZE[0]
     common = set.intersection(*(set(device.sizes(format)) for device in devices))
-    return min(common, key=lambda size: (abs(size[0] - wanted), size[1]), default=(wanted, USUAL_SIZE[1]))
+    return min(common, key=lambda size: (abs(size[0] - wanted), size[1]), default=Size(wanted, USUAL_SIZE[1]))
 
 
 def set_controls(device: V4l2Device, spec: V4l2Spec) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from roma_device.app.cameras import CameraError
+from roma_device.calibration.size import Size
 
 from .pixel_formats import DECODERS
 
@@ -20,7 +21,7 @@ class V4l2Spec:
     """``v4l2:LEFT,RIGHT[?KEY=VALUE&...]``, or ``v4l2:DEVICE`` for one that delivers both side by side."""
 
     paths: tuple[str, ...]  # one or two
-    size: tuple[int, int] | None = None  # of one image, px; None: the first that both offer near 640x400
+    size: Size | None = None  # of one image, px; None: the first that both offer near 640x400
     fps: float = 30.0
     format: str | None = None  # fourcc; None: the first of DECODERS that both offer
     exposure: int | None = None  # 100 us; None: automatic
@@ -69,11 +70,11 @@ def _path(name: str) -> str:
     return next((str(place) for place in places if name and "/" not in name and place.exists()), name)
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str) -> Size:
     width, _, height = text.partition("x")
     if not (width.isdecimal() and height.isdecimal() and 16 <= int(width) <= 16384 and 16 <= int(height) <= 16384):
         raise _usage(f"size={text} of a v4l2 camera is not WIDTHxHEIGHT, such as 640x480")
-    return int(width), int(height)
+    return Size(int(width), int(height))
 
 
 def _format(name: str | None) -> str | None:

@@ -15,6 +15,7 @@ from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
 from roma_device.runtime.matching.features import FeatureMatcher
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.pipeline import PipelineOptions
@@ -83,7 +84,7 @@ def _resized(image: Image, camera: CameraModel, size_px: int) -> View:
     """The view with its longer side at ``size_px``, as it is for 0."""
     height, width = image.shape
     scale = size_px / max(width, height)
-    size = (round(width * scale), round(height * scale))
+    size = Size(round(width * scale), round(height * scale))
     if not size_px or size == (width, height):
         return image, camera
     small = cv2.resize(image, size, interpolation=resize_filter(width, size[0]))

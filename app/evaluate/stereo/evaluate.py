@@ -9,6 +9,7 @@ from typing import Protocol
 
 from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.calibration.arrays import FloatImage, Image
+from roma_device.calibration.size import Size
 
 from .index import LoadedPair, StereoPair
 from .metrics import PROTOCOL_WIDTH_PX, at_width, measure
@@ -21,8 +22,8 @@ class StereoMatcher(Protocol):
     @property
     def name(self) -> str: ...
 
-    def prepare(self, size: tuple[int, int]) -> None:
-        """Open what images of ``size`` (width, height) need, so that matching alone is timed."""
+    def prepare(self, size: Size) -> None:
+        """Open what images of ``size`` need, so that matching alone is timed."""
 
     def match(self, left: Image, right: Image) -> tuple[FloatImage, FloatImage | None]:
         """Grey images (H, W) -> disparity (H, W) in px, not finite where missing; certainty (H, W) if any."""
@@ -51,7 +52,7 @@ def _scores(pair: StereoPair, matchers: Sequence[StereoMatcher], width_px: int) 
 
 def _score(pair_id: str, pair: LoadedPair, matcher: StereoMatcher) -> PairScore:
     height, width = pair.left.shape
-    matcher.prepare((width, height))
+    matcher.prepare(Size(width, height))
     started = time.process_time()
     disparity_px, certainty = matcher.match(pair.left, pair.right)
     cpu_ms = (time.process_time() - started) * 1000

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.calibration.arrays import FloatImage, Image, Mask
+from roma_device.calibration.size import Size
 
 from .ground_truth import read_disparity, read_grey, read_mask
 from .occlusion import visible_in_right
@@ -42,7 +43,7 @@ class StereoPair:
     scale: float  # stored value / scale = disparity in px
     invalid: float | None  # the stored value that means unknown; None: no such value
     nonocc_mask: Path | None = None
-    size: tuple[int, int] | None = None  # width, height in px
+    size: Size | None = None
     kind: str = ""  # "real", "synthetic"
     K: tuple[float, ...] | None = None  # 3 x 3 by rows, left camera, px
     baseline_m: float | None = None
@@ -144,10 +145,10 @@ def _invalid(value: Any) -> float | None:
     return None if isinstance(value, str) else _number(value)
 
 
-def _size(value: Any) -> tuple[int, int]:
+def _size(value: Any) -> Size:
     match value:
         case [int(width), int(height)] if width > 0 and height > 0:
-            return width, height
+            return Size(width, height)
     raise ValueError(f"must be [width, height] in px, not {value!r}")
 
 

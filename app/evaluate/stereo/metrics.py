@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.arrays import FloatArray, FloatImage, Image, Mask
+from roma_device.calibration.size import Size
 
 from .index import LoadedPair
 
@@ -38,7 +39,7 @@ def at_width(pair: LoadedPair, width_px: int) -> LoadedPair:
     (OpenCV's INTER_NEAREST), so that no disparity is made up between two surfaces.
     """
     height, width = pair.disparity_px.shape
-    size = (width_px, max(1, round(height * width_px / width)))
+    size = Size(width_px, max(1, round(height * width_px / width)))
     ratio = np.float32(width_px / width)
     disparity_px = cv2.resize(pair.disparity_px, size, interpolation=cv2.INTER_NEAREST) * ratio
     nonocc = None
@@ -47,7 +48,7 @@ def at_width(pair: LoadedPair, width_px: int) -> LoadedPair:
     return LoadedPair(_resized(pair.left, size), _resized(pair.right, size), disparity_px, nonocc)
 
 
-def _resized(image: Image, size: tuple[int, int]) -> Image:
+def _resized(image: Image, size: Size) -> Image:
     interpolation = cv2.INTER_AREA if size[0] < image.shape[1] else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=interpolation))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.rectify import Rectification, RectifiedRig
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
 from roma_device.runtime.types import Frame, StereoFrame
@@ -19,8 +20,8 @@ class PipelineMatcher:
         self._card, self._options = card, options
         self._pipeline: StereoPipeline | None = None
 
-    def prepare(self, size: tuple[int, int]) -> None:
-        """Open the pipeline for images of ``size`` (width, height) and let the engine warm up."""
+    def prepare(self, size: Size) -> None:
+        """Open the pipeline for images of ``size`` and let the engine warm up."""
         if self._pipeline is None or self._pipeline.rig.size != size:
             self.close()
             rig = RectifiedRig(size, None, None, (size[0] - 1) / 2, (size[1] - 1) / 2)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import FloatImage, Image, Mask
+from roma_device.calibration.size import Size
 
 DISPARITIES_PX = 192
 _STEPS_PER_PX = 16
@@ -35,7 +36,7 @@ class SgbmMatcher:
             mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
         )
 
-    def prepare(self, size: tuple[int, int]) -> None:
+    def prepare(self, size: Size) -> None:
         """Nothing: the matcher takes any size."""
 
     def match(self, left: Image, right: Image) -> tuple[FloatImage, None]:

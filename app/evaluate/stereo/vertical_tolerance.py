@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import Image
+from roma_device.calibration.size import Size
 from roma_device.calibration.storage.atomic_write import write_atomic
 from roma_device.runtime.card import CARD_NAME
 
@@ -68,7 +69,7 @@ class _Shifted:
     def __init__(self, matcher: StereoMatcher, shift_px: float) -> None:
         self._matcher, self._shift_px, self.name = matcher, shift_px, matcher.name
 
-    def prepare(self, size: tuple[int, int]) -> None:
+    def prepare(self, size: Size) -> None:
         self._matcher.prepare(size)
 
     def match(self, left: Image, right: Image) -> Any:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import Image
+from roma_device.calibration.size import Size
 
 SLACK_PX = 96
 """The pool is larger than the image by this much, so that it can be laid in many ways."""
@@ -14,8 +15,8 @@ SLACK_PX = 96
 class SensorNoise:
     """Gaussian noise from a pool that is drawn once and laid over each image at a random place."""
 
-    def __init__(self, size: tuple[int, int], sigma: float, rng: np.random.Generator) -> None:
-        """``sigma`` is in grey levels of 8-bit images of ``size`` (width, height)."""
+    def __init__(self, size: Size, sigma: float, rng: np.random.Generator) -> None:
+        """``sigma`` is in grey levels of 8-bit images of ``size``."""
         shape = size[1] + SLACK_PX, size[0] + SLACK_PX, 3
         pool = np.round(sigma * rng.standard_normal(shape, dtype=np.float32))
         self._brighter, self._darker = np.maximum(pool, 0).astype(np.uint8), np.maximum(-pool, 0).astype(np.uint8)

@@ -9,6 +9,7 @@ import numpy as np
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 
 AXES = {"pitch": 0, "yaw": 1, "roll": 2}
 """Rotations of a camera about its x, y and z axis."""
@@ -29,7 +30,7 @@ LENSES: dict[str, tuple[DistortionModel, float, tuple[list[float], list[float]]]
 """Name -> distortion model, focal length in image widths, coefficients of the left and the right lens."""
 
 
-def virtual_rig(size: tuple[int, int], lens: str = "plumb_bob", variant: int = 0) -> StereoCalibration:
+def virtual_rig(size: Size, lens: str = "plumb_bob", variant: int = 0) -> StereoCalibration:
     """A rig as one comes from the factory: lenses that differ a little, cameras that are not quite parallel.
 
     12 cm apart; ``size`` is (width, height) in px. Every ``variant`` but 0 shakes all figures a little.

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from model.quantize import Samples, quantize, write_int8
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.engine import EngineError, EngineOptions, Precision, open_engine
 
@@ -58,7 +59,7 @@ def _noise(seed: int) -> dict[str, Any]:
 def _opened(card: ModelCard) -> Iterator[tuple[str, Callable[[], Any]]]:
     for name, precision in ENGINES:
         try:
-            engine = open_engine(card, name, EngineOptions(SIZE, 1, precision=precision))
+            engine = open_engine(card, name, EngineOptions(Size(*SIZE), 1, precision=precision))
             for side, value in _noise(0).items():
                 engine.inputs[side][...] = value
             engine.run()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import EngineError, EngineOptions
 
@@ -94,7 +95,7 @@ def _check_groups(libraries: AxLibraries, handle: ctypes.c_void_p, path: Path) -
 
 
 def _tensors(
-    path: Path, side: str, metas: list[abi.IoMeta], specs: tuple[TensorSpec, ...], size: tuple[int, int]
+    path: Path, side: str, metas: list[abi.IoMeta], specs: tuple[TensorSpec, ...], size: Size
 ) -> tuple[AxTensor, ...]:
     wanted = {spec.name: spec for spec in specs}
     names = [(meta.pName or b"").decode(errors="replace") for meta in metas]
@@ -103,8 +104,8 @@ def _tensors(
     return tuple(_tensor(path, meta, wanted[name], size) for name, meta in zip(names, metas, strict=True))
 
 
-def _tensor(path: Path, meta: abi.IoMeta, spec: TensorSpec, size: tuple[int, int]) -> AxTensor:
-    """Raises ModelError unless shape, type and bytes are what the card and ``size`` (width, height) ask for."""
+def _tensor(path: Path, meta: abi.IoMeta, spec: TensorSpec, size: Size) -> AxTensor:
+    """Raises ModelError unless shape, type and bytes are what the card and ``size`` ask for."""
     shape = tuple(meta.pShape[axis] for axis in range(meta.nShapeSize))
     dtype = abi.DTYPES.get(meta.eDataType, f"type {meta.eDataType}")
     wanted = spec.shape_at(size)

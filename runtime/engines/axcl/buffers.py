@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelError, TensorSpec
 from roma_device.runtime.engine import Array
 from roma_device.runtime.engines.vendor import VendorLibrary
@@ -33,12 +34,12 @@ def open_buffers(
     info: ctypes.c_void_p,
     side: str,
     specs: tuple[TensorSpec, ...],
-    size: tuple[int, int],
+    size: Size,
     stack: ExitStack,
 ) -> dict[str, CardBuffer]:
     """Buffers of all tensors of ``side``, "Input" or "Output", in the model's order, freed by ``stack``.
 
-    Raises ModelError where the model is not what ``specs`` and ``size`` (width, height) ask for, EngineError where
+    Raises ModelError where the model is not what ``specs`` and ``size`` ask for, EngineError where
     a call fails.
     """
     wanted = {spec.name: spec for spec in specs}
@@ -60,7 +61,7 @@ def _open(
     side: str,
     index: int,
     spec: TensorSpec,
-    size: tuple[int, int],
+    size: Size,
     stack: ExitStack,
 ) -> CardBuffer:
     shape, bytes_of_buffer = _checked(library, info, side, index, spec, size)
@@ -77,7 +78,7 @@ def _open(
 
 
 def _checked(
-    library: VendorLibrary, info: ctypes.c_void_p, side: str, index: int, spec: TensorSpec, size: tuple[int, int]
+    library: VendorLibrary, info: ctypes.c_void_p, side: str, index: int, spec: TensorSpec, size: Size
 ) -> tuple[tuple[int, ...], int]:
     """Shape and bytes of the model's tensor; raises ModelError unless they are those of ``spec``."""
     found_bytes: int = library.value(f"axclrtEngineGet{side}SizeByIndex", info, GROUP, index)

@@ -17,6 +17,7 @@ from roma_device.calibration.formats.number_lines import number_lines, numbers_o
 from roma_device.calibration.formats.text_file import read_text
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
+from roma_device.calibration.size import Size
 
 from . import Clip
 
@@ -36,11 +37,11 @@ class Karlsruhe:
             raise EvaluationError(f"{folder}: I1_*.png and I2_*.png are not pairs")
         times_ns, reference = _ins(folder / "insdata.txt", len(left))
         height, width = read_image(left[0]).shape[:2]
-        rig = _rig(folder / "calib.txt", (width, height))
+        rig = _rig(folder / "calib.txt", Size(width, height))
         return Clip(rig, tuple(zip(left, right, strict=True)), times_ns, reference)
 
 
-def _rig(path: Path, size: tuple[int, int]) -> RectifiedRig:
+def _rig(path: Path, size: Size) -> RectifiedRig:
     lines = number_lines(read_text(path, "calibration"), ":")
     left, right = (numbers_of(lines, f"P{side}_roi", 12, path).reshape(3, 4) for side in (1, 2))
     baseline_m = (left[0, 3] - right[0, 3]) / left[0, 0]

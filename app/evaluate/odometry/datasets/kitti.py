@@ -11,6 +11,7 @@ from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory, check_times, numbered_rows, read_trajectory, table
 from roma_device.calibration.formats.kitti import load_kitti
 from roma_device.calibration.rectify import RectifiedRig
+from roma_device.calibration.size import Size
 
 from . import Clip
 
@@ -32,8 +33,8 @@ class Kitti:
         if not len(left) == len(times_s) == len(poses):
             raise EvaluationError(f"{folder}: {len(left)} pairs, {len(times_s)} times and {len(poses)} poses")
         height, width = read_image(left[0]).shape[:2]
-        pair = load_kitti(folder / "calib.txt", (width, height))
-        rig = RectifiedRig((width, height), pair.left.fx, pair.baseline_m, pair.left.cx, pair.left.cy)
+        pair = load_kitti(folder / "calib.txt", Size(width, height))
+        rig = RectifiedRig(Size(width, height), pair.left.fx, pair.baseline_m, pair.left.cx, pair.left.cy)
         times_ns = tuple(round(float(time_s) * 1e9) for time_s in times_s)
         reference = Trajectory(str(folder / "poses.txt"), poses, np.array(times_s))
         return Clip(rig, tuple(zip(left, right, strict=True)), times_ns, reference)

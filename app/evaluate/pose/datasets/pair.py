@@ -14,6 +14,7 @@ from roma_device.calibration.arrays import FloatArray, Image
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
 
 LARGEST_SKEW_PX = 1e-6
 
@@ -24,12 +25,12 @@ class PoseImage:
 
     path: Path
     matrix: FloatArray  # (3, 3) fx, fy, cx, cy in px, pixel centres at integers
-    size: tuple[int, int] | None = None  # (width, height) that the matrix is for; None: that of the file
+    size: Size | None = None  # (width, height) that the matrix is for; None: that of the file
 
     def load(self) -> tuple[Image, CameraModel]:
         """The grey image (H, W) and the camera for its size; raises OSError, ValueError and CalibrationError."""
         image = read_grey(self.path)
-        size = image.shape[1], image.shape[0]
+        size = Size.of(image)
         camera = CameraModel(self.size or size, self.matrix, np.zeros(5))
         return image, camera.fitted_to(size, "K")
 

@@ -15,11 +15,12 @@ import numpy as np
 from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
 
 from .archive import names_in, read_array
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose
 
-INDEX_SIZE = (640, 480)
+INDEX_SIZE = Size(640, 480)
 _BELOW = ("", "scans_test", "scannet_test_1500", "test")
 
 
@@ -52,7 +53,7 @@ def _pair(row: tuple[int, ...], pose: Any, path: Path, images: Path) -> PosePair
     return PosePair(path, f"{scene}_{row[2]}_{row[3]}", path.stem, a, b, b_from_a)
 
 
-def _intrinsics(path: Path, folder: Path, scene: str, where: str) -> tuple[FloatArray, tuple[int, int] | None]:
+def _intrinsics(path: Path, folder: Path, scene: str, where: str) -> tuple[FloatArray, Size | None]:
     beside = path.parent / "intrinsics.npz"
     if beside.is_file():
         return checked_matrix(read_array(beside, scene), where), INDEX_SIZE
