@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 from roma_device.app.cameras import CameraError, open_camera
 from roma_device.app.model_store import find_model
-from roma_device.app.run.open_pipelines import depth_pipelines
+from roma_device.app.run.build_pipelines import depth_pipelines
 from roma_device.app.settings.settings import Settings
 from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.types import StereoFrame
@@ -31,6 +31,6 @@ def _opened(settings: Settings, default_camera: str) -> Iterator[tuple[StereoFra
         frame = next(iter(camera.frames()), None)
         if frame is None:
             raise CameraError("the camera gave no frame")
-        pipelines = depth_pipelines(settings, camera, find_model(settings.model), needs_image=False)
+        pipelines = depth_pipelines(settings, camera, find_model(settings.model))
         stack.callback(pipelines.close)
         yield frame, pipelines.for_size(frame.size)
