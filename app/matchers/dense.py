@@ -12,7 +12,7 @@ from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.matching.sampling import SamplingOptions, sample_matches
-from roma_device.runtime.matching.subpixel import polished
+from roma_device.runtime.matching.subpixel import refined_subpixel
 from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
 from roma_device.runtime.types import Frame, Matches, StereoFrame
 
@@ -36,7 +36,7 @@ class DenseMatcher:
         matches = self.match_all(a, b)
         scale = a.shape[1] / self._pipeline_for(Size.of(a)).plan.content[0]
         pairs = sample_matches(matches, Size.of(b), self._sampling, SHARED_PX * scale)
-        return polished(pairs, a, b, scale) if a.shape == b.shape else pairs
+        return refined_subpixel(pairs, a, b, scale) if a.shape == b.shape else pairs
 
     def match_all(self, a: Image, b: Image) -> Matches:
         """Where each pixel of a lies in b; the network sees the whole of both images, b squeezed to the shape of a."""
