@@ -1,4 +1,4 @@
-"""Undistortion: the inverse of OpenCV's standard lens model by damped Newton steps, as it has no closed form.
+"""Undistortion: the inverse of OpenCV's standard lens model, which has no closed form, by iteration and Newton steps.
 
 OpenCV's iteration (x = (q - tangential(x)) / radial(x)) swings or creeps where the lens bends rays much, in the
 corners of wide images. What it leaves off is taken up by Newton's method, from the centre outwards and not beyond
