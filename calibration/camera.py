@@ -1,4 +1,4 @@
-"""One camera: intrinsics and lens distortion."""
+"""Camera model: intrinsics and lens distortion, projection and its inverse."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class CameraModel:
         return self if self.size == size else self.scaled(size)
 
     def project(self, points_m: npt.ArrayLike) -> FloatArray:
-        """Points (N, 3) in the optical frame, metres -> pixels (N, 2), distorted."""
+        """Project points (N, 3) in the optical frame, metres -> pixels (N, 2), distorted."""
         points = np.ascontiguousarray(points_m, dtype=np.float64).reshape(-1, 1, 3)
         zero = np.zeros(3)
         if self.model == "equidistant":
@@ -106,7 +106,7 @@ class CameraModel:
         return np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
 
     def unproject(self, pixels: npt.ArrayLike) -> FloatArray:
-        """Distorted pixels (N, 2) -> rays (N, 3) in the optical frame with z = 1."""
+        """Unproject distorted pixels (N, 2) -> rays (N, 3) in the optical frame with z = 1."""
         points = np.ascontiguousarray(pixels, dtype=np.float64).reshape(-1, 2)
         if self.model == "equidistant":
             rays = np.asarray(cv2.fisheye.undistortPoints(points[:, None], self.matrix, self.distortion), np.float64)

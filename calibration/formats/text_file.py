@@ -1,4 +1,4 @@
-"""Writing a file of another program's format: whole or not at all."""
+"""Reading and writing text files of other programs' formats, whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one place for writes that are whole or do not happen."""
+"""Atomic file writes: they are whole or do not happen."""
 
 from __future__ import annotations
 
