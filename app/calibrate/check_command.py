@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -51,8 +50,6 @@ class CheckChoice:
     board_text: str | None
     distance_m: float | None
     frames: int
-    propose: bool
-    as_json: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +61,8 @@ class _Seen:
     wall: list[tuple[float, float]]  # measured depth and right column, per frame
 
 
-def check_rig(choice: CheckChoice) -> int:
-    """Print the report; returns 0 good, 1 warning, 2 bad. Raises CameraError or CalibrationError."""
+def check_rig(choice: CheckChoice) -> tuple[HealthReport, StereoCalibration]:
+    """The report and the calibration that was checked; raises CameraError or CalibrationError."""
     if (choice.camera is None) == (choice.images is None):
         raise click.UsageError("give either --camera CAMERA or --images DIR")
     board = None if choice.board_text is None else parse_board(choice.board_text)
@@ -77,11 +74,7 @@ def check_rig(choice: CheckChoice) -> int:
         calibration = _calibration(choice, camera.calibration, first[0].shape[::-1])
         rectification = Rectification.from_calibration(calibration)
         seen = _look([first, *pairs], rectification, board, choice.distance_m)
-    report = _report(seen, rectification, choice)
-    click.echo(json.dumps(report.as_json()) if choice.as_json else report.as_text())
-    if choice.propose:
-        click.echo(_propose(calibration, report), err=choice.as_json)
-    return report.exit_code
+    return _report(seen, rectification, choice), calibration
 
 
 def _pairs(frames: Iterator[StereoFrame], count: int) -> Iterator[tuple[GreyImage, GreyImage]]:
@@ -166,7 +159,7 @@ def _depths(seen: _Seen, rectification: Rectification, choice: CheckChoice) -> l
     return depths
 
 
-def _propose(calibration: StereoCalibration, report: HealthReport) -> str:
+def propose(calibration: StereoCalibration, report: HealthReport) -> str:
     """Store the corrected calibration, and say how to try it."""
     if report.rows is None or report.state == "good":
         return "nothing to correct: no calibration is proposed"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-PATH = click.Path(path_type=Path)
+from .options import PATH, json_option, show
+
 FORMATS = ["own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury"]
 
 
@@ -16,22 +17,22 @@ def calibration() -> None:
 
 
 @calibration.command("list")
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+@json_option
 def list_versions(as_json: bool) -> None:
     """List the stored versions; a star marks the one in use."""
     from roma_device.app.calibrate import store_command
 
-    click.echo(store_command.list_versions(as_json))
+    show(store_command.stored_versions(), as_json)
 
 
-@calibration.command()
+@calibration.command("show")
 @click.argument("which", required=False)
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
-def show(which: str | None, as_json: bool) -> None:
+@json_option
+def show_one(which: str | None, as_json: bool) -> None:
     """Show a version (its number), a file, or by default the version in use."""
     from roma_device.app.calibrate import store_command
 
-    click.echo(store_command.show(which, as_json))
+    show(store_command.chosen(which), as_json)
 
 
 @calibration.command()

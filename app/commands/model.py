@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from .options import json_option, show
 
 
 @click.group()
@@ -17,7 +17,7 @@ def model() -> None:
 @click.option("--chip", required=True, help="AX650 or AX620E.")
 @click.option("--npu", help="NPU1, NPU2 or NPU3: cores that the model is compiled for.  [default: NPU1]")
 @click.option("--size", help="WIDTHxHEIGHT of the input, for models of open size.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+@json_option
 def check(bundle: str, chip: str, npu: str | None, size: str | None, as_json: bool) -> int:
     """Will the NPU's compiler take this model, and how fast will it be?
 
@@ -27,5 +27,5 @@ def check(bundle: str, chip: str, npu: str | None, size: str | None, as_json: bo
     from roma_device.app.verify.model_check import check_model, parse_size
 
     report = check_model(bundle, chip, npu, parse_size(size))
-    click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+    show(report, as_json)
     return 1 if report.verdict == "fails" else 0
