@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.storage.text_file import read_bytes
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
@@ -68,10 +69,7 @@ class ImagesCamera(Camera):
 
 def read_image(path: Path) -> npt.NDArray[Any]:
     """An image file as grey (H, W) or BGR (H, W, 3), uint8 or uint16; raises CameraError where it is none."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CameraError(f"cannot read {path}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
+    data = read_bytes(path, "image", CameraError)
     image = _decode(data) if _is_whole(data) else None
     if image is None:
         raise CameraError(f"{path} is not an image, or it is damaged", exit_code=os.EX_DATAERR)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFI
 from roma_device.app.recording.reader import read_pairs
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.storage.text_file import read_exit_code, read_json
 from roma_device.runtime.types import StereoFrame
 
 from . import Camera, CameraError
@@ -93,7 +93,8 @@ class RecordingCamera(Camera):
             except RecordingError as error:
                 raise _damaged(str(error)) from error
             except OSError as error:
-                raise CameraError(f"cannot read {chunk}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
+                message = f"{chunk}: cannot read the recording ({error.strerror})"
+                raise CameraError(message, exit_code=read_exit_code(error)) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -114,12 +115,7 @@ def find_session(path: Path) -> Path:
 
 
 def _check_session(path: Path) -> None:
-    try:
-        session = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CameraError(f"cannot read {path}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
-    except (ValueError, RecursionError):
-        raise _damaged(f"{path} is not valid JSON") from None
+    session = read_json(path, "recording", CameraError)
     if not isinstance(session, dict) or session.get("format") != FORMAT:
         raise _damaged(f"{path} does not describe a recording of this program")
     if session.get("version") != VERSION:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from roma_device.app.model_store import find_model
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_bytes
 from roma_device.runtime.card import CARD_NAME, ModelError
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
 from roma_device.runtime.preflight.npu_latency import load_latency_law
@@ -47,10 +48,7 @@ def check_model(model: str, chip_name: str, npu: str | None, size: Size | None) 
 def _read(model: str) -> tuple[Path, bytes, Size | None]:
     path = Path(model)
     if path.is_file():
-        try:
-            return path, path.read_bytes(), None
-        except OSError as error:
-            raise ModelError(f"{path}: cannot read it ({error.strerror})", exit_code=os.EX_NOPERM) from None
+        return path, read_bytes(path, error=ModelError), None
     card = find_model(model)
     for kind in ("onnx", "axmodel"):
         if kind in card.files:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.storage.text_file import read_bytes, read_text
 from roma_device.runtime.engine import Array
 from roma_device.runtime.tensors.set_inputs import feed
 
@@ -43,12 +44,8 @@ class VectorFolder:
     def open(cls, root: Path) -> VectorFolder:
         """Raises VectorError where the list is missing, empty or not text."""
         path = root / LIST
-        try:
-            names = tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        except UnicodeDecodeError:
-            raise VectorError(f"{path}: not a text file") from None
+        lines = read_text(path, error=VectorError).splitlines()
+        names = tuple(line.strip() for line in lines if line.strip())
         if not names:
             raise VectorError(f"{path}: the list is empty; it names one sub-folder of {INPUT}/ per line")
         return cls(root, names)
@@ -95,10 +92,7 @@ def _read(folder: Path, tensors: Mapping[str, Array]) -> Iterator[tuple[str, Arr
     _refuse_strangers(folder, tensors)
     for tensor, like in tensors.items():
         path = folder / file_name(tensor)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise _unreadable(path, error) from None
+        data = read_bytes(path, error=VectorError)
         if len(data) != like.nbytes:
             shape = "x".join(map(str, like.shape))
             raise VectorError(f"{path}: {len(data)} bytes, but {shape} of {like.dtype} takes {like.nbytes}")
@@ -119,10 +113,6 @@ def _write(folder: Path, tensors: Mapping[str, Array]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for tensor, array in tensors.items():
         (folder / file_name(tensor)).write_bytes(array.tobytes())
-
-
-def _unreadable(path: Path, error: OSError) -> VectorError:
-    return VectorError(f"{path}: cannot read it ({error.strerror})", exit_code=os.EX_NOINPUT)
 
 
 def _unwritable(path: Path, error: OSError) -> VectorError:

@@ -11,9 +11,8 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_text
 from roma_device.calibration.storage.yaml_section import parse_section
-
-from .text_file import read_text
 
 MODELS = ("radial-tangential",)
 

@@ -15,9 +15,8 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import write_text
 from roma_device.calibration.storage.yaml_section import Section, read_section
-
-from .text_file import write_text
 
 MODELS: dict[str, DistortionModel] = {"radtan": "plumb_bob", "equidistant": "equidistant", "equi": "equidistant"}
 OPTIONAL = {"rostopic", "cam_overlaps", "timeshift_cam_imu", "T_cam_imu"}
@@ -28,7 +27,8 @@ def save_kalibr(path: Path, calibration: StereoCalibration) -> None:
     left, right = camera_document(calibration.left), camera_document(calibration.right)
     right["T_cn_cnm1"] = calibration.right_from_left.matrix.tolist()
     document = {"cam0": left, "cam1": right}
-    write_text(path, yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000))
+    text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000)
+    write_text(path, text, make_folder=True)
 
 
 def camera_document(camera: CameraModel) -> dict[str, Any]:

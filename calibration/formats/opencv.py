@@ -21,9 +21,9 @@ from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_text, write_text
 
 from .ros import padded
-from .text_file import read_text, write_text
 
 NAMES = {
     "M1": ("M1", "K1", "cameraMatrix1", "camera_matrix_1", "left_camera_matrix", "CM1", "KL"),
@@ -61,7 +61,7 @@ def save_opencv(path: Path, calibration: StereoCalibration) -> None:
     storage.write("distortion_model", calibration.left.model)
     for name, matrix in matrices.items():
         storage.write(name, np.ascontiguousarray(matrix, np.float64))
-    write_text(path, storage.releaseAndGetString())
+    write_text(path, storage.releaseAndGetString(), make_folder=True)
 
 
 def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibration:

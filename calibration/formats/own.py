@@ -14,7 +14,7 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
-from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.text_file import write_text
 from roma_device.calibration.storage.yaml_section import Section, parse_section, read_section
 
 FORMAT = "roma-device-calibration"
@@ -42,11 +42,7 @@ def save_calibration(path: Path, calibration: StereoCalibration) -> None:
     """
     text = _COMMENT.format(baseline_mm=calibration.baseline_m * 1000) + _dump(_document(calibration))
     _parse(parse_section(text, path, CalibrationError), path)
-    try:
-        write_atomic(path, text.encode("utf-8"))
-    except OSError as error:
-        message = f"cannot write the calibration {path}: {error.strerror}"
-        raise CalibrationError(message, exit_code=write_exit_code(error)) from error
+    write_text(path, text, "calibration")
 
 
 def _parse(top: Section, path: Path) -> StereoCalibration:

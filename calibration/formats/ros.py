@@ -22,9 +22,8 @@ from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import write_text
 from roma_device.calibration.storage.yaml_section import Section, read_section
-
-from .text_file import write_text
 
 NAMES = ("left.yaml", "right.yaml")
 
@@ -38,9 +37,8 @@ def save_ros(folder: Path, calibration: StereoCalibration) -> list[Path]:
     )
     for name, camera, rotation, offset_m in sides:
         document = _document(name, camera, rotation, rectification, offset_m)
-        write_text(
-            folder / f"{name}.yaml", yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000)
-        )
+        text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000)
+        write_text(folder / f"{name}.yaml", text, make_folder=True)
     return [folder / name for name in NAMES]
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import yaml
 
 from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.storage.text_file import write_text
 
 from .kalibr import camera_document
 from .ros import camera_info
-from .text_file import write_text
 
 SINGLE = ("ros", "opencv", "kalibr")
 
@@ -24,7 +24,8 @@ def save_camera(path: Path, camera: CameraModel, format_name: str, facts: Mappin
 
     Raises CalibrationError where it cannot be written, and for a lens that Kalibr has no model for.
     """
-    write_text(path, {"ros": _ros, "opencv": _opencv, "kalibr": _kalibr}[format_name](camera, facts))
+    text = {"ros": _ros, "opencv": _opencv, "kalibr": _kalibr}[format_name](camera, facts)
+    write_text(path, text, make_folder=True)
 
 
 def check_lens(camera: CameraModel, format_name: str) -> None:

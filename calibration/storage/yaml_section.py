@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,13 +11,7 @@ import yaml
 from roma_device.calibration.errors import RomaError
 
 from .strict_yaml import YamlError, compose, line_of
-
-_READ_EXIT_CODES = {
-    FileNotFoundError: os.EX_NOINPUT,
-    NotADirectoryError: os.EX_NOINPUT,
-    IsADirectoryError: os.EX_NOINPUT,
-    PermissionError: os.EX_NOPERM,
-}
+from .text_file import read_text
 
 
 def read_section(path: Path, what: str, error: type[RomaError]) -> Section:
@@ -27,14 +20,7 @@ def read_section(path: Path, what: str, error: type[RomaError]) -> Section:
     Raises ``error``; its exit code tells data that is wrong from a file that is missing or closed to
     this user.
     """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as reason:
-        code = _READ_EXIT_CODES.get(type(reason), os.EX_IOERR)
-        raise error(f"cannot read the {what} {path}: {reason.strerror}", exit_code=code) from reason
-    except UnicodeDecodeError as reason:
-        raise error(f"{path} is not a text file") from reason
-    return parse_section(text, path, error)
+    return parse_section(read_text(path, what, error), path, error)
 
 
 def parse_section(text: str, path: Path, error: type[RomaError]) -> Section:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.calibration.storage.text_file import read_json
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions, StereoOdometry
 from roma_device.runtime.odometry.trackers import Tracker
 
@@ -60,13 +59,7 @@ def run_clip(clip: Clip, options: OdometryOptions | None = None, tracker: Tracke
 
 def read_clip_index(path: Path) -> list[tuple[str, Path]]:
     """(id, folder) of each entry of ``{"clips": [{"id": …, "dir": …}]}``; raises EvaluationError."""
-    try:
-        raw: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: cannot read the index ({error.strerror})"
-        raise EvaluationError(message, exit_code=os.EX_NOINPUT) from None
-    except ValueError as error:
-        raise EvaluationError(f"{path}: not valid JSON: {error}") from None
+    raw = read_json(path, "index", EvaluationError)
     entries = raw.get("clips") if isinstance(raw, dict) else None
     if not isinstance(entries, list) or not entries:
         raise EvaluationError(f"{path}: 'clips' must be a list of at least one clip")

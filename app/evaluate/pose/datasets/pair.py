@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate.errors import EvaluationError, unreadable
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
 from roma_device.calibration.arrays import FloatArray, Image
 from roma_device.calibration.camera import CameraModel
@@ -55,8 +55,7 @@ class PosePair:
         try:
             return image.load()
         except OSError as error:
-            message = f"{where}: cannot read {image.path} ({error.strerror or error})"
-            raise EvaluationError(message, exit_code=66) from None
+            raise unreadable(where, image.path, error) from None
         except (ValueError, CalibrationError) as error:
             raise EvaluationError(f"{where}: {error}") from None
 
