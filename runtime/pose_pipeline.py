@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
 from dataclasses import replace
@@ -36,7 +37,7 @@ class PosePipeline:
         if not self.rig.is_metric:
             raise CalibrationError(
                 "a pose in metres needs the rig's geometry: give --calibration FILE, or --focal-px and --baseline-m",
-                exit_code=64,
+                exit_code=os.EX_USAGE,
             )
         self._odometry, self._tracker = StereoOdometry(self.rig, options, tracker), tracker
         self._maps = rectification.maps(self.rig.size)

@@ -34,7 +34,7 @@ class RigVerdict:
         """Whether the difference is one that chance explains."""
         return self.chi_square <= CHI_SQUARE_95
 
-    def as_dict(self) -> dict[str, float | int | bool]:
+    def as_json(self) -> dict[str, float | int | bool]:
         return {
             "frames": self.frames,
             "rotation_deg": round(self.rotation_deg, 4),

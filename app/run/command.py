@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -83,8 +84,8 @@ def _live_record(monitor: Monitor, source: FrameSource) -> dict[str, float | Non
 def _report(summary: Summary, monitor: Monitor, health: HealthMonitor, as_json: bool) -> None:
     live = monitor.figures.source.is_live
     if as_json:
-        record = summary.as_dict() | ({"live": monitor.status()} if live else {})
-        click.echo(json.dumps({"summary": record, "calibration": health.as_dict()}))
+        record = summary.as_json() | ({"live": monitor.status()} if live else {})
+        click.echo(json.dumps({"summary": record, "calibration": health.as_json()}))
     else:
         text = summary.as_text() + (f"\n{monitor.figures.as_line()}" if live else "")
         click.echo(textwrap.indent(text, "# ") if summary.way.states else text)
@@ -132,9 +133,9 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
     if not names and folder is None:
         return {}
     if "trajectory" in names and "pose" not in settings.task:
-        raise SettingsError("--save trajectory needs poses: give --task pose or depth,pose", exit_code=64)
+        raise SettingsError("--save trajectory needs poses: give --task pose or depth,pose", exit_code=os.EX_USAGE)
     if folder is None:
-        raise SettingsError("--save needs --output, the folder to write into", exit_code=64)
+        raise SettingsError("--save needs --output, the folder to write into", exit_code=os.EX_USAGE)
     prepare_output_folder(folder)
     default = ("results", "trajectory") if "pose" in settings.task else ("results",)
     return {name: open_sink(name, folder) for name in names or default}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 
@@ -60,9 +61,9 @@ def _check_pose_alone(settings: Settings) -> None:
     """Refuse what only the network could give."""
     dense = [name for name in settings.output.save if name in DENSE_SINKS]
     if dense:
-        raise SettingsError(f"--save {dense[0]} needs depth: give --task depth,pose", exit_code=64)
+        raise SettingsError(f"--save {dense[0]} needs depth: give --task depth,pose", exit_code=os.EX_USAGE)
     if settings.odometry.depth == "model":
-        raise SettingsError("odometry.depth: model needs the network: give --task depth,pose", exit_code=64)
+        raise SettingsError("odometry.depth: model needs the network: give --task depth,pose", exit_code=os.EX_USAGE)
 
 
 def depth_pipelines(

@@ -54,7 +54,7 @@ class Monitor:
         return age_s is not None and age_s <= self._healthy_s
 
     def status(self) -> dict[str, Any]:
-        status = {"healthy": self.is_healthy, **self.figures.as_dict()}
+        status = {"healthy": self.is_healthy, **self.figures.as_json()}
         if self.recorder is not None:
             recorder = self.recorder
             status["recording"] = {

@@ -39,7 +39,7 @@ class Report:
     latency: LatencyEstimate | None = None
     measured_median_error: float | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def as_text(self) -> str:
