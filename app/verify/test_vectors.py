@@ -17,7 +17,7 @@ import numpy as np
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.storage.text_file import read_bytes, read_text
 from roma_device.runtime.engine import Array
-from roma_device.runtime.tensors.set_inputs import feed
+from roma_device.runtime.tensors.set_inputs import set_inputs
 
 LIST, INPUT, OUTPUT = "list.txt", "input", "output"
 
@@ -52,7 +52,7 @@ class VectorFolder:
 
     def read_inputs(self, name: str, tensors: Mapping[str, Array]) -> None:
         """Fill ``tensors`` from ``input/NAME``; raises VectorError for what does not fit them byte for byte."""
-        feed(tensors, dict(_read(self.root / INPUT / name, tensors)))
+        set_inputs(tensors, dict(_read(self.root / INPUT / name, tensors)))
 
     def read_outputs(self, name: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """New arrays from ``output/NAME``, shaped like ``tensors``; raises VectorError as read_inputs."""
