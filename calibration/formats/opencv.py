@@ -16,7 +16,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
@@ -77,12 +77,10 @@ def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibratio
     size = size or facts.get("size")
     if size is None:
         raise CalibrationError(f"{where}: the image size is not in it: give --size WIDTHxHEIGHT", exit_code=os.EX_USAGE)
-    try:
+    with located(where):
         left, right = (_camera(nodes, number, size, facts) for number in (1, 2))
         rotation = nodes["R"] if nodes["R"].size == 9 else cv2.Rodrigues(nodes["R"])[0]
         return StereoCalibration(left, right, Pose.from_rounded(np.asarray(rotation), nodes["T"]))
-    except CalibrationError as error:
-        raise CalibrationError(f"{where}: {error}") from error
 
 
 def _camera(nodes: dict[str, FloatArray], number: int, size: Size, facts: dict[str, Any]) -> CameraModel:

@@ -8,10 +8,10 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.yaml_section import dump_yaml
 
 from .kalibr import camera_document
 from .ros import camera_info
@@ -45,7 +45,7 @@ def _kalibr(camera: CameraModel, facts: Mapping[str, str]) -> str:
 
 def _commented(document: dict[str, Any], facts: Mapping[str, str]) -> str:
     comments = "".join(f"# {key}: {value}\n" for key, value in facts.items())
-    return comments + str(yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000))
+    return comments + dump_yaml(document)
 
 
 def _opencv(camera: CameraModel, facts: Mapping[str, str]) -> str:

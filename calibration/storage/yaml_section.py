@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -32,6 +33,11 @@ def parse_section(text: str, path: Path, error: type[RomaError]) -> Section:
     if root is None:
         raise error(f"{path} is empty")
     return Section(root, path, "", error)
+
+
+def dump_yaml(document: Mapping[str, Any]) -> str:
+    """``document`` in its own order, each list of numbers in one line; ASCII."""
+    return str(yaml.safe_dump(dict(document), sort_keys=False, default_flow_style=None, width=1000))
 
 
 class Section:
