@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -13,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.arrays import Image
-from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.storage.text_file import read_bytes
 from roma_device.runtime.types import Frame, StereoFrame
 
@@ -45,11 +43,6 @@ class ImagesCamera(Camera):
         """
         return cls(find_pairs(argument))
 
-    @property
-    def calibration(self) -> StereoCalibration | None:
-        """None: image files do not tell."""
-        return None
-
     def frames(self) -> Iterator[StereoFrame]:
         """All pairs once; raises CameraError at a file that is corrupt or whose partner has another size."""
         depth = BIT_DEPTHS[0]
@@ -60,11 +53,6 @@ class ImagesCamera(Camera):
             depth = max(depth, *(bit_depth(image) for image in images))
             left, right = (Frame(to_8_bit(image, depth), sequence * FRAME_PERIOD_NS, sequence) for image in images)
             yield StereoFrame(left, right)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to close."""
 
 
 def read_image(path: Path) -> npt.NDArray[Any]:

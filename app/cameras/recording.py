@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import parse_qsl
 
 from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFIX, VERSION, RecordingError
@@ -95,11 +94,6 @@ class RecordingCamera(Camera):
             except OSError as error:
                 message = f"{chunk}: cannot read the recording ({error.strerror})"
                 raise CameraError(message, exit_code=read_exit_code(error)) from error
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to close."""
 
 
 def find_session(path: Path) -> Path:

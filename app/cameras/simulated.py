@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
-from types import TracebackType
 from urllib.parse import parse_qsl
 
 import cv2
@@ -134,11 +133,6 @@ class SimulatedCamera(Camera):
         """Frames from the start of the path, each with its truth."""
         for sequence in count() if self._spec.frames is None else range(self._spec.frames):
             yield self._frame(sequence)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to close."""
 
     def _frame(self, sequence: int) -> StereoFrame:
         timestamp_ns = sequence * (1_000_000_000 // self._spec.fps)

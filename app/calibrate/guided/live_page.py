@@ -6,7 +6,6 @@ import json
 import threading
 from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 
 import cv2
 from loguru import logger
@@ -50,9 +49,7 @@ class LivePage(AbstractContextManager["LivePage"]):
         for name, image in (("/left.jpg", left), ("/right.jpg", right)):
             self._content[name] = "image/jpeg", _jpeg(image)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Protocol
 
 import click
@@ -20,6 +19,10 @@ class Screen(AbstractContextManager["Screen"], Protocol):
 
     def show(self, state: CaptureState) -> None:
         """The newest state."""
+
+    def __exit__(self, *_: object) -> None:
+        """Gives the terminal back, where it was taken."""
+        return
 
 
 def open_screen() -> Screen:
@@ -39,11 +42,6 @@ class LineScreen(Screen):
             ending = f"; next: {state.advice}" if state.accepted else ""
             click.echo(f"{line}{ending}", err=True)
         self._last = line
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to close."""
 
 
 class TerminalScreen(Screen):
@@ -68,9 +66,7 @@ class TerminalScreen(Screen):
             text.append(line[:WIDTH] + "\n", style=style)
         self._live.update(text, refresh=True)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
 

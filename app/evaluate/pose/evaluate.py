@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +62,8 @@ def run_evaluation(choice: PoseEvaluation) -> PoseReport:
     named = None if choice.matcher is None else baselines.get(choice.matcher)  # shares its features
     matcher = named or open_matcher(choice.matcher, options)
     methods = [_ours(matcher), *(_plain(each) for each in baselines.values())]
-    try:
+    with closing(matcher):
         rows = [_scores(pair, choice.size, methods) for pair in pairs]
-    finally:
-        matcher.close()
     ours, *others = (
         PoseScores(title, scores) for title, scores in zip(["ours", *baselines], zip(*rows, strict=True), strict=True)
     )
