@@ -89,8 +89,8 @@ def rollback() -> str:
     return f"back at version {version.number}: {version.path}"
 
 
-def import_files(paths: list[Path], format_name: str | None, size: str | None, output: Path | None) -> str:
-    calibration = import_calibration(paths, format_name, None if size is None else _size(size))
+def import_files(paths: list[Path], format_name: str | None, size: Size | None, output: Path | None) -> str:
+    calibration = import_calibration(paths, format_name, size)
     source = " ".join(path.name for path in paths)
     calibration = replace(calibration, origin={**calibration.origin, "from": source})
     if output is not None:
@@ -140,10 +140,3 @@ def _facts(calibration: StereoCalibration) -> dict[str, Any]:
         "quality": dict(calibration.quality),
         "origin": dict(calibration.origin),
     }
-
-
-def _size(text: str) -> Size:
-    width, cross, height = text.partition("x")
-    if not cross or not (width.isdecimal() and height.isdecimal()) or "0" in (width, height):
-        raise CalibrationError(f"--size {text} is not WIDTHxHEIGHT, such as 640x480", exit_code=os.EX_USAGE)
-    return Size(int(width), int(height))

@@ -1,4 +1,4 @@
-"""``roma-device bench``."""
+"""``roma-device bench``: latency of every stage."""
 
 from __future__ import annotations
 

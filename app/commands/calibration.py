@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .options import PATH, json_option, show
+from .options import PATH, json_option, show, size_option
+
+if TYPE_CHECKING:
+    from roma_device.calibration.size import Size
 
 FORMATS = ["own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury"]
 
@@ -55,9 +59,9 @@ def rollback() -> None:
 @calibration.command("import")
 @click.argument("paths", type=PATH, nargs=-1, required=True)
 @click.option("--format", "format_name", type=click.Choice(FORMATS), help="[default: by what is in the file]")
-@click.option("--size", help="WIDTHxHEIGHT of the images, where the file does not tell.")
+@size_option("the images, where the file does not tell.")
 @click.option("--output", type=PATH, help="Write our format to this file instead of storing a version.")
-def import_file(paths: tuple[Path, ...], format_name: str | None, size: str | None, output: Path | None) -> None:
+def import_file(paths: tuple[Path, ...], format_name: str | None, size: Size | None, output: Path | None) -> None:
     """Take over a calibration of ROS, OpenCV, Kalibr, KITTI, EuRoC or Middlebury as a new version.
 
     PATHS is one file, the left and the right camera's, or a folder with both.

@@ -1,4 +1,4 @@
-"""``roma-device cameras``."""
+"""``roma-device cameras``: the V4L2 cameras of this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``roma-device doctor``."""
+"""``roma-device doctor``: diagnosis of the machine, the settings and the service."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import PATH, json_option, model_options, settings_from_options, show
+from .options import PATH, engine_options, json_option, model_options, settings_from_options, show
 from .pair_pose import MATCHER_HELP
 
 
@@ -71,9 +71,7 @@ def stereo(
     show_default=True,
     help="Longer side in px that images are resized to; 0: as they are.",
 )
-@click.option("--engine", help="Engine of a model.  [default: auto]")
-@click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice.")
-@click.option("--precision", help="auto, fp32 or int8, for a model on a host engine.  [default: auto]")
+@engine_options
 @click.option("--no-baseline", is_flag=True, help="Leave SIFT and ORB with OpenCV's MAGSAC away.")
 @json_option
 def pose(pairs: Path, as_json: bool, **options: Any) -> None:

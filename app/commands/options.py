@@ -6,6 +6,8 @@ Commands import what they run on use: ``--help`` and ``--version`` load neither 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
+from roma_device.calibration.errors import RomaError
+
 if TYPE_CHECKING:
     from roma_device.app.settings.settings import Settings
+    from roma_device.calibration.size import Size
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -63,18 +68,6 @@ def json_option(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")(command)
 
 
-def model_options(command: Command) -> Command:
-    """Options that choose and run the network."""
-    for option in (
-        click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice."),
-        click.option("--precision", help="auto, fp32 or int8 on a host engine.  [default: auto]"),
-        click.option("--engine", help="auto, axcl, ax, openvino, onnx or opencv.  [default: auto]"),
-        click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"),
-    ):
-        command = option(command)
-    return command
-
-
 def camera_options(command: Command) -> Command:
     """Options that say where frames come from and what is known of the rig."""
     for option in (
@@ -91,6 +84,38 @@ def camera_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def size_option(of: str) -> Callable[[Command], Command]:
+    """``--size``: WIDTHxHEIGHT of what ``of`` names, in px; the command gets a Size, None where it is not given."""
+    return click.option("--size", callback=_size, help=f"WIDTHxHEIGHT of {of}")
+
+
+def _size(context: click.Context, option: click.Parameter, text: str | None) -> Size | None:
+    from roma_device.calibration.size import Size
+
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text or "", re.ASCII)
+    if text is not None and match is None:
+        raise RomaError(f"--size {text}: write WIDTHxHEIGHT, as in 640x320", exit_code=os.EX_USAGE)
+    return None if match is None else Size(int(match[1]), int(match[2]))
+
+
+def engine_options(command: Command) -> Command:
+    """Options that say what runs a network."""
+    for option in (
+        click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice."),
+        click.option("--precision", help="auto, fp32 or int8 on a host engine.  [default: auto]"),
+        click.option("--engine", help="auto, axcl, ax, openvino, onnx or opencv.  [default: auto]"),
+    ):
+        command = option(command)
+    return command
+
+
+def model_options(command: Command) -> Command:
+    """Options that choose and run the network."""
+    return click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]")(
+        engine_options(command)
+    )
 
 
 def settings_from_options(config: Path | None, options: Mapping[str, Any]) -> Settings:

@@ -1,4 +1,4 @@
-"""``roma-device run``."""
+"""``roma-device run``: frames to disparity, depth and poses."""
 
 from __future__ import annotations
 

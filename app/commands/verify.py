@@ -1,4 +1,4 @@
-"""``roma-device verify``."""
+"""``roma-device verify``: an engine's outputs against reference outputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .options import PATH, json_option, show
+from .options import PATH, json_option, show, size_option
 
 
 @click.command()
@@ -19,7 +19,7 @@ from .options import PATH, json_option, show
     default="auto",
     help="Of a host engine; auto: the faster.",
 )
-@click.option("--size", help="WIDTHxHEIGHT of the network's input, for models of open size.")
+@size_option("the network's input, for models of open size.")
 @click.option("--vectors", type=PATH, help="Stored vectors: list.txt, input/, output/.")
 @click.option("--make-vectors", type=PATH, help="Write such a folder and end.")
 @click.option("--count", type=click.IntRange(1), default=4, show_default=True, help="Vectors to make.")

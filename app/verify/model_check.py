@@ -1,4 +1,4 @@
-"""``roma-device model check``: a bundle or a bare file, and what a chip's compiler will say to it."""
+"""``roma-device model check``: preflight of a bundle or a bare file for a chip's compiler."""
 
 from __future__ import annotations
 
@@ -54,13 +54,3 @@ def _read(model: str) -> tuple[Path, bytes, Size | None]:
         if kind in card.files:
             return card.files[kind].path, card.files[kind].read(), card.default_size
     raise ModelError(f"{path / CARD_NAME}: the bundle names neither an onnx nor an axmodel file")
-
-
-def parse_size(text: str | None) -> Size | None:
-    """WIDTHxHEIGHT; raises ModelError."""
-    if text is None:
-        return None
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
-        raise ModelError(f"--size {text}: write WIDTHxHEIGHT, as in 640x320", exit_code=os.EX_USAGE)
-    return Size(int(width), int(height))
