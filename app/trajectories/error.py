@@ -1,4 +1,4 @@
-"""How far an estimated path is from the true one.
+"""Trajectory errors: absolute (ATE) after rigid alignment, and relative (RPE).
 
 Sources: absolute error as in Sturm et al., IROS 2012 (TUM), with the alignment of Horn/Umeyama without scale;
 segments as in Geiger et al., CVPR 2012 (KITTI odometry).
@@ -34,6 +34,12 @@ class RelativeError:
     rotation_deg: float | None  # mean angle; None where the reference has no orientation
 
 
+def arc_length_m(positions_m: FloatArray) -> FloatArray:
+    """(N,) distance along the path from the first of the positions (N, 3) to each."""
+    steps = np.linalg.norm(np.diff(positions_m, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)])[: len(positions_m)]
+
+
 def path_length_m(positions_m: FloatArray) -> float:
     """Sum of the steps between positions (N, 3)."""
     return float(np.linalg.norm(np.diff(positions_m, axis=0), axis=1).sum())
@@ -58,7 +64,8 @@ def sensor_turn(estimated: Sequence[Pose], true: Sequence[Pose], alignment: Pose
 
     One trajectory may tell of a camera that looks along z and the other of a vehicle that drives along x.
     """
-    turns = [one.rotation.T @ alignment.rotation @ other.rotation for one, other in zip(true, estimated, strict=True)]
+    pairs = zip(true, estimated, strict=True)
+    turns = [truth.rotation.T @ alignment.rotation @ estimate.rotation for truth, estimate in pairs]
     return nearest_rotation(np.sum(turns, axis=0))
 
 
@@ -103,6 +110,6 @@ def spans_of_time(times_s: FloatArray, seconds: float) -> list[tuple[int, int]]:
 
 def spans_of_length(positions_m: FloatArray, length_m: float) -> list[tuple[int, int]]:
     """From each pose to the first one at least ``length_m`` further along the path."""
-    gone_m = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(positions_m, axis=0), axis=1))])
+    gone_m = arc_length_m(positions_m)
     ends = np.searchsorted(gone_m, gone_m + length_m)
     return [(start, int(end)) for start, end in enumerate(ends) if end < len(gone_m)]

@@ -30,9 +30,8 @@ from roma_device.calibration.store import default_folder
 from roma_device.runtime.tensors.preprocess import grey
 from roma_device.runtime.types import StereoFrame
 
-from .keys import Keys, terminal_keys
-from .live_page import open_page
-from .screen import open_screen
+from .live_page import LivePage
+from .screen import Keys, open_screen, terminal_keys
 from .session import Session
 from .state import state_of
 
@@ -99,7 +98,7 @@ class Capture:
                 return False
             stop = stack.enter_context(stop_on_signals())
             screen = stack.enter_context(open_screen())
-            page = stack.enter_context(open_page(self._choice.page))
+            page = stack.enter_context(LivePage(self._choice.page))
             keys = stack.enter_context(terminal_keys())
             misses = 0
             for frame, left, right in self._frames(camera.frames(), stop):

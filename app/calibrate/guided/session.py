@@ -1,4 +1,4 @@
-"""Pairs that were taken in a guided capture: each on disk at once, so that nothing is lost."""
+"""Storage of the pairs that a guided capture takes: each on disk at once, so that nothing is lost."""
 
 from __future__ import annotations
 
