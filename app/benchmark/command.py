@@ -1,4 +1,4 @@
-"""``roma-device bench`` on the settings' camera and model."""
+"""``roma-device bench``: latency per stage, on the settings' camera and model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``roma-device calibrate board``: a board to print."""
+"""``roma-device calibrate board``: a calibration target to print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``roma-device calibrate check``: is the rig still calibrated?"""
+"""``roma-device calibrate check``: epipolar error and depth error of live pairs: is the rig still calibrated?"""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ def _look(
     seen = _Seen(RowMatches.joined([]), [], [])
     parts = []
     for left, right in pairs:
-        rectified = [cv2.remap(image, *each, cv2.INTER_LINEAR) for image, each in zip((left, right), maps, strict=True)]
-        matches = match_rows(rectified[0], rectified[1])
+        sides = zip((left, right), maps, strict=True)
+        matches = match_rows(*(cv2.remap(image, *tables, cv2.INTER_LINEAR) for image, tables in sides))
         view = None if board is None else see_pair(board, "", left, right)
         if isinstance(view, PairView) and board is not None:
             seen.board.append(calibrated_scale(rectification, view, board))

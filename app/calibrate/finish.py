@@ -1,4 +1,4 @@
-"""From observations of the board to a calibration: solve, save, report."""
+"""Bundle adjustment of a rig or of one camera from observations of the board; the result is saved and reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames for the loop: from a live camera by a thread of its own, from all others one after the other."""
+"""Frame source of the loop: a live camera has a capture thread of its own, all others are read one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A two-view network: dense matches, of which a few thousand are drawn."""
+"""Dense matching by a two-view network, of whose warp a few thousand matches are sampled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``roma-device run --task pose --intrinsics ...``: how the two cameras of each pair stand to each other."""
+"""``roma-device run --task pose --intrinsics ...``: relative pose or fundamental matrix of each image pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``--intrinsics`` names: cameras of a pair, as numbers or from calibration files."""
+"""Camera intrinsics that ``--intrinsics`` names, as numbers or from calibration files."""
 
 from __future__ import annotations
 

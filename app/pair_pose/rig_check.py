@@ -1,4 +1,4 @@
-"""Do a rig's cameras still stand as its calibration says? A relative pose from images, against the stored one."""
+"""Chi-square test of a rig's stored extrinsics against relative poses from images: does the calibration still hold?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Puts the service's files in place and takes them away again."""
+"""Installer of the systemd service: unit, udev rules, sysusers and settings, put in place and taken away again."""
 
 from __future__ import annotations
 

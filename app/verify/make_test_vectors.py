@@ -32,7 +32,7 @@ class VectorSource:
     engine: str = REFERENCE_ENGINE
 
 
-def make_vectors(
+def make_test_vectors(
     card: ModelCard, root: Path, options: EngineOptions, count: int, source: VectorSource | None = None
 ) -> VectorFolder:
     """Write ``count`` vectors for ``card`` into the new folder ``root``; without ``source`` its own ONNX file is run.
@@ -43,15 +43,15 @@ def make_vectors(
     Raises EngineError, ModelError or VectorError.
     """
     source = source or VectorSource(card)
-    for each in (card, source.card):
-        check_inputs(each)
+    for model in (card, source.card):
+        check_inputs(model)
     writer, inputs = VectorWriter(root), allocate(card.inputs, options.size)
     engine = open_engine(source.card, source.engine, replace(options, precision="fp32"))
     try:
         for index in range(count):
             frame, rectification = _frame(options.size, index)
-            for each, arrays in ((card, inputs), (source.card, engine.inputs)):
-                Preprocessor(rectification, InputPlan(options.size, options.size), each.normalization)(frame, arrays)
+            for model, arrays in ((card, inputs), (source.card, engine.inputs)):
+                Preprocessor(rectification, InputPlan(options.size, options.size), model.normalization)(frame, arrays)
             engine.run()
             outputs = as_numbers(engine.outputs, source.card.outputs)
             writer.add(inputs, {spec.name: _stored(outputs, spec, options.size) for spec in card.outputs})

@@ -1,4 +1,4 @@
-"""Stored test vectors, in the folder layout of the NPU vendor's ``pulsar2 run`` and ``ax_run_model``.
+"""Golden test vectors on disk, in the folder layout of the NPU vendor's ``pulsar2 run`` and ``ax_run_model``.
 
 ``DIR/list.txt`` names one sub-folder per line; ``DIR/input/LINE/NAME.bin`` and ``DIR/output/LINE/NAME.bin``
 hold the tensors of that line, raw bytes in C order.

@@ -1,4 +1,4 @@
-"""Calibrations of other programs: which format is it, read it, write it."""
+"""Import and export of calibrations of other programs, with detection of the format."""
 
 from __future__ import annotations
 

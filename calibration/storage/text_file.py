@@ -1,4 +1,4 @@
-"""Files as a whole, in and out: what fails is one sentence, with the sysexits code that tells its kind.
+"""Text, JSON and binary files as a whole, in and out: a failure is one sentence with the sysexits code that fits.
 
 ``what`` is what the file holds, for the sentence; ``error`` the class that is raised.
 """

@@ -1,4 +1,4 @@
-"""A YAML mapping that is read key by key, so that every error names its file, line and key."""
+"""Schema-checked reading of YAML mappings, key by key: every error names its file, line and key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime, from the extra ``onnx``."""
+"""Inference by ONNX Runtime, from the extra ``onnx``."""
 
 from __future__ import annotations
 

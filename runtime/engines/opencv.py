@@ -1,4 +1,4 @@
-"""OpenCV's DNN module: needs nothing besides what every installation has."""
+"""Inference by OpenCV's DNN module: needs nothing besides what every installation has."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenVINO, from the extra ``openvino``: the fastest engine on x86."""
+"""Inference by OpenVINO, from the extra ``openvino``: the fastest engine on x86."""
 
 from __future__ import annotations
 

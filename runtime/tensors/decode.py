@@ -1,4 +1,4 @@
-"""From the network's outputs to matches in pixels of the rectified left image."""
+"""Postprocessing of network outputs: disparity and certainty, resized, to matches in pixels of the left image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the warp of a two-view network to matches: the one place where its coordinates become pixels."""
+"""Postprocessing of a two-view network's dense warp: the one place where normalized coordinates become pixels."""
 
 from __future__ import annotations
 

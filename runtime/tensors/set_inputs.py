@@ -1,4 +1,4 @@
-"""Arrays from elsewhere into an engine's inputs: the same numbers arrive, or an error says why not."""
+"""Checked copy of arrays into an engine's input tensors: the same numbers arrive, or an error says why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live cameras through the kernel: two devices paired by timestamp, or one that delivers both images side by side."""
+"""Live V4L2 stereo camera with reconnection: two devices, or one that delivers both images side by side."""
 
 from __future__ import annotations
 

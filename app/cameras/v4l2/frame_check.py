@@ -1,4 +1,4 @@
-"""Is a frame a picture of the world? Black and frozen ones betray a broken camera."""
+"""Detection of black and frozen frames, which come from a broken camera."""
 
 from __future__ import annotations
 

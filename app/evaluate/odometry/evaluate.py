@@ -1,4 +1,4 @@
-"""Odometry against true poses: of files that exist, or run over the sequences that an index lists."""
+"""Evaluation of visual odometry against ground-truth poses: of files, or run over the sequences of an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trajectories against their references: absolute, relative and segment errors, as values and as a table."""
+"""Trajectory errors: ATE, RPE and KITTI segment errors against a reference, as values and as a table."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def _relative(aligned: Sequence[Pose], reference: Trajectory) -> tuple[dict[str,
     spans = {"1 frame": [(index, index + 1) for index in range(len(true) - 1)]}
     if times_s is not None:
         spans["1 s"] = spans_of_time(times_s, 1.0)
-    errors = {name: relative_error(aligned, true, each, oriented) for name, each in spans.items()}
+    errors = {name: relative_error(aligned, true, pairs, oriented) for name, pairs in spans.items()}
     path_m = path_length_m(reference.positions_m)
     lengths_m = [length for length in SEGMENTS_M if length < path_m] or [share * path_m for share in SHARES]
     by_length = {
@@ -161,7 +161,7 @@ def _mean(errors: Sequence[RelativeError]) -> RelativeError | None:
         count,
         sum(error.translation * error.count for error in errors) / count,
         float(np.sqrt(sum(error.translation_rms**2 * error.count for error in errors) / count)),
-        sum(turn * each for turn, each in turns) / count if turns else None,
+        sum(turn * spans for turn, spans in turns) / count if turns else None,
     )
 
 

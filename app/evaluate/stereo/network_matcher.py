@@ -1,4 +1,4 @@
-"""The product's own pipeline as one of the matchers that are evaluated."""
+"""Stereo network as a matcher that is evaluated: this program's own pipeline."""
 
 from __future__ import annotations
 

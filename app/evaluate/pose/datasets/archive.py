@@ -1,4 +1,4 @@
-"""Arrays of .npz files, lists of Python's objects among them, without running what a stranger's file may hold.
+"""Restricted unpickling of .npz arrays, lists of Python's objects among them: nothing in a stranger's file is run.
 
 The published indices keep tuples in arrays of objects, which numpy stores by pickle, and a pickle can call anything.
 Here it may build numpy's own arrays, types and numbers, and nothing else.
