@@ -63,29 +63,6 @@ def show(report: Report, as_json: bool) -> None:
     click.echo(json.dumps(report.as_json()) if as_json else report.as_text())
 
 
-def json_option(command: Command) -> Command:
-    """``--json``, the parameter ``as_json``."""
-    return click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")(command)
-
-
-def camera_options(command: Command) -> Command:
-    """Options that say where frames come from and what is known of the rig."""
-    for option in (
-        click.option("--baseline-m", type=float, help="Distance of the cameras; with --rectified."),
-        click.option("--focal-px", type=float, help="Focal length at camera resolution; with --rectified."),
-        click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),
-        click.option("--calibration", type=PATH, help="Calibration file of the rig (YAML)."),
-        click.option(
-            "--camera",
-            help="v4l2:LEFT,RIGHT, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or video:LEFT,RIGHT, "
-            "recording:DIR.",
-        ),
-        click.option("--config", type=PATH, help="Settings file; options on the command line win over it."),
-    ):
-        command = option(command)
-    return command
-
-
 def size_option(of: str) -> Callable[[Command], Command]:
     """``--size``: WIDTHxHEIGHT of what ``of`` names, in px; the command gets a Size, None where it is not given."""
     return click.option("--size", callback=_size, help=f"WIDTHxHEIGHT of {of}")
@@ -100,22 +77,44 @@ def _size(context: click.Context, option: click.Parameter, text: str | None) -> 
     return None if match is None else Size(int(match[1]), int(match[2]))
 
 
-def engine_options(command: Command) -> Command:
-    """Options that say what runs a network."""
-    for option in (
-        click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice."),
-        click.option("--precision", help="auto, fp32 or int8 on a host engine.  [default: auto]"),
-        click.option("--engine", help="auto, axcl, ax, openvino, onnx or opencv.  [default: auto]"),
-    ):
-        command = option(command)
-    return command
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of ``--help``."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
 
 
-def model_options(command: Command) -> Command:
-    """Options that choose and run the network."""
-    return click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]")(
-        engine_options(command)
-    )
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+
+engine_options = together(
+    click.option("--engine", help="auto, axcl, ax, openvino, onnx or opencv.  [default: auto]"),
+    click.option("--precision", help="auto, fp32 or int8 on a host engine.  [default: auto]"),
+    click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice."),
+)
+"""What runs a network."""
+
+model_options = together(
+    click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"), engine_options
+)
+"""Which network, and what runs it."""
+
+camera_options = together(
+    click.option("--config", type=PATH, help="Settings file; options on the command line win over it."),
+    click.option(
+        "--camera",
+        help="v4l2:LEFT,RIGHT, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or video:LEFT,RIGHT, "
+        "recording:DIR.",
+    ),
+    click.option("--calibration", type=PATH, help="Calibration file of the rig (YAML)."),
+    click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),
+    click.option("--focal-px", type=float, help="Focal length at camera resolution; with --rectified."),
+    click.option("--baseline-m", type=float, help="Distance of the cameras; with --rectified."),
+)
+"""Where frames come from, and what is known of the rig."""
 
 
 def settings_from_options(config: Path | None, options: Mapping[str, Any]) -> Settings:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import Command
+from .options import together
 
 if TYPE_CHECKING:
     from roma_device.app.settings.settings import Settings
@@ -15,19 +15,16 @@ if TYPE_CHECKING:
 MATCHER_HELP = "two-view (our network), sift, orb, or another two-view bundle: folder or name.  [default: two-view]"
 
 
-def pair_pose_options(command: Command) -> Command:
-    """Options of ``run`` for the pose between the two images of a pair."""
-    for option in (
-        click.option("--matcher", help=f"With --intrinsics: {MATCHER_HELP}"),
-        click.option(
-            "--intrinsics",
-            multiple=True,
-            help="With --task pose, the pose between the images of each pair: FX,FY,CX,CY[@WIDTHxHEIGHT] in px, a "
-            "calibration file, rig (compares with --calibration), or unknown. Twice where the cameras differ.",
-        ),
-    ):
-        command = option(command)
-    return command
+pair_pose_options = together(
+    click.option(
+        "--intrinsics",
+        multiple=True,
+        help="With --task pose, the pose between the images of each pair: FX,FY,CX,CY[@WIDTHxHEIGHT] in px, a "
+        "calibration file, rig (compares with --calibration), or unknown. Twice where the cameras differ.",
+    ),
+    click.option("--matcher", help=f"With --intrinsics: {MATCHER_HELP}"),
+)
+"""Options of ``run`` for the pose between the two images of a pair."""
 
 
 def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings], int] | None:

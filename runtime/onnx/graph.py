@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,6 @@ class Graph:
     declared: Mapping[str, TensorInfo]  # values in between
     opset: int
     producer: str = ""
-    foreign_domains: frozenset[str] = field(default_factory=frozenset)
 
     def with_size(self, size: Size) -> Graph:
         """The same with ``size`` for the open dimensions of its inputs, and a batch of 1."""

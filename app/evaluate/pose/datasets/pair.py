@@ -16,8 +16,6 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.size import Size
 
-LARGEST_SKEW_PX = 1e-6
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseImage:
