@@ -53,8 +53,8 @@ class CheckChoice:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """What all frames showed."""
+class _Measured:
+    """Row matches and known distances of all frames."""
 
     matches: RowMatches
     board: list[tuple[float, float, float]]  # measured depth, its ratio to the true one, right column; per frame
@@ -73,7 +73,7 @@ def check_rig(choice: CheckChoice) -> tuple[HealthReport, StereoCalibration]:
             raise CameraError("the camera gave no frame")
         calibration = _calibration(choice, camera.calibration, first[0].shape[::-1])
         rectification = Rectification.from_calibration(calibration)
-        seen = _look([first, *pairs], rectification, board, choice.distance_m)
+        seen = _measure([first, *pairs], rectification, board, choice.distance_m)
     return _report(seen, rectification, choice), calibration
 
 
@@ -99,15 +99,15 @@ def _calibration(choice: CheckChoice, own: StereoCalibration | None, size: tuple
     return calibration.fitted_to(Size(size[0], size[1]))
 
 
-def _look(
+def _measure(
     pairs: list[tuple[GreyImage, GreyImage]],
     rectification: Rectification,
     board: Board | None,
     distance_m: float | None,
-) -> _Seen:
+) -> _Measured:
     maps = rectification.maps(rectification.rig.size)
     assert maps is not None
-    seen = _Seen(RowMatches.joined([]), [], [])
+    seen = _Measured(RowMatches.joined([]), [], [])
     parts = []
     for left, right in pairs:
         sides = zip((left, right), maps, strict=True)
@@ -118,11 +118,11 @@ def _look(
         elif distance_m is not None and (wall := _wall(matches, rectification)) is not None:
             seen.wall.append(wall)
         parts.append(matches)
-    return _Seen(RowMatches.joined(parts), seen.board, seen.wall)
+    return _Measured(RowMatches.joined(parts), seen.board, seen.wall)
 
 
 def _wall(matches: RowMatches, rectification: Rectification) -> tuple[float, float] | None:
-    """Depth and right column of what stands in the middle of the image, None where too little is matched."""
+    """Depth and right column of the middle of the image, None where too little is matched."""
     rig = rectification.rig
     middle = np.abs(matches.left / rig.size - 0.5).max(axis=1) < CENTRE / 2
     middle &= matches.disparity_px > 0
@@ -133,14 +133,14 @@ def _wall(matches: RowMatches, rectification: Rectification) -> tuple[float, flo
     return depth_m, float(np.median(matches.right[middle, 0]))
 
 
-def _report(seen: _Seen, rectification: Rectification, choice: CheckChoice) -> HealthReport:
+def _report(seen: _Measured, rectification: Rectification, choice: CheckChoice) -> HealthReport:
     rig = rectification.rig
     card = find_model("stereo")
     tolerance_px = (card.tolerated_vertical_px or DEFAULT_TOLERANCE_PX) * rig.size[0] / card.default_size[0]
     return judge_health(row_health(seen.matches, rig), _depths(seen, rectification, choice), tolerance_px)
 
 
-def _depths(seen: _Seen, rectification: Rectification, choice: CheckChoice) -> list[DepthHealth]:
+def _depths(seen: _Measured, rectification: Rectification, choice: CheckChoice) -> list[DepthHealth]:
     depths = []
     if seen.board:
         measured, ratio, column = (np.array(values) for values in zip(*seen.board, strict=True))
@@ -164,11 +164,11 @@ def propose(calibration: StereoCalibration, report: HealthReport) -> str:
     if report.rows is None or report.state == "good":
         return "nothing to correct: no calibration is proposed"
     yaw_deg = report.depths[0].yaw.degrees if report.depths else 0.0
-    turned = corrected(calibration, report.rows.roll.degrees, report.rows.pitch.degrees, yaw_deg)
+    rotated = corrected(calibration, report.rows.roll.degrees, report.rows.pitch.degrees, yaw_deg)
     made_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     found = f"roll {report.rows.roll.degrees:.4f}, pitch {report.rows.pitch.degrees:.4f}, yaw {yaw_deg:.4f} deg"
     origin = {**calibration.origin, "verdict": "proposed", "corrected_by": found}
-    version = CalibrationStore().add(replace(turned, quality={}, made_at=made_at, origin=origin))
+    version = CalibrationStore().add(replace(rotated, quality={}, made_at=made_at, origin=origin))
     return (
         f"proposed as version {version.number}, not put to use: check it with --calibration {version.path}, "
         f"then roma-device calibration use {version.number}"

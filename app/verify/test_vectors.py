@@ -89,7 +89,7 @@ class VectorWriter:
 
 
 def _read(folder: Path, tensors: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
-    _refuse_strangers(folder, tensors)
+    _refuse_unknown_files(folder, tensors)
     for tensor, like in tensors.items():
         path = folder / file_name(tensor)
         data = read_bytes(path, error=VectorError)
@@ -99,7 +99,7 @@ def _read(folder: Path, tensors: Mapping[str, Array]) -> Iterator[tuple[str, Arr
         yield tensor, np.frombuffer(data, like.dtype).reshape(like.shape)
 
 
-def _refuse_strangers(folder: Path, tensors: Mapping[str, Array]) -> None:
+def _refuse_unknown_files(folder: Path, tensors: Mapping[str, Array]) -> None:
     """A file that no tensor asks for means vectors of another model."""
     if not folder.is_dir():
         raise VectorError(f"{folder}: no such folder, though {LIST} names it", exit_code=os.EX_NOINPUT)

@@ -14,12 +14,12 @@ from roma_device.runtime.odometry.trackers import Tracker
 
 from .datasets import Clip, open_clip
 from .read import Trajectory, read_trajectory
-from .report import OdometryReport, judge
+from .report import OdometryReport, score_trajectory
 
 
 def evaluate_files(trajectory: Path, reference: Path) -> OdometryReport:
     """One trajectory against its reference; raises EvaluationError."""
-    score = judge(trajectory.name, read_trajectory(trajectory), read_trajectory(reference))
+    score = score_trajectory(trajectory.name, read_trajectory(trajectory), read_trajectory(reference))
     return OdometryReport((score,), {})
 
 
@@ -33,7 +33,7 @@ def evaluate_index(
         if clip is None:
             skipped[name] = "no true poses in a known layout (karlsruhe, kitti)"
             continue
-        scores.append(judge(name, run_clip(clip, options, tracker), clip.reference))
+        scores.append(score_trajectory(name, run_clip(clip, options, tracker), clip.reference))
     if not scores:
         raise EvaluationError(f"{index}: no clip has true poses in a known layout", exit_code=os.EX_NOINPUT)
     return OdometryReport(tuple(scores), skipped)

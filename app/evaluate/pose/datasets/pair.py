@@ -61,10 +61,10 @@ class PosePair:
 def checked_pose(rotation: npt.ArrayLike, translation: npt.ArrayLike, where: str) -> Pose:
     """The pose, its rotation made exact; raises EvaluationError where it is no pose, or a pure rotation."""
     pose = Pose.from_rounded(rotation, translation)
-    turn, shift = pose.rotation, pose.translation_m
-    if not (np.isfinite(turn).all() and np.isfinite(shift).all()):
+    matrix, shift = pose.rotation, pose.translation_m
+    if not (np.isfinite(matrix).all() and np.isfinite(shift).all()):
         raise EvaluationError(f"{where}: the pose holds a value that is not finite")
-    if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-4) or np.linalg.det(turn) < 0:
+    if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-4) or np.linalg.det(matrix) < 0:
         raise EvaluationError(f"{where}: the rotation is not a rotation matrix")
     if not shift.any():
         raise EvaluationError(f"{where}: the translation is zero: its direction cannot be scored")
