@@ -25,7 +25,7 @@ from roma_device.calibration.quality.report import QualityReport, make_report
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.solver.solve_stereo import solve_rig
-from roma_device.runtime.tensors.preprocess import grey
+from roma_device.runtime.grey import grey
 
 SIZE = (640, 400)
 MOST_FRAMES = 85

@@ -63,7 +63,9 @@ def _fill(inputs: object, card: ModelCard) -> None:
     with open_camera(f"simulated:room?size={SIZE[0]}x{SIZE[1]}") as camera:
         assert camera.calibration is not None
         rectification = Rectification.from_calibration(camera.calibration)
-        Preprocessor(rectification, InputPlan(SIZE, SIZE), card.normalization)(next(iter(camera.frames())), inputs)
+        frame = next(iter(camera.frames()))
+        preprocess = Preprocessor(SIZE, InputPlan(SIZE, SIZE), card.normalization, rectification.maps(SIZE))
+        preprocess(frame.left.image, frame.right.image, inputs)
 
 
 def cpu_ms(run: Run) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import cv2
@@ -64,7 +65,7 @@ class RectifiedRig:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Rectification:
     """How to make the rectified pair from the raw one, at any resolution.
 
@@ -117,6 +118,20 @@ class Rectification:
             _maps(self.calibration.left, self.left_rotation, self.rig, scaled),
             _maps(self.calibration.right, self.right_rotation, self.rig, scaled),
         )
+
+    @cached_property
+    def left_maps(self) -> MapPair | None:
+        """The left camera's maps at its own resolution, made once; None where the pair is rectified already."""
+        if self.calibration is None or self.left_rotation is None:
+            return None
+        return _maps(self.calibration.left, self.left_rotation, self.rig, self.rig)
+
+    @cached_property
+    def right_maps(self) -> MapPair | None:
+        """The right camera's, as ``left_maps``."""
+        if self.calibration is None or self.right_rotation is None:
+            return None
+        return _maps(self.calibration.right, self.right_rotation, self.rig, self.rig)
 
     def points(self, pixels: npt.ArrayLike, right: bool = False) -> FloatArray:
         """Pixels (N, 2) of a raw image -> where they lie in its rectified one, at the raw image size.

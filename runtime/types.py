@@ -12,6 +12,7 @@ from roma_device.calibration.rectify import RectifiedRig
 from roma_device.calibration.size import Size
 
 from .pose_estimate import PoseEstimate
+from .rectified_images import RectifiedImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,7 +116,7 @@ class Result:
     valid: Mask  # (H, W): the disparity is certain enough and lies within the image
     rig: RectifiedRig | None  # geometry of the rectified pair at camera resolution, where it is known
     depth: DepthMap | None  # metric, only where focal length and baseline are known
-    left_rectified: Image | None  # (H, W) or (H, W, 3); None where no sink asked for it
+    images: RectifiedImages  # the pair at camera resolution, resampled on use
     times: StageTimes
     dropped: int = 0  # frames that were captured and never processed, so far
     pose: PoseEstimate | None = None  # where odometry puts the rig, None where it does not run

@@ -13,8 +13,8 @@ import numpy as np
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import MapPair
 from roma_device.runtime.engine import engine_facts, engine_name
+from roma_device.runtime.grey import grey
 from roma_device.runtime.pipeline import StereoPipeline
-from roma_device.runtime.tensors.preprocess import grey
 from roma_device.runtime.types import StereoFrame
 
 from .latency_table import LatencyTable
@@ -127,12 +127,12 @@ def _timed_ms(function: Callable[[], T]) -> tuple[float, T]:
 
 
 def _header(pipeline: StereoPipeline, threads: int, runs: Mapping[str, str]) -> dict[str, str]:
-    facts = engine_facts(pipeline.engine)
+    facts = engine_facts(pipeline.network.engine)
     first = {key: facts[key] for key in BEFORE_WARMUP if key in facts}
-    width, height = pipeline.plan.network
+    width, height = pipeline.network.plan.network
     return {
         "model": pipeline.card.name,
-        "engine": engine_name(pipeline.engine),
+        "engine": engine_name(pipeline.network.engine),
         "input": f"{width}x{height}",
         "camera": f"{pipeline.rig.size[0]}x{pipeline.rig.size[1]}",
         "threads": str(threads or cv2.getNumThreads()),
@@ -161,7 +161,7 @@ class BareRemap:
     """cv2.remap alone, with float maps, from both images to the network's content, nothing allocated."""
 
     def __init__(self, pipeline: StereoPipeline, images: tuple[Image, ...]) -> None:
-        size = pipeline.plan.content
+        size = pipeline.network.plan.content
         self._maps = pipeline.rectification.maps(size) or (_resize_maps(pipeline),) * 2
         self._images = images
         self._target = np.empty((size[1], size[0], *images[0].shape[2:]), np.uint8)
@@ -173,6 +173,6 @@ class BareRemap:
 
 def _resize_maps(pipeline: StereoPipeline) -> MapPair:
     """Of a pair that is rectified already."""
-    (width, height), size = pipeline.plan.content, pipeline.rig.size
+    (width, height), size = pipeline.network.plan.content, pipeline.rig.size
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return np.asarray((x + 0.5) * (size[0] / width) - 0.5), np.asarray((y + 0.5) * (size[1] / height) - 0.5)

@@ -29,7 +29,7 @@ from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.store import CalibrationStore
-from roma_device.runtime.tensors.preprocess import grey
+from roma_device.runtime.grey import grey
 from roma_device.runtime.types import StereoFrame
 
 from .health_report import DEFAULT_TOLERANCE_PX, HealthReport, judge_health

@@ -40,6 +40,10 @@ class RateLimit:
         if not self.is_due:
             stop.wait(self._next_s - time.monotonic())
 
+    def set_max_fps(self, max_fps: float | None) -> None:
+        """From the next frame on."""
+        self.max_fps = max_fps
+
     def count(self) -> None:
         """A frame passes."""
         if self.max_fps is not None:

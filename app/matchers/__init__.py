@@ -6,7 +6,7 @@ from typing import Any
 
 from roma_device.app.model_store import find_model
 from roma_device.runtime import registry
-from roma_device.runtime.pipeline import PipelineOptions
+from roma_device.runtime.matching_network import NetworkOptions
 
 from .pair_matcher import MatcherError, PairMatcher
 
@@ -23,7 +23,7 @@ DEFAULT_MATCHER, WITHOUT_ENGINE = "two-view", "sift"
 does where no engine runs it, as with OpenCV 4 alone."""
 
 
-def open_matcher(name: str | None, options: PipelineOptions) -> PairMatcher:
+def open_matcher(name: str | None, options: NetworkOptions) -> PairMatcher:
     """A matcher of MATCHERS, or the two-view model that ``name`` (bundle folder or bundled name) is; None: the default.
 
     Raises MatcherError and ModelError.
@@ -40,12 +40,12 @@ def open_matcher(name: str | None, options: PipelineOptions) -> PairMatcher:
             f"model {card.name} matches along the rows of rectified pairs only: a pose needs a two_view model, "
             f"or {' or '.join(MATCHERS)}"
         )
-    from .dense import DenseMatcher
+    from roma_device.runtime.matching.dense import DenseMatcher
 
     return DenseMatcher(card, options)
 
 
-def _open_default(options: PipelineOptions) -> PairMatcher:
+def _open_default(options: NetworkOptions) -> PairMatcher:
     """An engine that the user names has to run; without one, any matcher is better than none."""
     network = open_matcher(DEFAULT_MATCHER, options)
     if options.engine != "auto":

@@ -11,17 +11,17 @@ import click
 
 from roma_device.app.cameras import Camera, CameraError, open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
-from roma_device.app.run.open_pipelines import pipeline_options, stored_calibration
+from roma_device.app.run.build_pipelines import network_options, stored_calibration
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.runtime.grey import grey
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
 from roma_device.runtime.relative_pose.result import EpipolarGeometry, RelativePose
-from roma_device.runtime.tensors.preprocess import grey
 from roma_device.runtime.types import StereoFrame
 
 from .intrinsics import RIG, PairCameras, pair_cameras
@@ -47,7 +47,7 @@ def run_pair_pose(settings: Settings, choice: PairPoseChoice) -> int:
     """
     if settings.camera is None:
         raise CameraError("no pair is named: give --camera images:FIRST,SECOND", exit_code=os.EX_USAGE)
-    matcher = open_matcher(choice.matcher, pipeline_options(settings, needs_image=False))
+    matcher = open_matcher(choice.matcher, network_options(settings))
     check, found = None, False
     try:
         with open_camera(settings.camera) as camera:

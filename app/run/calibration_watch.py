@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from loguru import logger
 
-from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.health.report import RowHealth, row_health
 from roma_device.calibration.health.row_matches import RowMatches, match_rows
-from roma_device.calibration.rectify import MapPair, Rectification
 from roma_device.calibration.size import Size
-from roma_device.runtime.tensors.preprocess import grey
 from roma_device.runtime.types import Result
 
 WINDOW = 5
@@ -36,14 +31,13 @@ class HealthSample:
     rows: RowHealth
 
 
-class HealthMonitor:
+class CalibrationWatch:
     """Looks at every n-th result; warns, at a limited rate, where rows differ by more than the model tolerates."""
 
-    def __init__(self, rectification_for: Callable[[Size], Rectification], tolerance_share: float, every: int) -> None:
+    def __init__(self, tolerance_share: float, every: int) -> None:
         """``tolerance_share`` is in image widths, 0 where it is not known; ``every`` 0: never look."""
-        self._rectification_for, self._tolerance_share, self._every = rectification_for, tolerance_share, every
-        self._rectification: Rectification | None = None
-        self._maps: tuple[MapPair, MapPair] | None = None
+        self._tolerance_share, self._every = tolerance_share, every
+        self._size: Size | None = None
         self._looks: deque[RowMatches] = deque(maxlen=WINDOW)
         self._warned_s = -WARN_EVERY_S
         self.history: deque[HealthSample] = deque(maxlen=MOST_HISTORY)
@@ -52,24 +46,18 @@ class HealthMonitor:
         """Take a result into account; cheap unless it is its turn."""
         if self._every == 0 or result.index % self._every or result.matches.disparity_px is None:
             return
-        if self._rectification is None or self._rectification.rig.size != result.frame.size:
-            self._rectification = self._rectification_for(result.frame.size)
-            self._maps = self._rectification.maps(self._rectification.rig.size)
+        if result.rig is None:
+            return
+        if self._size != result.frame.size:
+            self._size = result.frame.size
             self._looks.clear()
-        left, right = self._rectified(result)
-        self._looks.append(match_rows(left, right, result.matches.disparity_px))
+        self._looks.append(match_rows(*result.images.grey, result.matches.disparity_px))
         try:
-            rows = row_health(RowMatches.joined(list(self._looks)), self._rectification.rig)
+            rows = row_health(RowMatches.joined(list(self._looks)), result.rig)
         except CalibrationError:  # too little texture in view: nothing is known, and nothing wrong
             return
         self.history.append(HealthSample(time.monotonic(), rows))
         self._warn(rows, result.frame.size[0])
-
-    def _rectified(self, result: Result) -> list[GreyImage]:
-        images = [grey(result.frame.left.image), grey(result.frame.right.image)]
-        if self._maps is None:
-            return images
-        return [cv2.remap(image, *each, cv2.INTER_LINEAR) for image, each in zip(images, self._maps, strict=True)]
 
     def _warn(self, rows: RowHealth, width: int) -> None:
         tolerance_px = self._tolerance_share * width

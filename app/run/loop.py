@@ -18,7 +18,8 @@ from roma_device.app.sinks import Sink
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.size import Size
-from roma_device.runtime.pipeline import Pipeline, PipelineOptions
+from roma_device.runtime.depth import DepthLimits
+from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result
 
 AnyPipeline = TypeVar("AnyPipeline", bound=Pipeline)
@@ -56,13 +57,13 @@ class SinkSet:
 
 
 @dataclass(slots=True)
-class PipelineForSize(Generic[AnyPipeline]):
+class ResizingPipeline(Generic[AnyPipeline]):
     """Keeps one pipeline open and makes a new one when the frames change their size."""
 
     rectification_for: Callable[[Size], Rectification]
     pipeline_for: Callable[[Rectification], AnyPipeline]
     current: AnyPipeline | None = None
-    _limits: PipelineOptions | None = None  # that came after the pipelines' own
+    _limits: DepthLimits | None = None  # that came after the pipelines' own
 
     def for_size(self, size: Size) -> AnyPipeline:
         """The pipeline for frames of ``size``."""
@@ -72,9 +73,9 @@ class PipelineForSize(Generic[AnyPipeline]):
             self._apply_limits()
         return self.current
 
-    def set_limits(self, options: PipelineOptions) -> None:
-        """Take the depth limits of ``options`` from the next frame on; all else stays."""
-        self._limits = options
+    def set_limits(self, limits: DepthLimits) -> None:
+        """Take ``limits`` from the next frame on; all else stays."""
+        self._limits = limits
         self._apply_limits()
 
     def _apply_limits(self) -> None:
@@ -106,7 +107,7 @@ class PipelineForSize(Generic[AnyPipeline]):
 
 
 def run_frames(
-    source: FrameSource, pipelines: PipelineForSize[AnyPipeline], sinks: SinkSet, limit: int | None = None
+    source: FrameSource, pipelines: ResizingPipeline[AnyPipeline], sinks: SinkSet, limit: int | None = None
 ) -> Iterator[Result]:
     """Results in order, each already written; ends with the source or after ``limit``.
 

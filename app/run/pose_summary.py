@@ -16,13 +16,13 @@ MOST_KEPT = 100_000
 
 
 @dataclass(slots=True)
-class WaySummary:
+class PoseSummary:
     """Collects poses frame by frame; stays empty in a run that looks for none."""
 
     states: Counter[str] = field(default_factory=Counter)
     segments: int = 0
     is_alone: bool = False  # no network ran
-    gone_m: float = 0.0
+    path_m: float = 0.0
     _last: tuple[int, Any] | None = None  # segment, position
     _estimated: list[Any] = field(default_factory=list)
     _true: list[Any] = field(default_factory=list)
@@ -37,7 +37,7 @@ class WaySummary:
         if pose is None:
             return
         if self._last is not None and self._last[0] == result.pose.segment:
-            self.gone_m += float(np.linalg.norm(pose.translation_m - self._last[1]))
+            self.path_m += float(np.linalg.norm(pose.translation_m - self._last[1]))
         self._last = (result.pose.segment, pose.translation_m)
         truth = result.frame.truth.world_from_left if result.frame.truth else None
         if truth is not None and self.segments == 1 and len(self._true) < MOST_KEPT:
@@ -49,7 +49,7 @@ class WaySummary:
         record: dict[str, Any] = {
             "states": dict(self.states),
             "segments": self.segments,
-            "path_m": round(self.gone_m, 4),
+            "path_m": round(self.path_m, 4),
         }
         if len(self._true) > 2 and (path_m := path_length_m(np.array(self._true))) > 0:
             error_m = absolute_error(np.array(self._estimated), np.array(self._true)).rmse_m
@@ -63,7 +63,7 @@ class WaySummary:
         record = self.as_json()
         counts = ", ".join(f"{count} {state}" for state, count in self.states.items())
         segments = f", {self.segments} segments" if self.segments > 1 else ""
-        lines = [f"poses: {counts}{segments}; {self.gone_m:.3f} m gone"]
+        lines = [f"poses: {counts}{segments}; {self.path_m:.3f} m gone"]
         if "ate_m" in record:
             lines.append(
                 f"position error against the simulator's truth: {1000 * record['ate_m']:.2f} mm RMS after rigid "

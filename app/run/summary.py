@@ -13,7 +13,7 @@ import numpy as np
 from roma_device.calibration.arrays import FloatImage
 from roma_device.runtime.types import DepthMap, Result
 
-from .pose_summary import WaySummary
+from .pose_summary import PoseSummary
 
 TRUTH_RANGE_M = (0.5, 5.0)
 """Depth errors are summed up over true depths in this range."""
@@ -39,17 +39,17 @@ class Summary:
     dropped: int = 0
     stages_ms: dict[str, deque[float]] = field(default_factory=dict)
     valid: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
-    way: WaySummary = field(default_factory=WaySummary)
+    poses: PoseSummary = field(default_factory=PoseSummary)
     median_errors: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
 
-    def add(self, result: Result) -> None:
+    def observe(self, result: Result) -> None:
         self.frames += 1
         self.dropped = result.dropped
         self.finished_s = time.perf_counter()
         for stage, value in result.times.stages_ms.items():
             self.stages_ms.setdefault(stage, deque(maxlen=KEPT)).append(value)
         self.valid.append(result.depth.valid_ratio if result.depth else float(result.valid.mean()))
-        self.way.add(result)
+        self.poses.add(result)
         truth_m = result.frame.truth.depth_m if result.frame.truth else None
         if truth_m is not None and result.depth is not None:
             errors = relative_errors(result.depth, truth_m)
@@ -64,9 +64,9 @@ class Summary:
             "dropped": self.dropped,
             "stages_ms": {stage: _spread(values) for stage, values in self.stages_ms.items()},
         }
-        if self.way.states:
-            record["pose"] = self.way.as_json()
-        if self.valid and not self.way.is_alone:
+        if self.poses.states:
+            record["pose"] = self.poses.as_json()
+        if self.valid and not self.poses.is_alone:
             record["valid_ratio"] = round(float(np.mean(self.valid)), 4)
         if self.median_errors:
             record["depth_error"] = round(float(np.median(self.median_errors)), 5)
@@ -84,7 +84,7 @@ class Summary:
             low, high = TRUTH_RANGE_M
             error = 100 * record["depth_error"]
             lines.append(f"depth error against the simulator's truth, {low:g}-{high:g} m: median {error:.2f} %")
-        return "\n".join([*lines, *self.way.as_lines()])
+        return "\n".join([*lines, *self.poses.as_lines()])
 
 
 def _spread(values: Iterable[float]) -> dict[str, float]:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from roma_device.app.cameras.source import FrameSource
 from roma_device.runtime.types import Result
@@ -16,7 +16,7 @@ WINDOW = 100
 
 
 @dataclass(frozen=True, slots=True)
-class FrameFigures:
+class FrameStats:
     """One frame that went all the way through."""
 
     done_ns: int  # monotonic clock
@@ -26,25 +26,38 @@ class FrameFigures:
     valid_ratio: float
 
 
+class RowWatch(Protocol):
+    """Who measures how far the rows of left and right are apart."""
+
+    @property
+    def vertical_px(self) -> float | None:
+        """By the newest look; None before the first."""
+
+
 @dataclass(slots=True)
-class LiveFigures:
+class LiveStats:
     """Collects figures frame by frame; one thread adds, any may read ``as_json``."""
 
     source: FrameSource
+    watch: RowWatch | None = None
     frames: int = 0
-    vertical_px: float | None = None  # how far the rows of left and right are apart, by the newest look
-    recent: deque[FrameFigures] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    recent: deque[FrameStats] = field(default_factory=lambda: deque(maxlen=WINDOW))
     started_ns: int = field(default_factory=time.monotonic_ns)
 
-    def add(self, result: Result) -> FrameFigures:
+    def add(self, result: Result) -> FrameStats:
         """Take the figures of a frame when its last sink is done with it."""
         done_ns = time.monotonic_ns()
         latency_ms = (done_ns - result.frame.timestamp_ns) / 1e6 if self.source.is_live else None
         valid = result.depth.valid_ratio if result.depth else float(result.valid.mean())
-        figures = FrameFigures(done_ns, latency_ms, self.source.mailbox_age_ns / 1e6, result.frame.skew_ns / 1e6, valid)
+        figures = FrameStats(done_ns, latency_ms, self.source.mailbox_age_ns / 1e6, result.frame.skew_ns / 1e6, valid)
         self.frames += 1
         self.recent.append(figures)
         return figures
+
+    @property
+    def vertical_px(self) -> float | None:
+        """How far the rows of left and right are apart, by the newest look."""
+        return None if self.watch is None else self.watch.vertical_px
 
     @property
     def last_frame_age_s(self) -> float | None:
@@ -63,7 +76,7 @@ class LiveFigures:
             "mailbox_age_ms": _median(each.mailbox_age_ms for each in recent),
             "skew_ms": _median(each.skew_ms for each in recent),
             "valid_ratio": _median(each.valid_ratio for each in recent),
-            "vertical_px": None if self.vertical_px is None else round(self.vertical_px, 3),
+            "vertical_px": None if (vertical_px := self.vertical_px) is None else round(vertical_px, 3),
             "last_frame_age_s": None if age_s is None else round(age_s, 3),
             "running_s": round((time.monotonic_ns() - self.started_ns) / 1e9, 1),
             "connected": counts.is_connected,
@@ -86,7 +99,7 @@ class LiveFigures:
         return "; ".join(parts) + ("" if now["connected"] else "; cameras are gone")
 
 
-def _fps(recent: list[FrameFigures]) -> float | None:
+def _fps(recent: list[FrameStats]) -> float | None:
     if len(recent) < 2:
         return None
     return round(1e9 * (len(recent) - 1) / max(recent[-1].done_ns - recent[0].done_ns, 1), 2)

@@ -6,14 +6,12 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    JsonValue,
     ValidationError,
     field_validator,
     model_validator,
@@ -26,14 +24,14 @@ from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
 from roma_device.calibration.storage.strict_yaml import YamlError
 from roma_device.calibration.storage.text_file import read_text
-from roma_device.runtime.engine import ENGINES, NpuMode, Precision
+from roma_device.runtime.depth import RELOADABLE, DepthLimits
+from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
+from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
 from .network_address import is_loopback, parse_address
+from .sections import AnyPath, OfDataclass, Positive, Section, section_of
 from .yaml_lines import KeyPath, YamlDocument, parse_yaml
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-# Strictness stops YAML's `yes` from passing as the number 1; YAML has no paths and no tuples of its own.
-AnyPath = Annotated[Path, BeforeValidator(lambda value: Path(value) if isinstance(value, str) else value)]
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 
 _DEMANDS = {
@@ -55,33 +53,30 @@ class SettingsError(RomaError):
     exit_code = os.EX_CONFIG
 
 
+Odometry = Annotated[
+    OdometryOptions,
+    OfDataclass(OdometryOptions, points=Annotated[int, Field(ge=50, le=2000)], seed=Annotated[int, Field(ge=0)]),
+]
+Npu = Annotated[
+    NpuOptions,
+    OfDataclass(
+        NpuOptions,
+        device=Annotated[int, Field(ge=0)],
+        affinity=Annotated[int, Field(ge=0, le=0b111)],
+        library_dir=AnyPath | None,
+        run_limit_s=Positive,
+    ),
+]
+Depth = Annotated[
+    DepthLimits,
+    OfDataclass(DepthLimits, min_m=Positive, max_m=Positive, min_confidence=Annotated[float, Field(ge=0, le=1)] | None),
+]
+
 TASKS = ("depth", "pose")
 """What a run may find out of each frame."""
 
-RELOADABLE: dict[str, JsonValue] = {"reloadable": True}
-"""Marks a key that may change while the program runs, by SIGHUP."""
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class DepthSettings(_Section):
-    """Which depths are kept."""
-
-    min_m: Positive = Field(default=0.2, json_schema_extra=RELOADABLE)
-    max_m: Positive = Field(default=50.0, json_schema_extra=RELOADABLE)
-    # None: as the model's card says
-    min_confidence: float | None = Field(default=None, ge=0, le=1, json_schema_extra=RELOADABLE)
-
-    @model_validator(mode="after")
-    def _range_is_not_empty(self) -> DepthSettings:
-        if self.min_m >= self.max_m:
-            raise ValueError(f"min_m {self.min_m:g} must be below max_m {self.max_m:g}")
-        return self
-
-
-class OutputSettings(_Section):
+class OutputSettings(Section):
     """What is written, and where."""
 
     folder: AnyPath | None = None
@@ -95,27 +90,7 @@ class OutputSettings(_Section):
         return names
 
 
-class OdometrySettings(_Section):
-    """How the rig's motion is found; OdometryOptions says what the keys mean."""
-
-    tracker: str = "klt"
-    points: int = Field(default=400, ge=50, le=2000)
-    seed: int = Field(default=0, ge=0)
-    depth: Literal["rows", "model"] = "rows"
-
-
-class NpuSettings(_Section):
-    """How the NPU is used, where there is one; NpuOptions says what the keys mean."""
-
-    mode: NpuMode = "auto"
-    device: int = Field(default=0, ge=0)
-    affinity: int = Field(default=0, ge=0, le=0b111)
-    library_dir: AnyPath | None = None
-    run_limit_s: Positive = 10.0
-    overlap: bool = True
-
-
-class MonitorSettings(_Section):
+class MonitorSettings(Section):
     """How others may watch the run."""
 
     listen: str | None = None  # HOST:PORT of /healthz and /metrics
@@ -136,7 +111,7 @@ class MonitorSettings(_Section):
         return self
 
 
-class Settings(_Section):
+class Settings(Section):
     """All settings; each is explained in ``configs/default.yaml``."""
 
     task: Names = ("depth",)
@@ -150,13 +125,13 @@ class Settings(_Section):
     threads: int = Field(default=0, ge=0)  # 0: the engine's choice
     precision: Precision = "auto"
     input_width: int = Field(default=640, gt=0)  # px
-    odometry: OdometrySettings = OdometrySettings()
-    npu: NpuSettings = NpuSettings()
-    depth: DepthSettings = DepthSettings()
+    odometry: Odometry = OdometryOptions()
+    npu: Npu = NpuOptions()
+    depth: Depth = DepthLimits()
     output: OutputSettings = OutputSettings()
     record: AnyPath | None = None  # folder for recordings
     # Rarer than that, the watchdog would take it for a program that hangs.
-    max_fps: float | None = Field(default=None, ge=0.1, allow_inf_nan=False, json_schema_extra=RELOADABLE)
+    max_fps: float | None = Field(default=None, ge=0.1, allow_inf_nan=False, json_schema_extra={**RELOADABLE})
     monitor: MonitorSettings = MonitorSettings()
     frames: int | None = Field(default=None, gt=0)  # None: until the camera ends
     health_every: int = Field(default=30, ge=0)  # frames between looks at the calibration; 0: never
@@ -244,9 +219,9 @@ def _sentence(error: ErrorDetails) -> str:
 def _unknown_key(keys: list[str]) -> str:
     section: type[BaseModel] = Settings
     for key in keys[:-1]:
-        annotation = section.model_fields[key].annotation
-        assert isinstance(annotation, type)
-        section = annotation
+        inner = section_of(section.model_fields[key])
+        assert inner is not None
+        section = inner
     return f"unknown key; {_hint(keys[-1], section.model_fields)}"
 
 

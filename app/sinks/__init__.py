@@ -36,8 +36,6 @@ class SinkError(RomaError):
 class Sink(AbstractContextManager["Sink"], Protocol):
     """Takes each result while its ``with`` block runs."""
 
-    needs_image: bool  # True where the sink draws the rectified left image
-
     def write(self, result: Result) -> None:
         """Store one result; raises SinkError."""
 

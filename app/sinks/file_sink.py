@@ -39,12 +39,9 @@ def encode_png(image: Image | npt.NDArray[np.uint16]) -> bytes:
 
 
 def left_image(result: Result) -> Image:
-    """The rectified left image (H, W, 3) BGR; raises SinkError where it was not kept."""
-    if result.left_rectified is None:
-        raise SinkError("the rectified left image is missing, though a sink asked for it")
-    if result.left_rectified.ndim == 2:
-        return np.repeat(result.left_rectified[:, :, None], 3, axis=2)
-    return result.left_rectified
+    """The rectified left image (H, W, 3) BGR."""
+    left = result.images.left
+    return np.repeat(left[:, :, None], 3, axis=2) if left.ndim == 2 else left
 
 
 def append_whole(file: FileIO, line: bytes) -> None:
@@ -77,7 +74,6 @@ class PeriodicSync:
 class FileSink(ABC):
     """Writes ``NNNNNN<suffix>`` for each result that it can encode; subclasses say how."""
 
-    needs_image: bool = False
     suffix: str
 
     def __init__(self, folder: Path) -> None:

@@ -18,7 +18,6 @@ _PLY_TYPES = {"<f4": "float", "|u1": "uchar"}
 class PlySink(FileSink):
     """``NNNNNN.ply``: the known pixels as points in metres, in the rectified left optical frame."""
 
-    needs_image = True
     suffix = ".ply"
 
     def encode(self, result: Result) -> bytes | None:

@@ -32,7 +32,6 @@ class _Shown:
 class PreviewSink(FileSink):
     """``NNNNNN_preview.png``: depth in metres, or disparity in px where the rig is not metric."""
 
-    needs_image = True
     suffix = "_preview.png"
 
     def encode(self, result: Result) -> bytes | None:

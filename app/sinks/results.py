@@ -19,8 +19,6 @@ class ResultsSink:
     disk is taken back, so that the next one does not continue it.
     """
 
-    needs_image: bool = False
-
     def __init__(self, folder: Path) -> None:
         self._path = folder / "results.jsonl"
         self._file: FileIO | None = None

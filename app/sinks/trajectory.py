@@ -31,8 +31,6 @@ class TrajectorySink:
     them all.
     """
 
-    needs_image: bool = False
-
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file: FileIO | None = None

@@ -10,7 +10,8 @@ import numpy as np
 
 from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.engine import Array, EngineOptions, engine_name, open_engine
+from roma_device.runtime.engine import Array, EngineOptions, engine_name
+from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.tensors.decode import as_numbers
 
 from .tensor_error import DisparityEffect, TensorError
@@ -75,23 +76,24 @@ def verify(
     card: ModelCard, chosen_engine: str, options: EngineOptions, folder: VectorFolder, limits: VerifyLimits
 ) -> VerifyReport:
     """Run every vector of ``folder`` and compare; raises EngineError, ModelError or VectorError."""
-    engine = open_engine(card, chosen_engine, options)
-    try:
+    with MatchingNetwork(card, options.size, _network_options(chosen_engine, options)) as network:
+        engine = network.engine
         errors: dict[str, list[TensorError]] = {name: [] for name in engine.outputs}
         effects: list[DisparityEffect] = []
         for name in folder.names:
             reference = as_numbers(folder.read_outputs(name, engine.outputs), card.outputs)
             folder.read_inputs(name, engine.inputs)
-            engine.run()
-            outputs = as_numbers(engine.outputs, card.outputs)
+            outputs = network.infer()
             for output, array in outputs.items():
                 errors[output].append(TensorError.of(array, reference[output]))
             effects += _effect_of(outputs, reference, card)
         header = _header(card, engine_name(engine), options.size, len(folder.names))
-    finally:
-        engine.close()
     worst = {name: TensorError.worst(found) for name, found in errors.items()}
     return VerifyReport(header, worst, DisparityEffect.total(effects) if effects else None, limits)
+
+
+def _network_options(engine: str, options: EngineOptions) -> NetworkOptions:
+    return NetworkOptions(engine, options.threads, options.size[0], options.npu, options.precision)
 
 
 def _effect_of(got: Mapping[str, Array], reference: Mapping[str, Array], card: ModelCard) -> list[DisparityEffect]:

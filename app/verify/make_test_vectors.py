@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from roma_device.app.cameras import open_camera
 from roma_device.app.run.rectification_choice import GeometryChoice, choose_rectification
 from roma_device.app.simulation.worlds.catalogue import SCENES
-from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.rectify import MapPair
 from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
-from roma_device.runtime.engine import Array, EngineOptions, allocate, open_engine
+from roma_device.runtime.engine import Array, EngineOptions, allocate
+from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.tensors.bfloat16 import from_float32
-from roma_device.runtime.tensors.decode import as_numbers
 from roma_device.runtime.tensors.input_plan import InputPlan
 from roma_device.runtime.tensors.preprocess import Preprocessor, check_inputs
 from roma_device.runtime.types import StereoFrame
@@ -42,30 +42,28 @@ def make_test_vectors(
 
     Raises EngineError, ModelError or VectorError.
     """
-    source = source or VectorSource(card)
-    for model in (card, source.card):
-        check_inputs(model)
-    writer, inputs = VectorWriter(root), allocate(card.inputs, options.size)
-    engine = open_engine(source.card, source.engine, replace(options, precision="fp32"))
-    try:
+    source, size = source or VectorSource(card), options.size
+    check_inputs(card)
+    writer, inputs = VectorWriter(root), allocate(card.inputs, size)
+    chosen = NetworkOptions(source.engine, options.threads, size[0], options.npu, "fp32")
+    with MatchingNetwork(source.card, size, chosen) as network:
         for index in range(count):
-            frame, rectification = _frame(options.size, index)
-            for model, arrays in ((card, inputs), (source.card, engine.inputs)):
-                Preprocessor(rectification, InputPlan(options.size, options.size), model.normalization)(frame, arrays)
-            engine.run()
-            outputs = as_numbers(engine.outputs, source.card.outputs)
-            writer.add(inputs, {spec.name: _stored(outputs, spec, options.size) for spec in card.outputs})
-    finally:
-        engine.close()
+            frame, maps = _frame(size, index)
+            for described, arrays in ((card, inputs), (source.card, network.engine.inputs)):
+                preprocess = Preprocessor(size, InputPlan(size, size), described.normalization, maps)
+                preprocess(frame.left.image, frame.right.image, arrays)
+            outputs = network.infer()
+            writer.add(inputs, {spec.name: _stored(outputs, spec, size) for spec in card.outputs})
     return writer.finish()
 
 
-def _frame(size: Size, index: int) -> tuple[StereoFrame, Rectification]:
-    """The first frame of another scene, or of the same with other textures, for each ``index``."""
+def _frame(size: Size, index: int) -> tuple[StereoFrame, tuple[MapPair, MapPair] | None]:
+    """The first frame of another scene, or of the same with other textures, for each ``index``, and its maps."""
     scenes = sorted(SCENES)
     scene, seed = scenes[index % len(scenes)], index // len(scenes)
     with open_camera(f"simulated:{scene}?seed={seed}&frames=1&size={size[0]}x{size[1]}") as camera:
-        return next(camera.frames()), choose_rectification(GeometryChoice(), camera.calibration, size)
+        rectification = choose_rectification(GeometryChoice(), camera.calibration, size)
+        return next(camera.frames()), rectification.maps(size)
 
 
 def _stored(outputs: Mapping[str, Array], spec: TensorSpec, size: Size) -> Array:

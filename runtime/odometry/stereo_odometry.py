@@ -8,6 +8,7 @@ its keyframe by descriptors; when that fails for a while, a new segment begins.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -40,8 +41,10 @@ RENEWAL = 5
 class OdometryOptions:
     """Choices that hold for every frame."""
 
+    tracker: str = "klt"  # a name of TRACKERS, or a two-view model
     points: int = 400  # followed at most
     seed: int = 0  # of the random triples: the same input gives the same poses
+    depth: Literal["rows", "model"] = "rows"  # searched for along the rows, or the network's
 
 
 class StereoOdometry:

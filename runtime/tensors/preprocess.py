@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.arrays import FloatImage, Image
-from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.rectify import MapPair
 from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, Normalization
-from roma_device.runtime.types import StereoFrame
+from roma_device.runtime.grey import grey
 
 from .bfloat16 import from_float32
 from .grey_tensor import write_grey
@@ -28,11 +28,6 @@ FLOAT_MAPS_ARE_FAST = int(cv2.__version__.split(".")[0]) >= 5
 """OpenCV 5 resamples with float maps 1.7 times as fast as with fixed-point ones; in version 4 it is the reverse."""
 
 RemapTables = tuple[npt.NDArray[Any], npt.NDArray[Any]]
-
-
-def grey(image: Image, buffer: Image | None = None) -> Image:
-    """(H, W[, 3]) BGR or grey -> (H, W) grey; colour is converted into ``buffer`` where that has the size."""
-    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY, dst=buffer), np.uint8)
 
 
 def value_table(image: Image, normalization: Normalization) -> FloatImage:
@@ -65,20 +60,26 @@ class Preprocessor:
     The tables for cv2.remap are made once; per frame nothing large is allocated.
     """
 
-    def __init__(self, rectification: Rectification, plan: InputPlan, normalization: Normalization) -> None:
+    def __init__(
+        self,
+        size: Size,
+        plan: InputPlan,
+        normalization: Normalization,
+        maps: tuple[MapPair, MapPair] | None = None,
+    ) -> None:
+        """For images of ``size``; ``maps`` rectify them, without they are only resized."""
         self._plan, self._normalization = plan, normalization
-        maps = rectification.maps(plan.content)
         self._maps = (None, None) if maps is None else (_tables(*maps[0]), _tables(*maps[1]))
-        self._grey = np.empty(rectification.rig.size[::-1], np.uint8)
+        self._grey = np.empty(size[::-1], np.uint8)
         self._buffer = np.zeros(plan.network[::-1], np.uint8)
 
-    def __call__(self, frame: StereoFrame, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Fill ``inputs["left"]`` and ``inputs["right"]``.
+    def __call__(self, left: Image, right: Image, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Fill ``inputs["left"]`` and ``inputs["right"]`` from two images (H, W[, 3]).
 
         Each is (1, 1, H, W) float32 or bfloat16 (its bits as uint16), or uint8 as grey_tensor.py has it where the
         network normalizes by itself.
         """
-        for name, image, maps in zip(("left", "right"), (frame.left.image, frame.right.image), self._maps, strict=True):
+        for name, image, maps in zip(("left", "right"), (left, right), self._maps, strict=True):
             self._fill(inputs[name], grey(image, self._grey), maps)
 
     def _fill(self, target: npt.NDArray[Any], image: Image, maps: RemapTables | None) -> None:

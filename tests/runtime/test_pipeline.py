@@ -9,7 +9,9 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.run.summary import relative_errors
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
+from roma_device.runtime.depth import DepthLimits
+from roma_device.runtime.matching_network import NetworkOptions
+from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.types import Frame, StereoFrame
 
 
@@ -19,7 +21,7 @@ def test_depth_of_the_simulated_rig_is_right(stereo_card: ModelCard, spec: str) 
     with open_camera(spec) as camera:
         assert camera.calibration is not None
         rectification = Rectification.from_calibration(camera.calibration)
-        with StereoPipeline(stereo_card, rectification, PipelineOptions(threads=1)) as pipeline:
+        with StereoPipeline(stereo_card, rectification, NetworkOptions(threads=1)) as pipeline:
             for frame in camera.frames():
                 result = pipeline.process(frame)
                 assert result.depth is not None and frame.truth is not None and frame.truth.depth_m is not None
@@ -38,12 +40,12 @@ def rectified(size: tuple[int, int], focal_px: float | None = None, baseline_m: 
 
 
 def test_no_depth_without_focal_length_and_baseline(stereo_card: ModelCard) -> None:
-    with StereoPipeline(stereo_card, rectified((200, 100), 100.0), PipelineOptions()) as pipeline:
+    with StereoPipeline(stereo_card, rectified((200, 100), 100.0), NetworkOptions()) as pipeline:
         assert pipeline.process(blank((200, 100))).depth is None
 
 
 def test_outputs_have_the_cameras_resolution(stereo_card: ModelCard) -> None:
-    with StereoPipeline(stereo_card, rectified((333, 177), 100.0, 0.1), PipelineOptions()) as pipeline:
+    with StereoPipeline(stereo_card, rectified((333, 177), 100.0, 0.1), NetworkOptions()) as pipeline:
         result = pipeline.process(blank((333, 177)), index=4)
     assert result.matches.disparity_px is not None and result.depth is not None
     assert result.matches.disparity_px.shape == result.depth.depth_m.shape == result.valid.shape == (177, 333)
@@ -53,7 +55,7 @@ def test_outputs_have_the_cameras_resolution(stereo_card: ModelCard) -> None:
 
 def test_darkness_is_not_certain(stereo_card: ModelCard) -> None:
     """Nothing can be matched in two black images: the certainty says so."""
-    with StereoPipeline(stereo_card, rectified((320, 160)), PipelineOptions()) as pipeline:
+    with StereoPipeline(stereo_card, rectified((320, 160)), NetworkOptions()) as pipeline:
         dark = pipeline.process(blank((320, 160))).matches.certainty
     assert dark.mean() < 0.7
 
@@ -65,6 +67,7 @@ def test_threshold_makes_holes(stereo_card: ModelCard) -> None:
         (frame,) = camera.frames()
     shares = []
     for threshold in (0.0, 0.5, 0.99):
-        with StereoPipeline(stereo_card, rectification, PipelineOptions(min_confidence=threshold)) as pipeline:
+        limits = DepthLimits(min_confidence=threshold)
+        with StereoPipeline(stereo_card, rectification, limits=limits) as pipeline:
             shares.append(pipeline.process(frame).valid.mean())
     assert shares[0] > shares[1] > shares[2]

@@ -27,7 +27,7 @@ from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.solver.solution import LEAST_VIEWS
 from roma_device.calibration.store import default_folder
-from roma_device.runtime.tensors.preprocess import grey
+from roma_device.runtime.grey import grey
 from roma_device.runtime.types import StereoFrame
 
 from .live_page import LivePage

@@ -19,7 +19,7 @@ from roma_device.calibration.pose import Pose
 from roma_device.calibration.size import Size
 from roma_device.runtime.matching.features import FeatureMatcher
 from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.pipeline import PipelineOptions
+from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.tensors.preprocess import resize_filter
@@ -56,7 +56,7 @@ def run_evaluation(choice: PoseEvaluation) -> PoseReport:
     """Raises EvaluationError, MatcherError, ModelError and SettingsError."""
     settings = Settings().overridden(engine=choice.engine, threads=choice.threads, precision=choice.precision)
     width = choice.size or 10**6
-    options = PipelineOptions(settings.engine, settings.threads, width, precision=settings.precision)
+    options = NetworkOptions(settings.engine, settings.threads, width, precision=settings.precision)
     pairs = load_pairs(choice.pairs, choice.format_name, choice.images)
     baselines = {name: open_matcher(name, options) for name in (() if choice.no_baseline else BASELINES)}
     named = None if choice.matcher is None else baselines.get(choice.matcher)  # shares its features

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -17,8 +17,16 @@ from .klt import KltTracker
 LEVELS = 1
 """Halvings of the images: matches of which the network is certain are off by a few px at most."""
 
-DenseMatch = Callable[[Image, Image], Matches]
-"""Grey images (H, W) of one size -> where each pixel of the first lies in the second."""
+
+class MatchesAll(Protocol):
+    """A dense matcher, as far as a tracker needs it."""
+
+    min_certainty: float
+
+    def match_all(self, a: Image, b: Image) -> Matches:
+        """Grey images (H, W) of one size -> where each pixel of the first lies in the second."""
+
+    def close(self) -> None: ...
 
 
 class NetworkTracker:
@@ -27,9 +35,9 @@ class NetworkTracker:
     Points of which the network is not certain are left to KltTracker.
     """
 
-    def __init__(self, match: DenseMatch, min_certainty: float, close: Callable[[], None] = lambda: None) -> None:
-        """``close`` frees what ``match`` holds."""
-        self._match, self._min_certainty, self._close = match, min_certainty, close
+    def __init__(self, matcher: MatchesAll) -> None:
+        """Closes ``matcher``."""
+        self._matcher = matcher
         self._klt = KltTracker()
         self._last: tuple[Image, Image, Matches] | None = None
 
@@ -38,7 +46,7 @@ class NetworkTracker:
             return np.empty((0, 2)), np.zeros(0, np.bool_)
         matches = self._matches(first, second)
         start = _at(matches.warp, points)
-        sure = _at(matches.certainty, points)[:, 0] >= self._min_certainty
+        sure = _at(matches.certainty, points)[:, 0] >= self._matcher.min_certainty
         places, found = np.empty_like(start), np.zeros(len(points), np.bool_)
         places[sure], found[sure] = follow_there_and_back(first, second, points[sure], start[sure], LEVELS, PATCH_PX)
         places[~sure], found[~sure] = self._klt.follow(first, second, points[~sure], guess[~sure])
@@ -46,12 +54,12 @@ class NetworkTracker:
 
     def close(self) -> None:
         self._last = None
-        self._close()
+        self._matcher.close()
 
     def _matches(self, first: Image, second: Image) -> Matches:
         """Of the last two images once more where they are asked for again: the network is what takes time."""
         if self._last is None or self._last[0] is not first or self._last[1] is not second:
-            self._last = first, second, self._match(first, second)
+            self._last = first, second, self._matcher.match_all(first, second)
         return self._last[2]
 
 

@@ -9,7 +9,8 @@ from roma_device.app.cameras import open_camera
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import ENGINES, engine_class, engine_facts, engine_name
-from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
+from roma_device.runtime.matching_network import NetworkOptions
+from roma_device.runtime.pipeline import StereoPipeline
 
 NPU_FACTS = {"type": "1 Core", "pulsar2 ver": "4.0", "engine ver": "2.7.2a", "cmm size": "4428624 Bytes"}
 
@@ -19,9 +20,9 @@ def header_of(card: ModelCard, monkeypatch: pytest.MonkeyPatch, facts: dict[str,
         frame = next(camera.frames())
         assert camera.calibration is not None
         rectification = Rectification.from_calibration(camera.calibration)
-    options = PipelineOptions("opencv", threads=1, input_width=96)
+    options = NetworkOptions("opencv", threads=1, input_width=96)
     with StereoPipeline(card, rectification, options) as pipeline:
-        monkeypatch.setattr(pipeline.engine, "facts", facts)
+        monkeypatch.setattr(pipeline.network.engine, "facts", facts)
         return dict(run_bench(pipeline, frame, repeat=2, warmup=1, threads=1).table.header)
 
 

@@ -16,7 +16,7 @@ from roma_device.app.simulation.two_views import TwoViewSpec, simulate_dense
 from roma_device.runtime import engine
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions
-from roma_device.runtime.pipeline import PipelineOptions
+from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 
 CARD = """\
@@ -70,7 +70,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("scale", [1, 2])
 def test_pose_through_a_two_view_bundle(bundle: Path, scale: int) -> None:
     """The second image may have another size: its pixels are those of its own camera."""
-    matcher = open_matcher(str(bundle), PipelineOptions(engine="opencv"))
+    matcher = open_matcher(str(bundle), NetworkOptions(engine="opencv"))
     other = CAMERA.scaled((640 * scale, 480 * scale))
     pairs = matcher.match(np.zeros((480, 640), np.uint8), np.zeros((480 * scale, 640 * scale), np.uint8))
     matcher.close()

@@ -10,7 +10,7 @@ from roma_device.app.matchers.fallback import FallbackMatcher
 from roma_device.calibration.arrays import Image
 from roma_device.runtime.engine import EngineError
 from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.pipeline import PipelineOptions
+from roma_device.runtime.matching_network import NetworkOptions
 
 IMAGE = np.zeros((8, 8), np.uint8)
 
@@ -50,8 +50,8 @@ def test_an_engine_that_fails_later_is_not_replaced_in_silence() -> None:
 
 
 def test_an_engine_that_is_named_has_to_run() -> None:
-    assert isinstance(open_matcher(None, PipelineOptions()), FallbackMatcher)
-    named = open_matcher(None, PipelineOptions(engine="ax"))
+    assert isinstance(open_matcher(None, NetworkOptions()), FallbackMatcher)
+    named = open_matcher(None, NetworkOptions(engine="ax"))
     assert named.name == DEFAULT_MATCHER and not isinstance(named, FallbackMatcher)
 
 
@@ -59,7 +59,7 @@ def test_the_default_matches_everywhere(capsys: pytest.CaptureFixture[str]) -> N
     """By the network, or with OpenCV 4 alone by features."""
     noise = np.random.default_rng(0).integers(0, 255, (96, 128), dtype=np.uint8)
     image = np.repeat(np.repeat(noise, 2, axis=0), 2, axis=1)
-    matcher = open_matcher(None, PipelineOptions(threads=1))
+    matcher = open_matcher(None, NetworkOptions(threads=1))
     pairs = matcher.match(image, np.roll(image, 3, axis=1))
     assert matcher.name in (DEFAULT_MATCHER, WITHOUT_ENGINE) and len(pairs) > 50
     assert np.median(np.abs(pairs.b - pairs.a - [3, 0])) < 0.5

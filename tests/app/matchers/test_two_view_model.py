@@ -11,7 +11,7 @@ import pytest
 
 from roma_device.app.matchers import open_matcher
 from roma_device.calibration.arrays import FloatArray, Image
-from roma_device.runtime.pipeline import PipelineOptions
+from roma_device.runtime.matching_network import NetworkOptions
 from tests.app.command_line import call
 
 SIZE = (640, 480)
@@ -44,7 +44,7 @@ def test_certain_matches_of_a_moved_photo_are_exact(
     homography = np.vstack([cv2.getRotationMatrix2D((320, 240), turn_deg, scale), [1e-4, 5e-5, 1]])
     homography[:2, 2] += shift_px
     seen = np.asarray(0.8 * cv2.warpPerspective(photo, homography, SIZE, borderMode=cv2.BORDER_REFLECT), np.uint8)
-    matcher = open_matcher("two-view", PipelineOptions("auto", 1))
+    matcher = open_matcher("two-view", NetworkOptions("auto", 1))
     pairs = matcher.match(photo, seen)
     matcher.close()
     off_px = np.linalg.norm(pairs.b - moved(homography, pairs.a), axis=1)
@@ -53,7 +53,7 @@ def test_certain_matches_of_a_moved_photo_are_exact(
 
 
 def test_two_places_have_nothing_in_common(photo: Image, shared_data: Path) -> None:
-    matcher = open_matcher("two-view", PipelineOptions("auto", 1))
+    matcher = open_matcher("two-view", NetworkOptions("auto", 1))
     count = len(matcher.match(photo, photo_of(shared_data, "mobilebrick")))
     matcher.close()
     assert count < 250

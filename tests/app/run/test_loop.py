@@ -13,11 +13,12 @@ import pytest
 
 from roma_device.app.cameras.source import open_source
 from roma_device.app.run import loop
-from roma_device.app.run.loop import MAX_SINK_FAILURES, PipelineForSize, SinkSet, run_frames, stop_on_signals
+from roma_device.app.run.loop import MAX_SINK_FAILURES, ResizingPipeline, SinkSet, run_frames, stop_on_signals
 from roma_device.app.sinks import SinkError
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
+from roma_device.runtime.matching_network import NetworkOptions
+from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.types import Frame, Result, StereoFrame
 
 
@@ -45,8 +46,6 @@ class ListedCamera:
 class Recorder:
     """Remembers what it got; fails on the listed indices."""
 
-    needs_image = False
-
     def __init__(self, *failing: int) -> None:
         self.failing, self.got, self.is_open = failing, [], False
 
@@ -64,20 +63,20 @@ class Recorder:
 
 
 @pytest.fixture
-def pipelines(stereo_card: ModelCard) -> PipelineForSize:
+def pipelines(stereo_card: ModelCard) -> ResizingPipeline:
     def rectification(size: tuple[int, int]) -> Rectification:
         return Rectification.identity(RectifiedRig(size, None, None, size[0] / 2, size[1] / 2))
 
-    options = PipelineOptions(engine="opencv", input_width=64)
-    return PipelineForSize(rectification, lambda one: StereoPipeline(stereo_card, one, options))
+    options = NetworkOptions(engine="opencv", input_width=64)
+    return ResizingPipeline(rectification, lambda one: StereoPipeline(stereo_card, one, options))
 
 
-def run(camera: ListedCamera, pipelines: PipelineForSize, sinks: SinkSet, limit: int | None = None) -> list[int]:
+def run(camera: ListedCamera, pipelines: ResizingPipeline, sinks: SinkSet, limit: int | None = None) -> list[int]:
     source = open_source(camera, threading.Event())
     return [result.index for result in run_frames(source, pipelines, sinks, limit)]
 
 
-def test_every_frame_reaches_every_sink_in_order(pipelines: PipelineForSize) -> None:
+def test_every_frame_reaches_every_sink_in_order(pipelines: ResizingPipeline) -> None:
     first, second = Recorder(), Recorder()
     sinks = SinkSet({"first": first, "second": second})
     assert run(ListedCamera(*[(64, 32)] * 4), pipelines, sinks) == [0, 1, 2, 3]
@@ -85,13 +84,13 @@ def test_every_frame_reaches_every_sink_in_order(pipelines: PipelineForSize) -> 
     assert not first.is_open and pipelines.current is None and not sinks.failed
 
 
-def test_limit_ends_the_run(pipelines: PipelineForSize) -> None:
+def test_limit_ends_the_run(pipelines: ResizingPipeline) -> None:
     camera = ListedCamera(*[(64, 32)] * 9)
     assert run(camera, pipelines, SinkSet({}), limit=2) == [0, 1]
     assert camera.given <= 3
 
 
-def test_a_failing_sink_neither_stops_the_run_nor_the_other_sinks(pipelines: PipelineForSize) -> None:
+def test_a_failing_sink_neither_stops_the_run_nor_the_other_sinks(pipelines: ResizingPipeline) -> None:
     bad, good = Recorder(1, 3), Recorder()
     sinks = SinkSet({"bad": bad, "good": good})
     run(ListedCamera(*[(64, 32)] * 5), pipelines, sinks)
@@ -99,19 +98,19 @@ def test_a_failing_sink_neither_stops_the_run_nor_the_other_sinks(pipelines: Pip
     assert sinks.failed == {"bad"}
 
 
-def test_a_sink_that_keeps_failing_is_given_up(pipelines: PipelineForSize) -> None:
+def test_a_sink_that_keeps_failing_is_given_up(pipelines: ResizingPipeline) -> None:
     bad, good = Recorder(*range(9)), Recorder()
     run(ListedCamera(*[(64, 32)] * 6), pipelines, SinkSet({"bad": bad, "good": good}))
     assert bad.got == list(range(MAX_SINK_FAILURES)) and good.got == list(range(6))
 
 
-def test_frames_may_change_their_size(pipelines: PipelineForSize) -> None:
+def test_frames_may_change_their_size(pipelines: ResizingPipeline) -> None:
     sizes = [(64, 32), (96, 64), (96, 64), (64, 32)]
     results = run_frames(open_source(ListedCamera(*sizes), threading.Event()), pipelines, SinkSet({}))
     assert [result.valid.shape[::-1] for result in results] == sizes
 
 
-def test_signals_end_the_run_after_the_frame_at_hand(pipelines: PipelineForSize) -> None:
+def test_signals_end_the_run_after_the_frame_at_hand(pipelines: ResizingPipeline) -> None:
     sink = Recorder()
     with stop_on_signals() as stop:
         source = open_source(ListedCamera(*[(64, 32)] * 9), stop)

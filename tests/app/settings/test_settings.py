@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pydantic import BaseModel
 
+from roma_device.app.settings.sections import section_of
 from roma_device.app.settings.settings import Settings, SettingsError, load_settings
 
 DEFAULTS = Path(__file__).parents[3] / "configs" / "default.yaml"
@@ -23,8 +23,8 @@ def load(tmp_path, monkeypatch):
 
 def keys_of(model):
     for name, field in model.model_fields.items():
-        section = field.annotation
-        if isinstance(section, type(BaseModel)):
+        section = section_of(field)
+        if section is not None:
             yield from (f"{name}.{key}" for key in keys_of(section))
         else:
             yield name

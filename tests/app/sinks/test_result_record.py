@@ -20,7 +20,7 @@ def result(depth_m=None, disparity_px=(2.0, 4.0, 8.0), valid=(True, True, True),
         "valid": np.array([valid]),
         "rig": None,
         "depth": depth,
-        "left_rectified": None,
+        "images": None,
         "times": StageTimes({"rectify": 1.25, "run": 20.5}),
         "dropped": 2,
     }

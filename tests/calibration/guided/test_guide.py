@@ -13,7 +13,7 @@ from roma_device.app.cameras.simulated import SimulatedCamera
 from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.guided.guide import CaptureGuide
-from roma_device.runtime.tensors.preprocess import grey
+from roma_device.runtime.grey import grey
 
 BOARD = parse_board("chessboard:9x6:30mm")
 SIZE = (640, 400)

@@ -18,7 +18,7 @@ from roma_device.calibration.quality.epipolar import calibrated_scale
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.observations import PairView
-from roma_device.runtime.tensors.preprocess import grey
+from roma_device.runtime.grey import grey
 from tests.calibration.corners import BOARD, rig, views_of
 
 

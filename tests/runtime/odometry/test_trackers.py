@@ -38,10 +38,16 @@ def points() -> Any:
 class RoughMatch:
     """As a network has it: the truth, 2 px off, and certain of the upper half of the image alone."""
 
+    min_certainty = 0.5
+
     def __init__(self) -> None:
         self.calls = 0
+        self.closed: list[bool] = []
 
-    def __call__(self, first: Image, second: Image) -> Matches:
+    def close(self) -> None:
+        self.closed.append(True)
+
+    def match_all(self, first: Image, second: Image) -> Matches:
         self.calls += 1
         x, y = np.meshgrid(np.arange(SIZE[0]), np.arange(SIZE[1]))
         warp = warped(np.dstack([x, y]).astype(float)) + np.array([1.5, -1.4])
@@ -54,7 +60,7 @@ def inside(places: Any) -> Any:
 
 
 def test_the_network_says_where_to_begin_and_patches_where_exactly(images: tuple[Image, Image], points: Any) -> None:
-    tracker = NetworkTracker(RoughMatch(), min_certainty=0.5)
+    tracker = NetworkTracker(RoughMatch())
     places, found = tracker.follow(*images, points, points)
     certain = (points[:, 1] < 110) & inside(warped(points))
     error_px = np.linalg.norm(places - warped(points), axis=1)
@@ -69,7 +75,7 @@ def test_patches_alone_do_not_find_what_went_that_far(images: tuple[Image, Image
 
 
 def test_what_the_network_does_not_know_is_looked_for_at_the_guess(images: tuple[Image, Image], points: Any) -> None:
-    tracker = NetworkTracker(RoughMatch(), min_certainty=0.5)
+    tracker = NetworkTracker(RoughMatch())
     lower = points[points[:, 1] > 130]
     guess = warped(lower) + np.array([6.0, -5.0])
     places, found = tracker.follow(*images, lower, guess)
@@ -79,18 +85,17 @@ def test_what_the_network_does_not_know_is_looked_for_at_the_guess(images: tuple
 
 def test_the_network_runs_once_for_the_same_two_images(images: tuple[Image, Image], points: Any) -> None:
     match = RoughMatch()
-    closed: list[bool] = []
-    tracker = NetworkTracker(match, 0.5, lambda: closed.append(True))
+    tracker = NetworkTracker(match)
     for guess in (points, points + 3):
         tracker.follow(*images, points, guess)
     assert match.calls == 1
     tracker.follow(images[1], images[0], points, points)
     assert match.calls == 2
     tracker.close()
-    assert closed == [True]
+    assert match.closed == [True]
 
 
 def test_no_points_need_no_network(images: tuple[Image, Image]) -> None:
     match = RoughMatch()
-    places, found = NetworkTracker(match, 0.5).follow(*images, np.empty((0, 2)), np.empty((0, 2)))
+    places, found = NetworkTracker(match).follow(*images, np.empty((0, 2)), np.empty((0, 2)))
     assert places.shape == (0, 2) and len(found) == 0 and match.calls == 0

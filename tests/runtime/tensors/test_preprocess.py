@@ -9,21 +9,13 @@ from hypothesis import strategies as st
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.rectify import Rectification, RectifiedRig
+from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.card import ModelCard, ModelError
+from roma_device.runtime.grey import grey
 from roma_device.runtime.tensors.bfloat16 import from_float32
 from roma_device.runtime.tensors.input_plan import InputPlan, plan_input
-from roma_device.runtime.tensors.preprocess import Preprocessor, grey, value_table
-from roma_device.runtime.types import Frame, StereoFrame
-
-
-def identity(size: tuple[int, int]) -> Rectification:
-    return Rectification.identity(RectifiedRig(size, None, None, (size[0] - 1) / 2, (size[1] - 1) / 2))
-
-
-def pair(left: Image, right: Image) -> StereoFrame:
-    return StereoFrame(Frame(left, 0, 0), Frame(right, 0, 0))
+from roma_device.runtime.tensors.preprocess import Preprocessor, value_table
 
 
 def tensors(size: tuple[int, int]) -> dict[str, np.ndarray]:
@@ -45,7 +37,7 @@ def instance_norm(image: Image) -> np.ndarray:
 def test_normalization_is_instance_norm_of_each_image(seed: int, low: int, span: int) -> None:
     left, right = photo(seed, low=low, high=low + span), photo(seed + 1)
     inputs = tensors((64, 32))
-    Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "preprocess")(pair(left, right), inputs)
+    Preprocessor((64, 32), InputPlan((64, 32), (64, 32)), "preprocess")(left, right, inputs)
     assert np.abs(inputs["left"][0, 0] - instance_norm(left)).max() < 2e-4
     assert np.abs(inputs["right"][0, 0] - instance_norm(right)).max() < 2e-4
 
@@ -56,7 +48,7 @@ def test_tensors_are_the_table_looked_up_whatever_the_type(seed: int, low: int, 
     image = photo(seed, low=low, high=min(low + span, 255) + 1)
     table = value_table(image, "preprocess")
     inputs = {"left": np.empty((1, 1, 32, 64), np.float32), "right": np.empty((1, 1, 32, 64), np.uint16)}
-    Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "preprocess")(pair(image, image), inputs)
+    Preprocessor((64, 32), InputPlan((64, 32), (64, 32)), "preprocess")(image, image, inputs)
     assert np.abs(inputs["left"][0, 0] - table[image]).max() <= 1e-6 * np.abs(table).max()
     assert np.array_equal(inputs["right"][0, 0], from_float32(table)[image])
 
@@ -65,9 +57,9 @@ def test_colour_frames_of_any_size_leave_those_before_alone() -> None:
     """The buffer for grey is the program's own: images that were given stay as they are."""
     colour = np.dstack([photo(seed) for seed in range(3)])
     before, inputs = colour.copy(), tensors((64, 32))
-    preprocess = Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "preprocess")
-    preprocess(pair(colour, photo(9)), inputs)
-    preprocess(pair(photo(8), colour), inputs)
+    preprocess = Preprocessor((64, 32), InputPlan((64, 32), (64, 32)), "preprocess")
+    preprocess(colour, photo(9), inputs)
+    preprocess(photo(8), colour, inputs)
     assert np.array_equal(colour, before)
     assert np.abs(inputs["left"][0, 0] - instance_norm(photo(8))).max() < 2e-4
     assert np.abs(inputs["right"][0, 0] - instance_norm(grey(colour))).max() < 2e-4
@@ -76,21 +68,21 @@ def test_colour_frames_of_any_size_leave_those_before_alone() -> None:
 def test_flat_image_stays_finite() -> None:
     inputs = tensors((64, 32))
     flat = np.full((32, 64), 7, np.uint8)
-    Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "preprocess")(pair(flat, flat), inputs)
+    Preprocessor((64, 32), InputPlan((64, 32), (64, 32)), "preprocess")(flat, flat, inputs)
     assert not inputs["left"].any() and not inputs["right"].any()
 
 
 def test_without_normalization_grey_goes_in_as_it_is() -> None:
     inputs = tensors((64, 32))
     image = photo(3)
-    Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "in_graph")(pair(image, image), inputs)
+    Preprocessor((64, 32), InputPlan((64, 32), (64, 32)), "in_graph")(image, image, inputs)
     assert np.allclose(inputs["left"][0, 0], image / 255)
 
 
 def test_padding_repeats_the_border_and_leaves_the_statistics_alone() -> None:
     inputs = tensors((96, 64))
     image = photo(4, (64, 32))
-    Preprocessor(identity((64, 32)), InputPlan((64, 32), (96, 64)), "preprocess")(pair(image, image), inputs)
+    Preprocessor((64, 32), InputPlan((64, 32), (96, 64)), "preprocess")(image, image, inputs)
     tensor = inputs["left"][0, 0]
     assert np.abs(tensor[:32, :64] - instance_norm(image)).max() < 2e-4
     assert (tensor[:32, 64:] == tensor[:32, 63:64]).all()
@@ -112,7 +104,7 @@ def test_rectification_and_resizing_are_one_resampling() -> None:
     y, x = np.mgrid[:96, :128].astype(np.float32)
     smooth = (127 + 60 * np.sin(x / 9) + 60 * np.cos(y / 7)).astype(np.uint8)
     inputs = tensors((64, 64))
-    Preprocessor(rectification, InputPlan((64, 48), (64, 64)), "none")(pair(smooth, smooth), inputs)
+    Preprocessor((64, 48), InputPlan((64, 48), (64, 64)), "none", rectification.maps((64, 48)))(smooth, smooth, inputs)
     maps = rectification.maps((64, 48))
     assert maps is not None
     (left_x, left_y), _ = maps
@@ -124,7 +116,7 @@ def test_rectification_and_resizing_are_one_resampling() -> None:
 def test_wrong_tensor_type_is_refused() -> None:
     inputs = {name: np.zeros((1, 3, 32, 64), np.float32) for name in ("left", "right")}
     with pytest.raises(ModelError, match="cannot fill an input of shape"):
-        Preprocessor(identity((64, 32)), InputPlan((64, 32), (64, 32)), "none")(pair(photo(0), photo(1)), inputs)
+        Preprocessor((64, 32), InputPlan((64, 32), (64, 32)), "none")(photo(0), photo(1), inputs)
 
 
 @pytest.mark.parametrize(

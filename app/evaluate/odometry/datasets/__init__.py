@@ -14,7 +14,7 @@ from roma_device.app.evaluate.odometry.read import Trajectory
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime import registry
-from roma_device.runtime.tensors.preprocess import grey
+from roma_device.runtime.grey import grey
 
 LAYOUTS: dict[str, str] = {
     "karlsruhe": "roma_device.app.evaluate.odometry.datasets.karlsruhe:KARLSRUHE",

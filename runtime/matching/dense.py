@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from roma_device.calibration.arrays import Image
-from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.matching.sampling import SamplingOptions, sample_matches
-from roma_device.runtime.matching.subpixel import polished
-from roma_device.runtime.pipeline import PipelineOptions, StereoPipeline
-from roma_device.runtime.types import Frame, Matches, StereoFrame
+from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
+from roma_device.runtime.types import Matches
+
+from .point_pairs import PointPairs
+from .sampling import SamplingOptions, sample_matches
+from .subpixel import polished
 
 SHARED_PX = 64
 """Side of the areas, in px of the network's input, in which the errors of its matches are alike: with cells of 8 px the
@@ -22,40 +22,37 @@ covariance of a pose is too small by a factor of 2 to 8 (bench/pose_covariance.p
 
 
 class DenseMatcher:
-    """Opens the pipeline anew where images change their size."""
+    """Opens the network anew where images change their size."""
 
-    def __init__(self, card: ModelCard, options: PipelineOptions, sampling: SamplingOptions | None = None) -> None:
+    def __init__(self, card: ModelCard, options: NetworkOptions, sampling: SamplingOptions | None = None) -> None:
         self.name = card.name
         self._card, self._options = card, options
         self.min_certainty = max(card.min_confidence, SamplingOptions().min_certainty)
         self._sampling = sampling or SamplingOptions(min_certainty=self.min_certainty)
-        self._pipeline: StereoPipeline | None = None
+        self._network: MatchingNetwork | None = None
 
     def match(self, a: Image, b: Image) -> PointPairs:
         """Drawn from the matches of all pixels; exact to the patches around them where both images have one size."""
         matches = self.match_all(a, b)
-        scale = a.shape[1] / self._pipeline_for(Size.of(a)).plan.content[0]
+        scale = a.shape[1] / self._network_for(Size.of(a)).plan.content.width
         pairs = sample_matches(matches, Size.of(b), self._sampling, SHARED_PX * scale)
         return polished(pairs, a, b, scale) if a.shape == b.shape else pairs
 
     def match_all(self, a: Image, b: Image) -> Matches:
         """Where each pixel of a lies in b; the network sees the whole of both images, b squeezed to the shape of a."""
-        size_a, size_b = Size.of(a), Size.of(b)
-        matches = self._pipeline_for(size_a).process(StereoFrame(Frame(a, 0, 0), Frame(b, 0, 0))).matches
-        return _in_pixels_of_b(matches, size_a, size_b)
+        return _in_pixels_of_b(self._network_for(Size.of(a)).match(a, b), Size.of(a), Size.of(b))
 
     def close(self) -> None:
-        if self._pipeline is not None:
-            self._pipeline.close()
-            self._pipeline = None
+        if self._network is not None:
+            self._network.close()
+            self._network = None
 
-    def _pipeline_for(self, size: Size) -> StereoPipeline:
-        if self._pipeline is None or self._pipeline.rig.size != size:
+    def _network_for(self, size: Size) -> MatchingNetwork:
+        if self._network is None or self._network.size != size:
             self.close()
-            rig = RectifiedRig(size, None, None, (size[0] - 1) / 2, (size[1] - 1) / 2)
-            options = replace(self._options, input_width=min(size[0], self._options.input_width))
-            self._pipeline = StereoPipeline(self._card, Rectification.identity(rig), options)
-        return self._pipeline
+            options = replace(self._options, input_width=min(size.width, self._options.input_width))
+            self._network = MatchingNetwork(self._card, size, options)
+        return self._network
 
 
 def _in_pixels_of_b(matches: Matches, size_a: Size, size_b: Size) -> Matches:
