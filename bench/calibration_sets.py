@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from roma_device.app.calibrate.from_images import grey_file, sightings_in
+from roma_device.app.calibrate.observations import grey_file, pair_observations
 from roma_device.app.cameras.file_pairs import find_images
 from roma_device.calibration.boards import Board, parse_board
 from roma_device.calibration.camera import CameraModel
@@ -101,7 +101,7 @@ def main() -> None:
 def show(entry: dict[str, Any], folder: Path) -> None:
     """Solve one set and print the comparison."""
     board = parse_board(BOARDS[entry["id"]])
-    sightings = sightings_in(str(folder / entry["dir"]), board)
+    sightings = pair_observations(str(folder / entry["dir"]), board)
     solution = solve_rig(sightings.views, board, sightings.size)
     report = make_report(solution)
     left = report.calibration.left

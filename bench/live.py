@@ -133,7 +133,7 @@ def soak(frames: int) -> None:
     warm = [sample for sample in samples if sample[0] >= frames // 5]
     numbers = np.array([[sample[0], sample[1]] for sample in warm])
     slope = np.polyfit(numbers[:, 0], numbers[:, 1], 1)[0] * 10_000
-    print(f"{frames} frames at {summary.as_dict()['fps']:.0f} fps; dropped: {dropped or 'none'}")
+    print(f"{frames} frames at {summary.as_json()['fps']:.0f} fps; dropped: {dropped or 'none'}")
     print(f"RSS {warm[0][1]:.1f} -> {warm[-1][1]:.1f} MiB after warm-up, slope {slope:+.3f} MiB per 10,000 frames")
     print(f"descriptors: {sorted({sample[2] for sample in warm})}")
     print(f"median latency of the first and last twentieth: {warm[0][3]:.3f} and {warm[-1][3]:.3f} ms")

@@ -20,6 +20,11 @@ COEFFICIENTS: dict[DistortionModel, int] = {"plumb_bob": 5, "rational_polynomial
 """Number of distortion coefficients per model, in OpenCV's and ROS's order."""
 
 
+def pinhole_matrix(fx: float, fy: float, cx: float, cy: float) -> FloatArray:
+    """The camera matrix K (3, 3) without skew."""
+    return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraModel:
     """Pinhole camera with distortion; pixel centres lie at integers (OpenCV's convention).
@@ -54,7 +59,7 @@ class CameraModel:
     @classmethod
     def pinhole(cls, size: Size, fx: float, fy: float, cx: float, cy: float) -> CameraModel:
         """An ideal camera without distortion."""
-        return cls(size, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), np.zeros(5))
+        return cls(size, pinhole_matrix(fx, fy, cx, cy), np.zeros(5))
 
     @property
     def fx(self) -> float:

@@ -1,8 +1,9 @@
-"""``roma-device run --task pose --intrinsics ...``: how the two cameras of each pair stand to each other."""
+"""``roma-device run --task pose --intrinsics ...``: relative pose or fundamental matrix of each image pair."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from itertools import islice
 
@@ -45,7 +46,7 @@ def run_pair_pose(settings: Settings, choice: PairPoseChoice) -> int:
     1: no pair has a pose, or the rig's calibration no longer holds. Raises CameraError, CalibrationError, MatcherError.
     """
     if settings.camera is None:
-        raise CameraError("no pair is named: give --camera images:FIRST,SECOND", exit_code=64)
+        raise CameraError("no pair is named: give --camera images:FIRST,SECOND", exit_code=os.EX_USAGE)
     matcher = open_matcher(choice.matcher, network_options(settings))
     check, found = None, False
     try:
@@ -68,7 +69,9 @@ def _rig(settings: Settings, camera: Camera, intrinsics: tuple[str, ...]) -> Ste
         return None
     rig = stored_calibration(settings, camera) or camera.calibration
     if rig is None:
-        raise CalibrationError("--intrinsics rig needs the rig's calibration: give --calibration FILE", exit_code=64)
+        raise CalibrationError(
+            "--intrinsics rig needs the rig's calibration: give --calibration FILE", exit_code=os.EX_USAGE
+        )
     return rig
 
 
@@ -105,6 +108,6 @@ def _shown(index: int, result: RelativePose | EpipolarGeometry, as_json: bool) -
 def _conclude(check: RigCheck | None, found: bool, as_json: bool) -> int:
     verdict = None if check is None else check.verdict()
     if verdict is not None:
-        click.echo(json.dumps({"calibration": verdict.as_dict()}) if as_json else verdict.as_text())
+        click.echo(json.dumps({"calibration": verdict.as_json()}) if as_json else verdict.as_text())
     holds = verdict is None or verdict.holds
     return 0 if found and holds else EXIT_BAD_ANSWER

@@ -1,4 +1,4 @@
-"""A relative pose for people and for programs."""
+"""Relative pose and fundamental matrix as JSON values and as text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pose_record(pose: RelativePose) -> dict[str, Any]:
         "rotation_deviation_deg": _rounded(pose.rotation_sigma_deg),
         "direction_deviation_deg": _rounded(pose.direction_sigma_deg),
         "covariance": None if pose.covariance is None else pose.covariance.tolist(),
-        "alternatives": [_pose(each, True) for each in pose.alternatives],
+        "alternatives": [_pose(other, True) for other in pose.alternatives],
     }
 
 

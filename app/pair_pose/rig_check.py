@@ -1,4 +1,4 @@
-"""Do a rig's cameras still stand as its calibration says? A relative pose from images, against the stored one."""
+"""Chi-square test of a rig's stored extrinsics against relative poses from images: does the calibration still hold?"""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class RigVerdict:
         """Whether the difference is one that chance explains."""
         return self.chi_square <= CHI_SQUARE_95
 
-    def as_dict(self) -> dict[str, float | int | bool]:
+    def as_json(self) -> dict[str, float | int | bool]:
         return {
             "frames": self.frames,
             "rotation_deg": round(self.rotation_deg, 4),

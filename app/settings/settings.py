@@ -23,6 +23,7 @@ from roma_device.app.sinks import SINKS
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
 from roma_device.calibration.storage.strict_yaml import YamlError
+from roma_device.calibration.storage.text_file import read_text
 from roma_device.runtime.depth import RELOADABLE, DepthLimits
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
@@ -187,14 +188,9 @@ def load_settings(path: Path) -> Settings:
 
 def _read(path: Path) -> YamlDocument:
     try:
-        return parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: cannot read the settings ({error.strerror})"
-        raise SettingsError(message, exit_code=os.EX_NOINPUT) from None
+        return parse_yaml(read_text(path, "settings", SettingsError))
     except YamlError as error:
         raise SettingsError(f"{path}:{error.line}: {error}") from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
 def _place(values: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Dense matching by a two-view network, and point pairs drawn from it."""
+"""Dense matching by a two-view network, of whose warp a few thousand matches are sampled."""
 
 from __future__ import annotations
 

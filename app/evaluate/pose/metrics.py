@@ -1,4 +1,4 @@
-"""How far a relative pose is from the truth, and the area under the curve of many errors."""
+"""Error of a relative pose by rotation angle and translation direction, and AUC (area under the recall curve)."""
 
 from __future__ import annotations
 
