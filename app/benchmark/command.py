@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 from roma_device.app.cameras import first_frame, open_camera
 from roma_device.app.model_store import find_model
-from roma_device.app.run.build_pipelines import depth_pipelines
+from roma_device.app.run.build_pipelines import network_options, rectifications
 from roma_device.app.settings.settings import Settings
+from roma_device.runtime.pipeline import StereoPipeline
 
 from .stereo import BenchReport, run_bench
 
@@ -18,5 +17,6 @@ def bench_from_settings(settings: Settings, repeat: int, warmup: int) -> BenchRe
     """Latencies on the first frame of the camera."""
     with open_camera(settings.camera or BENCH_CAMERA) as camera:
         frame = first_frame(camera)
-        with closing(depth_pipelines(settings, camera, find_model(settings.model))) as pipelines:
-            return run_bench(pipelines.for_size(frame.size), frame, repeat, warmup, settings.threads)
+        rectification = rectifications(settings, camera)(frame.size)
+        with StereoPipeline(find_model(settings.model), rectification, network_options(settings)) as pipeline:
+            return run_bench(pipeline, frame, repeat, warmup, settings.threads)

@@ -159,11 +159,11 @@ class Settings(Section):
         _check_known(name, ("auto", *ENGINES))
         return name
 
-    def overridden(self, **flags: Any) -> Settings:
+    def overridden(self, source: str = "command line", /, **flags: Any) -> Settings:
         """New settings in which flags win; those that are None or () were not given.
 
         A key may be dotted (``**{"depth.min_m": 1.0}``) or hold a mapping (``depth={"min_m": 1.0}``).
-        Raises SettingsError with the exit code for wrong usage.
+        Raises SettingsError with the exit code for wrong usage; ``source`` says where the flags come from.
         """
         changed = self.model_dump()
         for key, value in flags.items():
@@ -171,7 +171,7 @@ class Settings(Section):
         try:
             return Settings.model_validate(changed)
         except ValidationError as error:
-            message = f"command line: {_sentence(error.errors()[0])}"
+            message = f"{source}: {_sentence(error.errors()[0])}"
             raise SettingsError(message, exit_code=os.EX_USAGE) from None
 
 
