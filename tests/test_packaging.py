@@ -27,8 +27,6 @@ def test_every_folder_with_code_is_listed() -> None:
     folders = {path.parent for layer in LAYERS for path in (ROOT / layer).rglob("__init__.py")}
     names = {".".join(["roma_device", *folder.relative_to(ROOT).parts]) for folder in folders}
     assert listed == {"roma_device", *names}
-        ".".join(["roma_device", *folder.relative_to(ROOT).parts]) for folder in folders
-    }
 
 
 @pytest.mark.slow
