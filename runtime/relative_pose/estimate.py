@@ -32,6 +32,10 @@ SURE_INLIERS, SURE_SHARE = 300, 0.9
 """So many inliers of a hypothesis, and such a share of all: no need to look for another. In rooms made of planes two
 thirds may agree on a motion that is wrong."""
 
+LEAST_AREAS = 5
+"""Areas with an error of their own (``PointPairs.block``) that matches must lie in: all matches of one are a single
+observation, and five determine a motion."""
+
 FIRST_STEPS = 4
 SAME_DEG = 1.0
 """Motions that differ by less are one."""
@@ -66,6 +70,9 @@ def _estimate(rays: RayPairs, size_b: Size, seed: int, threshold_px: float, limi
     matches = len(rays)
     if matches < LEAST_INLIERS:
         return RelativePose.lost(f"{matches} matches, at least {LEAST_INLIERS} are needed", matches)
+    if (areas := rays.areas()) < LEAST_AREAS:
+        seen = "one observation" if areas == 1 else f"{areas} observations"
+        return RelativePose.lost(f"the {matches} matches are {seen}, at least {LEAST_AREAS} are needed", matches)
     few = rays.chosen(np.linspace(0, matches - 1, min(matches, CONSENSUS_POINTS)).astype(np.intp))
     best = _best_of(list(_hypotheses(few, seed, threshold_px)))
     if best is None:
