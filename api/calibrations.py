@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roma_device.calibration.arrays import Image
 from roma_device.calibration.formats.exchange import export_calibration, import_calibration
 from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.runtime.rectified_images import RectifiedImages
 
+from .calibration.arrays import Image, Size
 from .log import stay_silent
 
 stay_silent()

@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import FloatArray
+from .arrays import FloatArray, Size
 from .errors import CalibrationError
-from .size import Size
 from .undistort import undistorted
 
 DistortionModel = Literal["plumb_bob", "rational_polynomial", "equidistant"]

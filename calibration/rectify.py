@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import FloatArray, FloatImage
+from .arrays import FloatArray, FloatImage, Size
 from .camera import CameraModel
 from .errors import CalibrationError
 from .pose import Pose
 from .rig import StereoCalibration
-from .size import Size
 
 View = Literal["native", "full", "inside"]
 """What the rectified image shows: the middle of the raw one at its own scale; all of it, with black borders; or as

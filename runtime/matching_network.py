@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.rectify import MapPair
-from roma_device.calibration.size import Size
 
 from .card import ModelCard
 from .engine import Array, Engine, EngineOptions, NpuOptions, OverlappingEngine, Precision, open_engine

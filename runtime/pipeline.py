@@ -6,9 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
-from roma_device.calibration.arrays import Mask
+from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
-from roma_device.calibration.size import Size
 
 from .card import ModelCard
 from .depth import DepthLimits, make_depth, valid_matches

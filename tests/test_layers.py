@@ -16,7 +16,7 @@ ALLOWED = {
     "api": {"roma_device"},
     "model": {
         "roma_device.calibration.errors",
-        "roma_device.calibration.size",
+        "roma_device.calibration.arrays",
         "roma_device.calibration.storage.atomic_write",
         *(f"roma_device.runtime.{part}" for part in ("card", "engine", "onnx", "preflight", "tensors.preprocess")),
     },

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import PAIRED, export_calibration, import_calibration
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.calibration.store import CalibrationStore, Version
 
 from .console import refuse_existing

@@ -13,9 +13,9 @@ from roma_device.app.cameras import Camera, CameraError, open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.app.run.build_pipelines import network_options, stored_calibration
 from roma_device.app.settings.settings import Settings
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.runtime.grey import grey
 from roma_device.runtime.relative_pose.result import EpipolarGeometry, RelativePose
 from roma_device.runtime.types import StereoFrame

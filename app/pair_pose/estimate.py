@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from roma_device.calibration.arrays import GreyImage
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import GreyImage, Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.fundamental import estimate_fundamental

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 
 UNKNOWN, RIG = "unknown", "rig"
 _NUMBERS = re.compile(r"(?P<numbers>[^@]+)(@(?P<width>\d+)x(?P<height>\d+))?")

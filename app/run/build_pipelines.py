@@ -11,10 +11,10 @@ from roma_device.app.cameras import Camera
 from roma_device.app.model_store import find_model
 from roma_device.app.settings.settings import Settings, SettingsError
 from roma_device.app.sinks import DENSE_SINKS
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.matching_network import NetworkOptions

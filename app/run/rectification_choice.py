@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 
 
 @dataclass(frozen=True, slots=True)

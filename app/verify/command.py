@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roma_device.app.model_store import find_model
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions, Precision, check_size
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Array, EngineOptions, engine_name
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions

@@ -9,8 +9,8 @@ from pathlib import Path
 from roma_device.app.cameras import open_camera
 from roma_device.app.run.rectification_choice import GeometryChoice, choose_rectification
 from roma_device.app.simulation.worlds.catalogue import SCENES
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.rectify import MapPair
-from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
 from roma_device.runtime.engine import Array, EngineOptions, allocate
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions

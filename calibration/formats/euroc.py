@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel, pinhole_matrix
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.calibration.storage.text_file import read_text
 from roma_device.calibration.storage.yaml_section import parse_section
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.calibration.storage.text_file import read_text
 
 from .euroc import load_euroc

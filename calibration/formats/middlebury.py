@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.calibration.storage.text_file import read_text
 
 from .number_lines import number_lines, numbers_of

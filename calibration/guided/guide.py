@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.arrays import GreyImage, Size
 from roma_device.calibration.boards.board import Board, Detection
 from roma_device.calibration.boards.subpixel import edge_width_px, nearest_spacing
-from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 
 from .coverage import (

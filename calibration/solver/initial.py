@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.boards.board import Detection
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 
 from .lens import camera_of, start_intrinsics
 

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import DistortionModel
-from roma_device.calibration.size import Size
 
 from .observations import PairView, SoloView
 from .single_camera import SingleCamera, as_rational, solve_single_camera

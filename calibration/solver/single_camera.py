@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, IntArray
+from roma_device.calibration.arrays import FloatArray, IntArray, Size
 from roma_device.calibration.boards.board import Detection
 from roma_device.calibration.camera import COEFFICIENTS, DistortionModel
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.size import Size
 
 from .bundle_adjustment import BundleAdjustment, BundleState
 from .initial import board_pose, focal_by_trial

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.size import Size
 
 from .lens import camera_of
 from .lens_choice import solve_single_cameras

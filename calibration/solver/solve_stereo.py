@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 
 from .lens_choice import solve_single_cameras
 from .observations import LEAST_CORNERS, PairView

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, Mask
+from roma_device.calibration.arrays import FloatArray, Mask, Size
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 
 from .bundle_adjustment import BundleState
 from .initial import board_pose, view_error_px

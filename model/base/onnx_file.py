@@ -12,7 +12,7 @@ import onnx
 import torch
 from torch import nn
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.graph import read_onnx
 from roma_device.runtime.onnx.shapes import infer

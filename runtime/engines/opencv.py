@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
 from roma_device.runtime.onnx.graph import read_onnx

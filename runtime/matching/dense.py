@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from roma_device.calibration.arrays import Image
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Image, Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.types import Matches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
 from .protobuf import read_fields
 

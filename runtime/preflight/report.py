@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.graph import Graph, read_onnx
 from roma_device.runtime.onnx.shapes import infer

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from roma_device.calibration.arrays import Mask
+from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, finalize

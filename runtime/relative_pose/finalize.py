@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roma_device.calibration.arrays import Mask
+from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 
 from .motion import TwoViewMotion
 from .rays import RayPairs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import LEAST_INLIERS

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
 LOG10_LIMIT = -6.0
 

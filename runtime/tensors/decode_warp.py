@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatImage, Size
 from roma_device.runtime.card import Task
 from roma_device.runtime.types import Matches
 

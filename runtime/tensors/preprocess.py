@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage, Image
+from roma_device.calibration.arrays import FloatImage, Image, Size
 from roma_device.calibration.rectify import MapPair
-from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, Normalization
 from roma_device.runtime.grey import grey
 

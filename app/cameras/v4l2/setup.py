@@ -7,7 +7,7 @@ import os
 from loguru import logger
 
 from roma_device.app.cameras import CameraError
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
 from . import abi as abi
 from .device import Mode, V4l2Device

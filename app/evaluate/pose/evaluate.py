@@ -13,10 +13,9 @@ import numpy as np
 
 from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.app.settings.settings import Settings
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 from roma_device.runtime.matching.features import FeatureMatcher
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.matching_network import NetworkOptions

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from roma_device.app.evaluate.errors import EvaluationError
-from roma_device.calibration.arrays import FloatImage, Image
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatImage, Image, Size
 
 from .index import LoadedPair, StereoPair
 from .metrics import PROTOCOL_WIDTH_PX, at_width, measure

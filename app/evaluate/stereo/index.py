@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from roma_device.app.evaluate.errors import EvaluationError, unreadable
-from roma_device.calibration.arrays import FloatImage, Image, Mask
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 from roma_device.calibration.storage.text_file import read_json
 
 from .ground_truth import read_disparity, read_grey, read_mask

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from roma_device.calibration.arrays import FloatImage, Image
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatImage, Image, Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatImage, Image, Mask
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 
 DISPARITIES_PX = 192
 _STEPS_PER_PX = 16

@@ -11,8 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import Image
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.storage.atomic_write import write_atomic
 from roma_device.runtime.card import CARD_NAME
 

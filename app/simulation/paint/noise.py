@@ -5,8 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import Image
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Image, Size
 
 SLACK_PX = 96
 """The pool is larger than the image by this much, so that it can be laid in many ways."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import EngineError, EngineOptions
 

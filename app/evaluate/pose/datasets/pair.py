@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from roma_device.app.evaluate.errors import EvaluationError, unreadable
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
-from roma_device.calibration.arrays import FloatArray, Image
+from roma_device.calibration.arrays import FloatArray, Image, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)

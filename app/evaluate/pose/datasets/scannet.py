@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from roma_device.app.evaluate.errors import EvaluationError, unreadable
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 
 from .archive import names_in, read_array
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose
