@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .options import PATH, engine_options, json_option, model_options, settings_from_options, show
-from .pair_pose import MATCHER_HELP
+from .run import MATCHER_HELP
 
 
 @click.group()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from loguru import logger
 
@@ -12,8 +13,9 @@ from roma_device.app.model_store import find_model
 from roma_device.app.settings.settings import Settings, SettingsError
 from roma_device.app.sinks import DENSE_SINKS
 from roma_device.calibration.arrays import Size
+from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import load_calibration
-from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.card import ModelCard, ModelError
@@ -23,7 +25,40 @@ from roma_device.runtime.pipeline import Pipeline, StereoPipeline
 from roma_device.runtime.pose_pipeline import NoNetwork, PosePipeline
 
 from .loop import ResizingPipeline
-from .rectification_choice import GeometryChoice, choose_rectification
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryChoice:
+    """What the user said about the rig; a calibration wins over the camera's own."""
+
+    calibration: StereoCalibration | None = None
+    rectified: bool = False
+    focal_px: float | None = None
+    baseline_m: float | None = None
+    view: View = "native"
+
+
+def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, size: Size) -> Rectification:
+    """The rectification for frames of ``size``.
+
+    ``own`` is the calibration that the camera itself knows, if any. Raises CalibrationError where
+    none is known or the calibration is for another shape of image.
+    """
+    if choice.rectified:
+        return Rectification.identity(_rectified_rig(choice, size))
+    calibration = choice.calibration or own
+    if calibration is None:
+        raise CalibrationError(
+            "this camera brings no calibration: give --calibration FILE, or --rectified if the pairs are rectified",
+            exit_code=os.EX_USAGE,
+        )
+    return Rectification.from_calibration(calibration.fitted_to(size), choice.view)
+
+
+def _rectified_rig(choice: GeometryChoice, size: Size) -> RectifiedRig:
+    centre_x, centre_y = (size[0] - 1) / 2, (size[1] - 1) / 2
+    return RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y)
+
 
 RectificationFor = Callable[[Size], Rectification]
 """Size of a camera's frames -> how they are rectified."""
@@ -82,7 +117,7 @@ def open_tracker(name: str, options: NetworkOptions) -> Tracker:
         message = f"tracker: model {card.name} matches along rows only: give {known}, or a two_view model"
         raise ModelError(message, exit_code=os.EX_USAGE)
     from roma_device.runtime.matching.dense import DenseMatcher
-    from roma_device.runtime.odometry.trackers.network import NetworkTracker
+    from roma_device.runtime.odometry.network_tracker import NetworkTracker
 
     return NetworkTracker(DenseMatcher(card, options))
 

@@ -12,7 +12,7 @@ from roma_device.app.cameras import Camera, LiveCamera
 from roma_device.app.recording.recorder import Recorder, new_session
 from roma_device.app.settings.settings import Settings, SettingsError
 from roma_device.app.sinks import Sink, open_sink
-from roma_device.app.sinks.output_folder import prepare_output_folder
+from roma_device.app.sinks.file_sink import prepare_output_folder
 
 
 def open_sinks(settings: Settings) -> dict[str, Sink]:

@@ -1,10 +1,11 @@
-"""What all sinks that write one file per frame have in common."""
+"""What sinks have in common: files written whole or line by line, and the folder that they go to."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from io import BufferedWriter, FileIO
@@ -15,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
+from roma_device.app.sinks import SinkError
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
 from roma_device.runtime.types import Result
-
-from . import SinkError
 
 SYNC_S = 0.5
 """What a power cut may cost of a file that grows."""
@@ -107,3 +107,30 @@ class FileSink(ABC):
         if not self._explained:
             logger.warning(reason)
             self._explained = True
+
+
+def prepare_output_folder(path: Path) -> Path:
+    """Make ``path`` with its parents and return it once a file could really be written there.
+
+    Permission bits alone tell little: root passes them all, and a full or read-only disk has none.
+
+    Raises SinkError with one sentence.
+    """
+    _make(path)
+    try:
+        with tempfile.NamedTemporaryFile(dir=path, prefix=".roma-", buffering=0) as probe:
+            probe.write(b"\n")
+    except OSError as error:
+        raise sink_error(f"cannot write into the output folder {path}", error) from error
+    return path
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        places = (place for place in (path, *path.parents) if place.exists() or place.is_symlink())
+        message = f"cannot make the output folder {path}: {next(places, path)} is in the way and is no folder"
+        raise SinkError(message, exit_code=os.EX_CANTCREAT) from error
+    except OSError as error:
+        raise sink_error(f"cannot make the output folder {path}", error) from error

@@ -1,4 +1,4 @@
-"""The rig's way as a TUM trajectory, and a plot of it at the end."""
+"""The rig's way as a TUM trajectory, a line for every pose, and a plot of it at the end."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.app.trajectories.plot import PlottedPath, draw_paths
-from roma_device.app.trajectories.tum import HEADER, tum_line
 from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.atomic_write import write_atomic
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 
 from .file_sink import PeriodicSync, append_whole, encode_png, sink_error
+
+HEADER = "# timestamp_s x_m y_m z_m qx qy qz qw: left camera (x forward, y left, z up) in the frame odom"
+
+
+def tum_line(timestamp_ns: int, pose: Pose) -> str:
+    """One line without its end: every digit of the time, micrometres, 1e-8 of the quaternion."""
+    seconds, fraction = divmod(timestamp_ns, 1_000_000_000)
+    position = " ".join(f"{value:.6f}" for value in pose.translation_m)
+    orientation = " ".join(f"{value:.8f}" for value in pose.quaternion)
+    return f"{seconds}.{fraction:09d} {position} {orientation}"
+
 
 NAME, PLOT_NAME = "trajectory.tum", "trajectory.png"
 MOST_PLOTTED = 20_000

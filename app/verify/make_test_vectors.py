@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.run.rectification_choice import GeometryChoice, choose_rectification
+from roma_device.app.run.build_pipelines import GeometryChoice, choose_rectification
 from roma_device.app.simulation.worlds.catalogue import SCENES
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.rectify import MapPair

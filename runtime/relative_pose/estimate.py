@@ -16,12 +16,11 @@ from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, finalize
 from .motion import TwoViewMotion
 from .planar_scene import NOTHING_ELSE_SHARE, DominantPlane, find_dominant_plane
 from .pure_rotation import PureRotation, fit_pure_rotation
-from .ransac import THRESHOLD_PX, consensus_motion
+from .ransac import THRESHOLD_PX, consensus_motion, is_by_chance
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
 from .result import RelativePose
 from .robust import INLIER_SIGMAS, cost_over_scales
-from .significance import is_by_chance
 
 CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""

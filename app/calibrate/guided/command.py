@@ -30,9 +30,8 @@ from roma_device.runtime.grey import grey
 from roma_device.runtime.types import StereoFrame
 
 from .live_page import LivePage
-from .screen import Keys, open_screen, terminal_keys
+from .screen import Keys, open_screen, state_of, terminal_keys
 from .session import Session
-from .state import state_of
 
 GIVE_UP_FRAMES = 3000
 """Frames without a single view of the board after which the capture ends with a sentence."""

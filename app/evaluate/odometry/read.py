@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.text_file import read_text

@@ -25,8 +25,7 @@ from roma_device.runtime.tensors.preprocess import resize_filter
 
 from .datasets import load_pairs
 from .datasets.pair import PosePair
-from .metrics import pose_error_deg
-from .report import PoseReport, PoseScore, PoseScores
+from .report import PoseReport, PoseScore, PoseScores, pose_error_deg
 
 BASELINES = ("sift", "orb")
 BASELINE_THRESHOLD_PX = 1.0

@@ -12,9 +12,8 @@ from roma_device.app.settings.settings import Settings
 
 from .evaluate import evaluate_stereo
 from .index import load_index
-from .network_matcher import NetworkMatcher
+from .matchers import NetworkMatcher, SgbmMatcher
 from .report import StereoReport
-from .sgbm import SgbmMatcher
 from .vertical_tolerance import ToleranceReport, measure_tolerance, write_to_card
 
 

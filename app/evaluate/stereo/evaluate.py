@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.calibration.arrays import FloatImage, Image, Size
 
 from .index import LoadedPair, StereoPair

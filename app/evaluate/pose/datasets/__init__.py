@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.runtime import registry
 
 from .pair import PosePair

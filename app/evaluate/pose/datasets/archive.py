@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.calibration.storage.text_file import read_bytes
 
 _SAFE = {"_reconstruct", "scalar", "ndarray", "dtype", "_frombuffer"}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.calibration.pose import Pose
 
 from .archive import read_array

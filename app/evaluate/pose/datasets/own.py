@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.calibration.storage.text_file import read_json
 
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.evaluate.errors import EvaluationError, unreadable
+from roma_device.app.evaluate import EvaluationError, unreadable
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
 from roma_device.calibration.arrays import FloatArray, Image, Size
 from roma_device.calibration.camera import CameraModel

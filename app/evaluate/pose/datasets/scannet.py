@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError, unreadable
+from roma_device.app.evaluate import EvaluationError, unreadable
 from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.pose import Pose
 

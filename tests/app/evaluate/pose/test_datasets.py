@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.pose.datasets import load_pairs
 from roma_device.app.evaluate.pose.datasets.pair import PosePair
 from roma_device.calibration.pose import Pose
