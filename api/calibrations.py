@@ -43,7 +43,8 @@ def calibrate(
     from roma_device.app.calibrate.observations import pair_observations
     from roma_device.calibration.boards.spec import parse_board
     from roma_device.calibration.quality.report import finished_calibration, make_report
-    from roma_device.calibration.solver.solve_stereo import solve_rig
+
+    from .calibration.solver.solve import solve_rig
 
     target = parse_board(board)
     seen = pair_observations(str(folder), target, swap)

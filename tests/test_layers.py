@@ -17,7 +17,7 @@ ALLOWED = {
     "model": {
         "roma_device.calibration.errors",
         "roma_device.calibration.arrays",
-        "roma_device.calibration.storage.atomic_write",
+        "roma_device.calibration.storage.files",
         *(f"roma_device.runtime.{part}" for part in ("card", "engine", "onnx", "preflight", "tensors.preprocess")),
     },
 }

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.arrays import Image
-from roma_device.calibration.storage.text_file import read_bytes
+from roma_device.calibration.storage.files import read_bytes
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.storage.text_file import read_exit_code
+from roma_device.calibration.storage.files import read_exit_code
 
 
 class EvaluationError(RomaError):

@@ -22,8 +22,8 @@ from roma_device.app.cameras import CAMERAS
 from roma_device.app.sinks import SINKS
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
+from roma_device.calibration.storage.files import read_text
 from roma_device.calibration.storage.strict_yaml import YamlError
-from roma_device.calibration.storage.text_file import read_text
 from roma_device.runtime.depth import RELOADABLE, DepthLimits
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions

@@ -18,7 +18,7 @@ from loguru import logger
 
 from roma_device.app.sinks import SinkError
 from roma_device.calibration.arrays import Image
-from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.files import write_atomic, write_exit_code
 from roma_device.runtime.types import Result
 
 SYNC_S = 0.5

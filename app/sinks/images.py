@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from roma_device.runtime.depth_encoding import encode_depth_mm
+from roma_device.runtime.depth import encode_depth_mm
 from roma_device.runtime.types import Result
 
 from .file_sink import FileSink, encode_png

@@ -18,7 +18,7 @@ import cv2
 
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.depth_encoding import encode_depth_mm
+from roma_device.runtime.depth import encode_depth_mm
 from roma_device.runtime.types import Result
 
 from . import SinkError

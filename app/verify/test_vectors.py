@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.storage.text_file import read_bytes, read_text
+from roma_device.calibration.storage.files import read_bytes, read_text
 from roma_device.runtime.engine import Array
 from roma_device.runtime.tensors.set_inputs import set_inputs
 

@@ -58,12 +58,6 @@ class AprilGrid:
         places = np.column_stack([column, row, np.zeros(len(number))]) * self._pitch_m
         return np.asarray((places[:, None] + corners).reshape(-1, 3))
 
-    @cached_property
-    def outline(self) -> IntArray:
-        last = self.columns * self.rows - 1
-        upper_left = last - self.columns + 1
-        return np.array([4 * upper_left, 4 * last + 1, 4 * (self.columns - 1) + 2, 3], dtype=np.intp)
-
     @property
     def is_symmetric(self) -> bool:
         return False

@@ -37,10 +37,6 @@ class Board(Protocol):
         """Object points: all corners (N, 3) in the board's frame, z = 0."""
 
     @property
-    def outline(self) -> IntArray:
-        """Rows of ``points_m`` at the four outermost corners: upper left, upper right, lower right, lower left."""
-
-    @property
     def is_symmetric(self) -> bool:
         """It looks the same upside down, so that left and right have to be brought into one order."""
 
@@ -58,12 +54,6 @@ def grid_points(columns: int, rows: int, pitch_m: float) -> FloatArray:
     """(columns * rows, 3) points of a square grid, row by row."""
     y, x = np.mgrid[:rows, :columns].astype(np.float64)
     return np.column_stack([x.ravel() * pitch_m, y.ravel() * pitch_m, np.zeros(rows * columns)])
-
-
-def grid_outline(columns: int, rows: int) -> IntArray:
-    """The four outer corners of such a grid."""
-    last = columns * rows - 1
-    return np.array([0, columns - 1, last, last - columns + 1], dtype=np.intp)
 
 
 def turned_half(columns: int, rows: int) -> IntArray:

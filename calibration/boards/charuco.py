@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+from roma_device.calibration.arrays import FloatArray, GreyImage
 
 from .artwork import Artwork, Shape, marker_shapes, rectangle
-from .board import Detection, grid_outline, grid_points
+from .board import Detection, grid_points
 from .dictionaries import dictionary, marker_bits
 from .subpixel import nearest_spacing, refined
 
@@ -44,10 +44,6 @@ class CharucoBoard:
     @cached_property
     def points_m(self) -> FloatArray:
         return grid_points(self.columns - 1, self.rows - 1, self.square_m)
-
-    @cached_property
-    def outline(self) -> IntArray:
-        return grid_outline(self.columns - 1, self.rows - 1)
 
     @property
     def is_symmetric(self) -> bool:

@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+from roma_device.calibration.arrays import FloatArray, GreyImage
 
 from .artwork import Artwork, rectangle
-from .board import Detection, grid_outline
+from .board import Detection
 from .quad_grid import QuadGrid, largest_grid
 from .quads import BLOCKS_PER_IMAGE, dark_quads, refined_quads
 
@@ -48,10 +48,6 @@ class SquareGrid:
     def _places(self, count: int) -> FloatArray:
         starts = np.arange(count) * (self.square_m + self.gap_m)
         return np.column_stack([starts, starts + self.square_m]).ravel()
-
-    @cached_property
-    def outline(self) -> IntArray:
-        return grid_outline(2 * self.columns, 2 * self.rows)
 
     @property
     def is_symmetric(self) -> bool:

@@ -8,12 +8,10 @@ from pathlib import Path
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.storage.text_file import read_text
+from roma_device.calibration.storage.files import read_text
 
-from .euroc import load_euroc
+from .datasets import load_euroc, load_kitti, load_middlebury
 from .kalibr import load_kalibr, save_kalibr
-from .kitti import load_kitti
-from .middlebury import load_middlebury
 from .opencv import load_opencv, save_opencv
 from .own import FORMAT, load_calibration, save_calibration
 from .ros import load_ros, save_ros

@@ -13,7 +13,7 @@ from roma_device.calibration.guided.coverage import Look, covered_share, grid_co
 from roma_device.calibration.pose import nearest_rotation
 from roma_device.calibration.solver.bundle_adjustment import BundleAdjustment, BundleState, moved_by
 from roma_device.calibration.solver.lens import camera_of
-from roma_device.calibration.solver.solve_camera import CameraSolution
+from roma_device.calibration.solver.solve import CameraSolution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance
 
 from .depth_error import FIELD

@@ -15,10 +15,15 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray, FloatImage, Image
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
+from roma_device.runtime.pose_estimate import (
+    PoseEstimate,
+    body_covariance,
+    body_pose,
+    composed_covariance,
+    inverse_covariance,
+)
 
 from .corner_grid import spread
-from .frames import body_covariance, body_pose
 from .keyframe import Keyframe, RectifiedPair, make_keyframe, smoothed
 from .keyframe_tracking import Tracked, TrackingSetup, track_keyframe
 from .plausibility import Support, Verdict, judge_support, predict_constant_velocity

@@ -16,8 +16,28 @@ from roma_device.runtime.card import ModelCard, ModelError, Normalization
 from roma_device.runtime.grey import grey
 
 from .bfloat16 import from_float32
-from .grey_tensor import write_grey
 from .input_plan import InputPlan
+
+NO_COLOUR = 128
+"""Value of both colour differences of a grey pixel."""
+
+
+def write_grey(target: npt.NDArray[Any], image: Image) -> None:
+    """Write ``image`` (H, W) into ``target``: NCHW with one channel, NHWC with one or three, or NV12.
+
+    Raises ModelError for another shape.
+    """
+    height, width = image.shape
+    if target.shape == (1, 1, height, width):
+        target[0, 0] = image
+    elif target.shape in ((1, height, width, 1), (1, height, width, 3)):
+        target[0] = image[:, :, np.newaxis]
+    elif target.shape == (1, height * 3 // 2, width, 1):
+        target[0, :height, :, 0] = image
+        target[0, height:] = NO_COLOUR
+    else:
+        raise ModelError(f"cannot fill an input of shape {target.shape} with images of {width}x{height} px")
+
 
 VARIANCE_FLOOR = 1e-5
 """Added to the variance of grey values in [0, 1]: InstanceNorm's eps, so that flat images stay finite."""
@@ -75,7 +95,7 @@ class Preprocessor:
     def __call__(self, left: Image, right: Image, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
         """Fill ``inputs["left"]`` and ``inputs["right"]`` from two images (H, W[, 3]).
 
-        Each is (1, 1, H, W) float32 or bfloat16 (its bits as uint16), or uint8 as grey_tensor.py has it where the
+        Each is (1, 1, H, W) float32 or bfloat16 (its bits as uint16), or uint8 as write_grey has it where the
         network normalizes by itself.
         """
         for name, image, maps in zip(("left", "right"), (left, right), self._maps, strict=True):

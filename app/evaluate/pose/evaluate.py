@@ -23,8 +23,7 @@ from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.tensors.preprocess import resize_filter
 
-from .datasets import load_pairs
-from .datasets.pair import PosePair
+from .datasets import PosePair, load_pairs
 from .report import PoseReport, PoseScore, PoseScores, pose_error_deg
 
 BASELINES = ("sift", "orb")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from roma_device.app.evaluate import EvaluationError, unreadable
 from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
-from roma_device.calibration.storage.text_file import read_json
+from roma_device.calibration.storage.files import read_json
 
 from .ground_truth import read_disparity, read_grey, read_mask, visible_in_right
 

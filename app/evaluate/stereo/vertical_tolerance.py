@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import Image, Size
-from roma_device.calibration.storage.atomic_write import write_atomic
+from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.card import CARD_NAME
 
 from .evaluate import StereoMatcher, evaluate_stereo

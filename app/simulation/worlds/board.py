@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from roma_device.app.simulation.paint.printed_textures import CHESSBOARD, PALETTE, board_print, gores
-from roma_device.app.simulation.scene import Light, Scene, Sphere, Surface, box, quad, turned
+from roma_device.app.simulation.scene import Light, Scene, Sphere, Surface, box, look_at, quad, turned
 from roma_device.app.simulation.textures import bricks, planks, plaster
-from roma_device.app.simulation.trajectory import look_at
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.pose import Pose

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from roma_device.app.simulation.paint.printed_textures import PALETTE, checks, crate, poster
-from roma_device.app.simulation.scene import Light, Quad, Scene, Sphere, Surface, box, quad, turned
+from roma_device.app.simulation.scene import Light, Quad, Scene, Sphere, Surface, SwayingPath, box, quad, turned
 from roma_device.app.simulation.textures import Painter, bricks, clouds, marble, patches, planks, plaster, weave
-from roma_device.app.simulation.trajectory import SwayingPath
 
 from .board import board
 from .room import indoor_path, room

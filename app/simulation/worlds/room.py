@@ -14,9 +14,8 @@ from roma_device.app.simulation.paint.printed_textures import (
     gores,
     poster,
 )
-from roma_device.app.simulation.scene import Light, Quad, Scene, Sphere, Surface, box, quad, turned
+from roma_device.app.simulation.scene import Light, Quad, Scene, Sphere, Surface, SwayingPath, box, quad, turned
 from roma_device.app.simulation.textures import bricks, marble, patches, planks, plaster, weave
-from roma_device.app.simulation.trajectory import SwayingPath
 
 FLOOR_M, CEILING_M, BACK_M, SIDE_M = 1.2, -1.4, 4.6, 2.3
 

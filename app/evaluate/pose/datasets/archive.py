@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.evaluate import EvaluationError
-from roma_device.calibration.storage.text_file import read_bytes
+from roma_device.calibration.storage.files import read_bytes
 
 _SAFE = {"_reconstruct", "scalar", "ndarray", "dtype", "_frombuffer"}
 _MODULES = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric"}

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from roma_device.app.evaluate import EvaluationError, unreadable
+from roma_device.app.evaluate.pose.datasets import PoseImage, PosePair, checked_matrix, checked_pose
 from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.pose import Pose
 
 from .archive import names_in, read_array
-from .pair import PoseImage, PosePair, checked_matrix, checked_pose
 
 INDEX_SIZE = Size(640, 480)
 _BELOW = ("", "scans_test", "scannet_test_1500", "test")
