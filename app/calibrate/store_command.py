@@ -121,21 +121,13 @@ def chosen(which: str | None) -> NamedCalibration:
 
 
 def _facts(calibration: StereoCalibration) -> dict[str, Any]:
-    cameras = {
-        side: {
-            "size": list(camera.size),
-            "matrix": camera.matrix.tolist(),
-            "model": camera.model,
-            "distortion": camera.distortion.tolist(),
-        }
-        for side, camera in (("left", calibration.left), ("right", calibration.right))
-    }
     pose = calibration.right_from_left
     return {
         "made_at": calibration.made_at,
         "serial": calibration.serial,
         "baseline_m": calibration.baseline_m,
-        **cameras,
+        "left": calibration.left.as_json(),
+        "right": calibration.right.as_json(),
         "right_from_left": {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()},
         "quality": dict(calibration.quality),
         "origin": dict(calibration.origin),

@@ -8,6 +8,7 @@ import os
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from io import BufferedWriter, FileIO
 from pathlib import Path
 
@@ -25,9 +26,13 @@ SYNC_S = 0.5
 """What a power cut may cost of a file that grows."""
 
 
-def sink_error(action: str, error: OSError) -> SinkError:
-    """``action`` is what failed, as in "cannot write out/000000_depth.png"."""
-    return SinkError(f"{action}: {error.strerror or error}", exit_code=write_exit_code(error))
+@contextlib.contextmanager
+def told(failure: str) -> Iterator[None]:
+    """A SinkError for what the disk refuses; ``failure`` is as in "cannot write out/000000_depth.png"."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"{failure}: {error.strerror or error}", exit_code=write_exit_code(error)) from error
 
 
 def encode_png(image: Image | npt.NDArray[np.uint16]) -> bytes:
@@ -97,10 +102,8 @@ class FileSink(ABC):
         if data is None:
             return
         path = self.folder / f"{result.index:06d}{self.suffix}"
-        try:
+        with told(f"cannot write {path}"):
             write_atomic(path, data, durable=False)
-        except OSError as error:
-            raise sink_error(f"cannot write {path}", error) from error
 
     def explain_once(self, reason: str) -> None:
         """Say why nothing is written, at the first frame alone."""
@@ -117,20 +120,17 @@ def prepare_output_folder(path: Path) -> Path:
     Raises SinkError with one sentence.
     """
     _make(path)
-    try:
-        with tempfile.NamedTemporaryFile(dir=path, prefix=".roma-", buffering=0) as probe:
-            probe.write(b"\n")
-    except OSError as error:
-        raise sink_error(f"cannot write into the output folder {path}", error) from error
+    failure = f"cannot write into the output folder {path}"
+    with told(failure), tempfile.NamedTemporaryFile(dir=path, prefix=".roma-", buffering=0) as probe:
+        probe.write(b"\n")
     return path
 
 
 def _make(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        places = (place for place in (path, *path.parents) if place.exists() or place.is_symlink())
-        message = f"cannot make the output folder {path}: {next(places, path)} is in the way and is no folder"
-        raise SinkError(message, exit_code=os.EX_CANTCREAT) from error
-    except OSError as error:
-        raise sink_error(f"cannot make the output folder {path}", error) from error
+    with told(f"cannot make the output folder {path}"):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            places = (place for place in (path, *path.parents) if place.exists() or place.is_symlink())
+            message = f"cannot make the output folder {path}: {next(places, path)} is in the way and is no folder"
+            raise SinkError(message, exit_code=os.EX_CANTCREAT) from error

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from roma_device.calibration.arrays import FloatImage, Mask
 from roma_device.runtime.types import Result
 
-from .file_sink import append_whole, sink_error
+from .file_sink import append_whole, told
 
 
 def result_record(result: Result) -> dict[str, Any]:
@@ -69,10 +69,8 @@ class ResultsSink:
         self._file: FileIO | None = None
 
     def __enter__(self) -> ResultsSink:
-        try:
+        with told(f"cannot write {self._path}"):
             self._file = FileIO(self._path, "w")
-        except OSError as error:
-            raise sink_error(f"cannot write {self._path}", error) from error
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -85,7 +83,5 @@ class ResultsSink:
         if self._file is None:
             raise ValueError("results are written inside the sink's with block")
         line = json.dumps(result_record(result), allow_nan=False) + "\n"
-        try:
+        with told(f"cannot write {self._path}"):
             append_whole(self._file, line.encode("utf-8"))
-        except OSError as error:
-            raise sink_error(f"cannot write {self._path}", error) from error

@@ -16,7 +16,7 @@ from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 
-from .file_sink import PeriodicSync, append_whole, encode_png, sink_error
+from .file_sink import PeriodicSync, append_whole, encode_png, told
 
 HEADER = "# timestamp_s x_m y_m z_m qx qy qz qw: left camera (x forward, y left, z up) in the frame odom"
 
@@ -58,10 +58,8 @@ class TrajectorySink:
         if not self._plot.count:
             return
         path = self._folder / PLOT_NAME
-        try:
+        with told(f"cannot write {path}"):
             write_atomic(path, encode_png(draw_paths(self._plot.paths())))
-        except OSError as error:
-            raise sink_error(f"cannot write {path}", error) from error
 
     def write(self, result: Result) -> None:
         """Append one line where there is a pose; raises SinkError."""
@@ -76,21 +74,17 @@ class TrajectorySink:
             self._close()
             file = self._begin(estimate.segment)
         line = tum_line(estimate.timestamp_ns, estimate.odom_from_camera) + "\n"
-        try:
+        with told(f"cannot write {file.name}"):
             append_whole(file, line.encode("ascii"))
             self._sync(file)
-        except OSError as error:
-            raise sink_error(f"cannot write {file.name}", error) from error
         self._plot.add(estimate.segment, estimate.odom_from_camera.translation_m, estimate.state == "degraded")
 
     def _begin(self, segment: int) -> FileIO:
         name = NAME if segment == 1 else NAME.replace(".", f"-{segment}.")
         path = self._folder / name
-        try:
+        with told(f"cannot write {path}"):
             self._file = FileIO(path, "w")
             append_whole(self._file, f"{HEADER}\n".encode("ascii"))
-        except OSError as error:
-            raise sink_error(f"cannot write {path}", error) from error
         self._segment = segment
         return self._file
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from roma_device.calibration.arrays import Size
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.errors import CalibrationError, usage
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.storage.files import read_text
 
@@ -40,9 +40,9 @@ def import_calibration(
     paths = _files(paths)
     name = format_name or format_of(paths[0])
     if name in PAIRED and len(paths) != 2:
-        raise _usage(f"{paths[0]} is one camera of a pair in {name}'s format: give the file of the right one as well")
+        raise usage(f"{paths[0]} is one camera of a pair in {name}'s format: give the file of the right one as well")
     if name not in (*PAIRED, "opencv") and len(paths) != 1:
-        raise _usage(f"{name}'s format has both cameras in one file, so {paths[1]} is one too many")
+        raise usage(f"{name}'s format has both cameras in one file, so {paths[1]} is one too many")
     if name == "ros":
         return load_ros(*paths)
     if name == "euroc":
@@ -84,7 +84,3 @@ def _files(paths: list[Path]) -> list[Path]:
         wanted = " nor ".join(" and ".join(names) for names in PAIRED.values())
         raise CalibrationError(f"{paths[0]} holds neither {wanted}", exit_code=os.EX_NOINPUT)
     return paths
-
-
-def _usage(message: str) -> CalibrationError:
-    return CalibrationError(message, exit_code=os.EX_USAGE)

@@ -52,7 +52,7 @@ class CameraReport:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for json.dumps."""
-        solution, camera = self.solution, self.solution.camera
+        solution = self.solution
         return {
             **verdict_as_json(self.findings, solution),
             "images": len(solution.views),
@@ -66,12 +66,7 @@ class CameraReport:
             "direction_error_95_px": {key: round(value, 4) for key, value in self._directions().items()},
             "coverage": round(self.coverage, 3),
             "estimates": {name: estimate.as_json() for name, estimate in self.estimates.items()},
-            "camera": {
-                "size": list(camera.size),
-                "matrix": camera.matrix.tolist(),
-                "model": camera.model,
-                "distortion": camera.distortion.tolist(),
-            },
+            "camera": solution.camera.as_json(),
         }
 
     def _directions(self) -> dict[str, float]:

@@ -11,12 +11,12 @@ from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 
+from .initial import cameras_of, consensus_pose, poses_in, stereo_state
 from .lens import camera_of
 from .observations import LEAST_CORNERS, PairView, SoloView
 from .outliers import DroppedView
 from .single_camera import SingleCamera, solve_single_cameras
 from .solution import LEAST_VIEWS, BaseSolution, require_enough, solve_without_outliers
-from .stereo_extrinsics import cameras_of, consensus_pose, poses_in, stereo_state
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from roma_device.runtime.tensors.preprocess import value_table
 
 from .blocks import Enlarge, Normalize, matcher
 from .config import Normalization, TinyRomaConfig
-from .fine import run_fine
+from .network import run_fine
 from .position import expected_position
 from .sampling import sample
 

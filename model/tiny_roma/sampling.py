@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .blocks import pad_zeros
+from model.base.layers import pad_zeros
+
 from .config import Sampling
 
 
-def sample(features: Tensor, position: Tensor, how: Sampling) -> Tensor:
+def sample(features: Tensor, position: Tensor, how: Sampling = "grid_sample") -> Tensor:
     """(B, C, h, w) at (B, 2, h', w') -> (B, C, h', w')."""
     if how == "gather":
         return gather_bilinear(features, position)
