@@ -23,6 +23,7 @@ class Size(NamedTuple):
         return f"{self.width}x{self.height}"
 
 
+AnyArray = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from roma_device.calibration.errors import RomaError
+from roma_device.calibration.errors import CalibrationError, RomaError
 from roma_device.calibration.storage.files import read_exit_code
 
 
@@ -15,7 +17,13 @@ class EvaluationError(RomaError):
     exit_code = os.EX_DATAERR
 
 
-def unreadable(where: str, path: Path, error: OSError) -> EvaluationError:
-    """For a file that ``where``, a place in an index, names."""
-    message = f"{where}: cannot read {path} ({error.strerror or error})"
-    return EvaluationError(message, exit_code=read_exit_code(error))
+@contextmanager
+def reading(where: str, path: Path) -> Iterator[None]:
+    """An EvaluationError for whatever is wrong with the file that ``where``, a place in an index, names."""
+    try:
+        yield
+    except OSError as error:
+        message = f"{where}: cannot read {path} ({error.strerror or error})"
+        raise EvaluationError(message, exit_code=read_exit_code(error)) from None
+    except (ValueError, CalibrationError) as error:
+        raise EvaluationError(f"{where}: {error}") from None

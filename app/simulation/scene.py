@@ -20,6 +20,10 @@ RATES = np.array([1.0, 1.7, 0.6])
 """Swings per period along x, y and z: not multiples of each other, so the path repeats late."""
 
 
+Metres = tuple[float, float, float]
+"""Along x, y and z."""
+
+
 class Path(Protocol):
     """Trajectory of a rig's left camera."""
 
@@ -52,6 +56,15 @@ class SwayingPath:
         position = self.centre_m + self.sway_m * np.sin(angle)
         target = self.target_m + self.target_sway_m * np.cos(0.8 * angle)
         return look_at(position, target, self.roll_rad * float(np.sin(1.3 * angle[0])))
+
+
+def swaying(
+    rng: np.random.Generator, sway_m: Metres, target_m: Metres, target_sway_m: Metres, roll_deg: float, period_s: float
+) -> SwayingPath:
+    """About the origin, from a random moment of the period on."""
+    amplitude, target, target_sway = (np.array(values) for values in (sway_m, target_m, target_sway_m))
+    phase = rng.uniform(0, 2 * np.pi, 3)
+    return SwayingPath(np.zeros(3), amplitude, target, target_sway, np.deg2rad(roll_deg), period_s, phase)
 
 
 def look_at(position_m: FloatArray, target_m: FloatArray, roll_rad: float) -> Pose:

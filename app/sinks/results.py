@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage, Mask
+from roma_device.calibration.arrays import AnyArray, FloatImage, Mask
 from roma_device.runtime.types import Result
 
 from .file_sink import append_whole, told
@@ -46,7 +45,7 @@ def _median(values: FloatImage | None, known: Mask) -> float | None:
     return _number(float(np.median(values[known])))
 
 
-def _mean(values: npt.NDArray[Any]) -> float | None:
+def _mean(values: AnyArray) -> float | None:
     if values.size == 0:
         return None
     return _number(float(values.mean(dtype=np.float64)))

@@ -150,7 +150,8 @@ def verify(
     card: ModelCard, chosen_engine: str, options: EngineOptions, folder: VectorFolder, limits: VerifyLimits
 ) -> VerifyReport:
     """Run every vector of ``folder`` and compare; raises EngineError, ModelError or VectorError."""
-    with MatchingNetwork(card, options.size, _network_options(chosen_engine, options)) as network:
+    chosen = NetworkOptions(chosen_engine, options.threads, options.size[0], options.npu, options.precision)
+    with MatchingNetwork(card, options.size, chosen) as network:
         engine = network.engine
         errors: dict[str, list[TensorError]] = {name: [] for name in engine.outputs}
         effects: list[DisparityEffect] = []
@@ -164,10 +165,6 @@ def verify(
         header = _header(card, engine_name(engine), options.size, len(folder.names))
     worst = {name: TensorError.worst(found) for name, found in errors.items()}
     return VerifyReport(header, worst, DisparityEffect.total(effects) if effects else None, limits)
-
-
-def _network_options(engine: str, options: EngineOptions) -> NetworkOptions:
-    return NetworkOptions(engine, options.threads, options.size[0], options.npu, options.precision)
 
 
 def _effect_of(got: Mapping[str, Array], reference: Mapping[str, Array], card: ModelCard) -> list[DisparityEffect]:

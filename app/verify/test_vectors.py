@@ -25,9 +25,8 @@ from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
 from roma_device.runtime.engine import Array, EngineOptions, allocate
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.tensors.bfloat16 import from_float32
-from roma_device.runtime.tensors.input_plan import InputPlan
+from roma_device.runtime.tensors.inputs import InputPlan, set_inputs
 from roma_device.runtime.tensors.preprocess import Preprocessor, check_inputs
-from roma_device.runtime.tensors.set_inputs import set_inputs
 from roma_device.runtime.types import StereoFrame
 
 LIST, INPUT, OUTPUT = "list.txt", "input", "output"

@@ -9,9 +9,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatArray, Image, IntArray
+from roma_device.calibration.arrays import AnyArray, FloatArray, Image, IntArray
 
 from .point_pairs import PointPairs
 
@@ -27,7 +26,7 @@ class Features:
     """Keypoints of one image with their descriptors."""
 
     points: FloatArray  # (N, 2) px
-    descriptors: npt.NDArray[Any]  # (N, D)
+    descriptors: AnyArray  # (N, D)
 
 
 class FeatureMatcher:

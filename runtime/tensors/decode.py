@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage, Size
+from roma_device.calibration.arrays import AnyArray, FloatImage, Size
 from roma_device.runtime.card import ModelCard, Task, TensorSpec
 from roma_device.runtime.types import Matches
 
 from .bfloat16 import to_float32
-from .input_plan import InputPlan
+from .inputs import InputPlan
 
 
-def decode_two_view(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: Size, task: Task) -> Matches:
+def decode_two_view(outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size, task: Task) -> Matches:
     """``outputs["warp"]`` (1, 2, h, w) and ``["certainty"]`` (1, 1, h, w) -> Matches at ``size``.
 
     The warp holds x and y in the right image in [-1, 1] from border to border: pixel CORNER convention, in which
@@ -42,7 +40,7 @@ def decode_two_view(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, si
     return Matches(certainty, two_view_warp=np.dstack([x, y]))
 
 
-def _enlarged(values: npt.NDArray[Any], plan: InputPlan, size: Size) -> FloatImage:
+def _enlarged(values: AnyArray, plan: InputPlan, size: Size) -> FloatImage:
     """The part of an output that shows the image, at ``size``."""
     values = np.asarray(values, np.float32)
     if plan.content != plan.network:
@@ -69,9 +67,7 @@ EDGE_PX = 1.0
 """Neighbouring disparities that differ by more belong to different surfaces and are not mixed."""
 
 
-def as_numbers(
-    outputs: Mapping[str, npt.NDArray[Any]], specs: tuple[TensorSpec, ...]
-) -> Mapping[str, npt.NDArray[Any]]:
+def as_numbers(outputs: Mapping[str, AnyArray], specs: tuple[TensorSpec, ...]) -> Mapping[str, AnyArray]:
     """``outputs`` with bfloat16, which an engine gives as bits, turned into float32; all others as they are."""
     if all(spec.dtype != "bfloat16" for spec in specs):
         return outputs
@@ -80,7 +76,7 @@ def as_numbers(
     }
 
 
-def decode(card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: Size) -> Matches:
+def decode(card: ModelCard, outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size) -> Matches:
     """Matches at ``size`` from what a model of ``card`` gave: a disparity, or a warp."""
     numbers = as_numbers(outputs, card.outputs)
     if "warp" in numbers:
@@ -88,7 +84,7 @@ def decode(card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], plan: Input
     return decode_stereo(numbers, plan, size)
 
 
-def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: Size) -> Matches:
+def decode_stereo(outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size) -> Matches:
     """``outputs["disparity"]`` and ``["certainty"]``, each (1, 1, H, W) at network size or at a fraction of its
     own -> Matches at ``size``.
 
@@ -106,7 +102,7 @@ def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size
     return Matches(np.clip(certainty, 0, 1, out=certainty), disparity)
 
 
-def _finite(values: npt.NDArray[Any]) -> tuple[FloatImage, FloatImage | None]:
+def _finite(values: AnyArray) -> tuple[FloatImage, FloatImage | None]:
     """``values`` with 0 for what is not finite, and 1 where that was so; None: nowhere."""
     numbers = np.array(values, np.float32)
     broken = ~np.isfinite(numbers)

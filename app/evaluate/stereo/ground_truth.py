@@ -6,14 +6,12 @@ import io
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from roma_device.app.sinks.pfm import read_pfm
-from roma_device.calibration.arrays import FloatImage, Image, IntArray, Mask
+from roma_device.calibration.arrays import AnyArray, FloatImage, Image, IntArray, Mask
 
 
 def read_grey(path: Path) -> Image:
@@ -43,7 +41,7 @@ def read_disparity(path: Path, scale: float, invalid: float | None) -> FloatImag
     return np.where(unknown, np.nan, stored / scale).astype(np.float32)
 
 
-def _stored(path: Path) -> npt.NDArray[Any]:
+def _stored(path: Path) -> AnyArray:
     match path.suffix.lower():
         case ".pfm":
             return read_pfm(path)
@@ -53,7 +51,7 @@ def _stored(path: Path) -> npt.NDArray[Any]:
             return _single_channel(path)
 
 
-def _first_array(path: Path) -> npt.NDArray[Any]:
+def _first_array(path: Path) -> AnyArray:
     try:
         content = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
         array = content if isinstance(content, np.ndarray) else content[content.files[0]]
@@ -64,7 +62,7 @@ def _first_array(path: Path) -> npt.NDArray[Any]:
     return np.asarray(array)
 
 
-def _single_channel(path: Path) -> npt.NDArray[Any]:
+def _single_channel(path: Path) -> AnyArray:
     """(H, W) as stored, 8 or 16 bit; a grey image saved as colour counts as grey."""
     pixels = _decoded(path, cv2.IMREAD_UNCHANGED)
     pixels = pixels.reshape(*pixels.shape[:2], -1)[..., :3]  # without alpha
@@ -73,7 +71,7 @@ def _single_channel(path: Path) -> npt.NDArray[Any]:
     return np.ascontiguousarray(pixels[..., 0])
 
 
-def _decoded(path: Path, flags: int) -> npt.NDArray[Any]:
+def _decoded(path: Path, flags: int) -> AnyArray:
     data = np.frombuffer(path.read_bytes(), np.uint8)
     image = cv2.imdecode(data, flags) if data.size else None
     if image is None:

@@ -202,7 +202,7 @@ def test_preflight_has_nothing_against_a_bundle_of_one_size(tmp_path: Path, chip
 def test_identical_images_match_themselves_after_decoding(tmp_path: Path) -> None:
     """The exported convention is the one that decode_two_view reads: zero flow is every pixel's own place."""
     from roma_device.runtime.tensors.decode import decode_two_view
-    from roma_device.runtime.tensors.input_plan import InputPlan
+    from roma_device.runtime.tensors.inputs import InputPlan
 
     grid = Grid.of(torch.zeros(1, 1, 24, 32))
     warp = grid.position(torch.tensor([1.5, -0.5]).view(1, 2, 1, 1).expand(1, 2, 24, 32)).numpy()

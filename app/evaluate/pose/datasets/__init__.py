@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.evaluate import EvaluationError, unreadable
+from roma_device.app.evaluate import EvaluationError, reading
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
 from roma_device.calibration.arrays import FloatArray, Image, Size
 from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.runtime import registry
 
@@ -51,13 +50,8 @@ class PosePair:
         return self._load("a", self.a), self._load("b", self.b)
 
     def _load(self, key: str, image: PoseImage) -> tuple[Image, CameraModel]:
-        where = f"{self.index}: pair {self.id!r}: {key}"
-        try:
+        with reading(f"{self.index}: pair {self.id!r}: {key}", image.path):
             return image.load()
-        except OSError as error:
-            raise unreadable(where, image.path, error) from None
-        except (ValueError, CalibrationError) as error:
-            raise EvaluationError(f"{where}: {error}") from None
 
 
 def checked_pose(rotation: npt.ArrayLike, translation: npt.ArrayLike, where: str) -> Pose:
