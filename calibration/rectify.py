@@ -110,27 +110,25 @@ class Rectification:
 
         None where the pair is rectified already.
         """
-        if self.calibration is None or self.left_rotation is None or self.right_rotation is None:
-            return None
         scaled = self.rig.scaled(size)
-        return (
-            _maps(self.calibration.left, self.left_rotation, self.rig, scaled),
-            _maps(self.calibration.right, self.right_rotation, self.rig, scaled),
-        )
+        left, right = self._maps_to(scaled, right=False), self._maps_to(scaled, right=True)
+        return None if left is None or right is None else (left, right)
 
     @cached_property
     def left_maps(self) -> MapPair | None:
         """The left camera's maps at its own resolution, made once; None where the pair is rectified already."""
-        if self.calibration is None or self.left_rotation is None:
-            return None
-        return _maps(self.calibration.left, self.left_rotation, self.rig, self.rig)
+        return self._maps_to(self.rig, right=False)
 
     @cached_property
     def right_maps(self) -> MapPair | None:
         """The right camera's, as ``left_maps``."""
-        if self.calibration is None or self.right_rotation is None:
+        return self._maps_to(self.rig, right=True)
+
+    def _maps_to(self, scaled: RectifiedRig, right: bool) -> MapPair | None:
+        rotation = self.right_rotation if right else self.left_rotation
+        if self.calibration is None or rotation is None:
             return None
-        return _maps(self.calibration.right, self.right_rotation, self.rig, self.rig)
+        return _maps(self.calibration.right if right else self.calibration.left, rotation, self.rig, scaled)
 
     def points(self, pixels: npt.ArrayLike, right: bool = False) -> FloatArray:
         """Pixels (N, 2) of a raw image -> where they lie in its rectified one, at the raw image size.

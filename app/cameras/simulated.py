@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 
 from roma_device.app.simulation.camera_space import SceneGeometry
-from roma_device.app.simulation.paint.noise import SensorNoise
 from roma_device.app.simulation.paint.printed_textures import CHESSBOARD
 from roma_device.app.simulation.paint.texture_atlas import paint_atlas
-from roma_device.app.simulation.renderer import Renderer, camera_rays, depth_along
+from roma_device.app.simulation.renderer import Renderer, SensorNoise, camera_rays, depth_along
 from roma_device.app.simulation.scene import SKY_M, Scene
 from roma_device.app.simulation.worlds.board import board as board_scene
 from roma_device.app.simulation.worlds.catalogue import SCENES

@@ -48,12 +48,14 @@ def stereo(
     **options: Any,
 ) -> None:
     """Score the stereo model on the rectified pairs that INDEX (JSON) lists."""
-    from roma_device.app.evaluate.stereo.command import evaluate_from_settings, tolerance_from_settings
-
     settings = settings_from_options(None, options)
     if shift_rows is None:
+        from roma_device.app.evaluate.stereo.evaluate import evaluate_from_settings
+
         show(evaluate_from_settings(settings, index, compare), as_json)
     else:
+        from roma_device.app.evaluate.stereo.vertical_tolerance import tolerance_from_settings
+
         show(tolerance_from_settings(settings, index, shift_rows, write_card), as_json)
 
 

@@ -21,8 +21,7 @@ from roma_device.runtime.depth import RELOADABLE, DepthLimits
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
-from .network_address import is_loopback, parse_address
-from .sections import AnyPath, OfDataclass, Positive, Section, section_of
+from .sections import AnyPath, OfDataclass, Positive, Section, is_loopback, parse_address, section_of
 from .yaml_lines import KeyPath, YamlDocument, parse_yaml
 
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]

@@ -10,8 +10,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, GreyImage
 
-from .artwork import Artwork, rectangle
-from .board import Detection, grid_points, turned_half
+from .board import Artwork, Detection, grid_points, rectangle, turned_half
 from .subpixel import nearest_spacing, refined
 
 CLASSIC_FLAGS = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK

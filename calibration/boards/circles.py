@@ -10,8 +10,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, GreyImage
 
-from .artwork import Artwork, Disc
-from .board import Detection
+from .board import Artwork, Detection, Disc
 
 RADIUS_PER_SPACING = 0.4
 

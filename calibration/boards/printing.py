@@ -11,8 +11,7 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from .artwork import Artwork, Disc, Polygon, Shape, rectangle
-from .board import Board
+from .board import Artwork, Board, Disc, Polygon, Shape, rectangle
 
 PAPERS_MM = {"A4": (210, 297), "A3": (297, 420), "A2": (420, 594), "A1": (594, 841), "A0": (841, 1189)}
 RULER_MM = 100

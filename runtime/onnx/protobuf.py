@@ -1,4 +1,4 @@
-"""Protocol-buffer wire format: fields of a message, without a schema; open input sizes of a model fixed in its bytes."""
+"""Protocol-buffer wire format: fields of a message, without a schema, and open input sizes of a model fixed in it."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -135,16 +135,7 @@ def load_latency_law(path: Path) -> LatencyLaw:
     law = LatencyLaw(
         top.text("chip"),
         top.text("npu"),
-        *(
-            top.number(key)
-            for key in (
-                "ms_per_gmac",
-                "ms_per_products_mb",
-                "median_error",
-                "greatest_error",
-                "greatest_moved_mb_per_gmac",
-            )
-        ),
+        *(top.number(key.name) for key in fields(LatencyLaw)[2:]),
     )
     top.sections("rows")
     top.finish()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.app.cameras.capture_counts import CaptureCounts
+from roma_device.app.cameras import CaptureCounts
 from roma_device.calibration.arrays import Image
 from roma_device.runtime.types import Frame, StereoFrame
 
