@@ -91,16 +91,14 @@ class Rectification:
         """
         rotations = _bouguet_rotations(calibration.right_from_left)
         left, right = calibration.left, calibration.right
+        sides = list(zip((left, right), rotations, strict=True))
         width, height = left.size
         if view == "native":
             focal_px = (left.fx + left.fy + right.fx + right.fy) / 4
-            centres = [
-                _centre_of_view(camera, rotation, focal_px)
-                for camera, rotation in zip((left, right), rotations, strict=True)
-            ]
+            centres = [_centre_of_view(camera, rotation, focal_px) for camera, rotation in sides]
             cx, cy = (np.array([(width - 1) / 2, (height - 1) / 2]) - np.mean(centres, axis=0)).tolist()
         else:
-            borders = [_border(camera, rotation) for camera, rotation in zip((left, right), rotations, strict=True)]
+            borders = [_border(camera, rotation) for camera, rotation in sides]
             focal_px, cx, cy = _fitted_view(borders, left.size, view == "inside")
         rig = RectifiedRig(left.size, focal_px, calibration.baseline_m, cx, cy)
         return cls(rig, calibration, *rotations)

@@ -12,7 +12,7 @@ import numpy as np
 
 from roma_device.app.cameras import first_frame, open_camera
 from roma_device.app.model_store import find_model
-from roma_device.app.run.build_pipelines import network_options, rectifications
+from roma_device.app.run.from_settings import network_options, rectifications
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import MapPair

@@ -106,7 +106,7 @@ def odometry(
     if (index is None) == (trajectory is None or reference is None) or (index is not None and trajectory is not None):
         raise click.UsageError("give either TRAJECTORY and REFERENCE, or --index INDEX")
     from roma_device.app.evaluate.odometry.evaluate import evaluate_files, evaluate_index
-    from roma_device.app.run.build_pipelines import open_tracker
+    from roma_device.app.run.from_settings import open_tracker
     from roma_device.runtime.matching_network import NetworkOptions
     from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 

@@ -11,7 +11,7 @@ import click
 
 from roma_device.app.cameras import Camera, CameraError, open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
-from roma_device.app.run.build_pipelines import network_options, stored_calibration
+from roma_device.app.run.from_settings import network_options, stored_calibration
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import GreyImage, Size
 from roma_device.calibration.errors import CalibrationError

@@ -20,10 +20,9 @@ from roma_device.runtime.card import ModelCard
 from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result
 
-from .build_pipelines import build_pipelines, rectifications
 from .calibration_watch import CalibrationWatch
+from .from_settings import build_pipelines, open_recorder, open_sinks, rectifications
 from .loop import ResizingPipeline, SinkSet, run_frames, stop_on_signals
-from .open_outputs import open_recorder, open_sinks
 from .printer import JsonPrinter, PosePrinter, print_report
 from .summary import Summary
 

@@ -7,7 +7,7 @@ import errno
 import os
 import tempfile
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from io import BufferedWriter, FileIO
 from pathlib import Path
@@ -76,7 +76,7 @@ class PeriodicSync:
             self._last_s = time.monotonic()
 
 
-class FileSink(ABC):
+class FileSink(contextlib.AbstractContextManager["FileSink"]):
     """Writes ``NNNNNN<suffix>`` for each result that it can encode; subclasses say how."""
 
     suffix: str
@@ -84,9 +84,6 @@ class FileSink(ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._explained = False
-
-    def __enter__(self) -> FileSink:
-        return self
 
     def __exit__(self, *error: object) -> None:
         """Nothing stays open between two results."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.run.build_pipelines import GeometryChoice, choose_rectification
+from roma_device.app.run.from_settings import GeometryChoice, choose_rectification
 from roma_device.app.simulation.worlds.catalogue import SCENES
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import RomaError

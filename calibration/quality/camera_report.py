@@ -123,11 +123,8 @@ def held_out_px(solution: CameraSolution) -> dict[str, float]:
             replace(solution, views=tuple(np.array(solution.views, object)[chosen])) for chosen in (inside, ~inside)
         )
         lens = BundleAdjustment(solution.model, part.corners).solve(solution.state.of_views(inside)).intrinsics
-        bundle, state = (
-            BundleAdjustment(solution.model, rest.corners),
-            replace(solution.state.of_views(~inside), intrinsics=lens),
-        )
-        state = _refit_board_poses(bundle, state)
+        bundle = BundleAdjustment(solution.model, rest.corners)
+        state = _refit_board_poses(bundle, replace(solution.state.of_views(~inside), intrinsics=lens))
         squared, view = (bundle.residuals(state)[0] ** 2).sum(axis=1), rest.corners[0].view
         errors |= {own.name: float(np.sqrt(squared[view == index].mean())) for index, own in enumerate(rest.views)}
     return {view.name: errors[view.name] for view in solution.views}

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.base.layers import channel_sum, conv, single, unit
-from model.tiny_roma.sampling import sample
+from model.tiny_roma.cells import sample
 
 from .grid import Grid
 from .local_correlation import similarities, steps, window_contents

@@ -12,9 +12,9 @@ from model.base.layers import pad_zeros, single
 
 from .band import BandComparison
 from .blocks import Backbone, Enlarge, Normalize, matcher
+from .cells import sample
 from .config import Fine, TinyRomaConfig
 from .position import FullComparison, compare
-from .sampling import sample
 
 REACH = 4
 """Cells around a tile that its inner cells depend on: one per 3x3 layer."""

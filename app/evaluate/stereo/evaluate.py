@@ -15,7 +15,7 @@ import numpy as np
 
 from roma_device.app.evaluate import EvaluationError
 from roma_device.app.model_store import find_model
-from roma_device.app.run.build_pipelines import network_options
+from roma_device.app.run.from_settings import network_options
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 from roma_device.runtime.card import ModelCard

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from roma_device.app.model_store import find_model
-from roma_device.app.run.build_pipelines import network_options
+from roma_device.app.run.from_settings import network_options
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.storage.files import write_atomic

@@ -17,7 +17,7 @@ from model.cascade.loss import cascade_loss  # noqa: E402
 from model.cascade.network import STRIDES, Cascade, CascadeConfig, CascadeOutput, names  # noqa: E402
 from model.cascade.refine import Refine, RefinedMatch  # noqa: E402
 from model.data.two_view_pairs import TwoViewBatch, own_positions  # noqa: E402
-from model.tiny_roma.sampling import sample as sampled  # noqa: E402
+from model.tiny_roma.cells import sample as sampled  # noqa: E402
 from roma_device.app.verify.model_check import check_model  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402
