@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from roma_device.runtime.engine import NpuOptions as NpuOptions
     from roma_device.runtime.matching_network import NetworkOptions as NetworkOptions
     from roma_device.runtime.odometry.stereo_odometry import OdometryOptions as OdometryOptions
-    from roma_device.runtime.points import PointCloud as PointCloud
     from roma_device.runtime.pose_estimate import PoseEstimate as PoseEstimate
     from roma_device.runtime.relative_pose.result import RelativePose as RelativePose
     from roma_device.runtime.types import Frame as Frame
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from .extensions import register_sink as register_sink
     from .log import enable_logging as enable_logging
     from .relative_pose import relative_pose as relative_pose
+    from .runtime.depth import PointCloud as PointCloud
     from .stereo_depth import StereoDepth as StereoDepth
 
     __version__: str

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from roma_device.calibration.arrays import Image
 from roma_device.calibration.formats.exchange import export_calibration, import_calibration
 from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.runtime.rectified_images import RectifiedImages
 
+from .calibration.arrays import Image, Size
 from .log import stay_silent
 
 stay_silent()
@@ -44,7 +43,8 @@ def calibrate(
     from roma_device.app.calibrate.observations import pair_observations
     from roma_device.calibration.boards.spec import parse_board
     from roma_device.calibration.quality.report import finished_calibration, make_report
-    from roma_device.calibration.solver.solve_stereo import solve_rig
+
+    from .calibration.solver.solve import solve_rig
 
     target = parse_board(board)
     seen = pair_observations(str(folder), target, swap)

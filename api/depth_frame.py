@@ -9,9 +9,10 @@ import numpy as np
 from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.errors import CalibrationError, RomaError
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.points import PointCloud, back_project
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
+
+from .runtime.depth import PointCloud, back_project
 
 NOT_METRIC = "depth in metres needs the rig's geometry: give calibration=FILE, or focal_px and baseline_m"
 

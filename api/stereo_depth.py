@@ -13,9 +13,7 @@ from typing import Any
 from roma_device.app.cameras import Camera, open_camera
 from roma_device.app.cameras.source import open_source
 from roma_device.app.model_store import find_model
-from roma_device.app.run.build_pipelines import RectificationFor, build_pipelines, rectifications
 from roma_device.app.run.loop import ResizingPipeline, SinkSet, run_frames
-from roma_device.app.run.open_outputs import open_recorder, open_sinks
 from roma_device.app.settings.settings import Settings, load_settings
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.rig import StereoCalibration
@@ -23,6 +21,7 @@ from roma_device.runtime.engine import NpuOptions
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 from roma_device.runtime.pipeline import Pipeline
 
+from .app.run.from_settings import RectificationFor, build_pipelines, open_recorder, open_sinks, rectifications
 from .calibrations import load_calibration
 from .depth_frame import DepthFrame
 from .log import stay_silent

@@ -12,9 +12,9 @@ from roma_device.runtime import registry
 from roma_device.runtime.types import Result
 
 SINKS: dict[str, str] = {
-    "disparity": "roma_device.app.sinks.disparity:DisparitySink",
-    "depth": "roma_device.app.sinks.depth:DepthSink",
-    "confidence": "roma_device.app.sinks.confidence:ConfidenceSink",
+    "disparity": "roma_device.app.sinks.images:DisparitySink",
+    "depth": "roma_device.app.sinks.images:DepthSink",
+    "confidence": "roma_device.app.sinks.images:ConfidenceSink",
     "preview": "roma_device.app.sinks.preview:PreviewSink",
     "ply": "roma_device.app.sinks.ply:PlySink",
     "mcap": "roma_device.app.sinks.mcap:McapSink",

@@ -7,22 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from roma_device.calibration.arrays import Mask
+from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, finalize
 from .motion import TwoViewMotion
 from .planar_scene import NOTHING_ELSE_SHARE, DominantPlane, find_dominant_plane
 from .pure_rotation import PureRotation, fit_pure_rotation
-from .ransac import THRESHOLD_PX, consensus_motion
+from .ransac import THRESHOLD_PX, consensus_motion, is_by_chance
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
 from .result import RelativePose
 from .robust import INLIER_SIGMAS, cost_over_scales
-from .significance import is_by_chance
 
 CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.pose.metrics import Auc, pose_error_deg
+from roma_device.app.evaluate.pose.report import Auc, pose_error_deg
 from roma_device.app.simulation.two_views import TwoViews, TwoViewSpec, simulate_two_views
 from roma_device.calibration.camera import CameraModel
 from roma_device.runtime.matching.point_pairs import PointPairs
