@@ -60,10 +60,15 @@ def _check_pose_alone(settings: Settings) -> None:
     """Refuse what only the network could give."""
     dense = [name for name in settings.output.save if name in DENSE_SINKS]
     if dense:
-        raise SettingsError(f"--save {dense[0]} needs depth: give --task depth,pose", exit_code=os.EX_USAGE)
+        raise SettingsError(
+            lambda option: f"{option('save', dense[0])} needs depth: give {option('task', 'depth,pose')}",
+            exit_code=os.EX_USAGE,
+        )
     if settings.odometry.depth == "model":
-        message = "odometry.depth: model needs the network: give --task depth,pose"
-        raise SettingsError(message, exit_code=os.EX_USAGE)
+        raise SettingsError(
+            lambda option: f"odometry.depth: model needs the network: give {option('task', 'depth,pose')}",
+            exit_code=os.EX_USAGE,
+        )
 
 
 def open_tracker(name: str, options: NetworkOptions) -> Tracker:

@@ -21,10 +21,14 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
     if not names and folder is None:
         return {}
     if "trajectory" in names and "pose" not in settings.task:
-        message = "--save trajectory needs poses: give --task pose or depth,pose"
-        raise SettingsError(message, exit_code=os.EX_USAGE)
+        raise SettingsError(
+            lambda option: f"{option('save', 'trajectory')} needs poses: give {option('task', 'pose')} or depth,pose",
+            exit_code=os.EX_USAGE,
+        )
     if folder is None:
-        raise SettingsError("--save needs --output, the folder to write into", exit_code=os.EX_USAGE)
+        raise SettingsError(
+            lambda option: f"{option('save')} needs {option('output')}, the folder to write into", exit_code=os.EX_USAGE
+        )
     prepare_output_folder(folder)
     default = ("results", "trajectory") if "pose" in settings.task else ("results",)
     return {name: open_sink(name, folder) for name in names or default}

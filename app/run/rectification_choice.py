@@ -33,7 +33,10 @@ def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, 
     calibration = choice.calibration or own
     if calibration is None:
         raise CalibrationError(
-            "this camera brings no calibration: give --calibration FILE, or --rectified if the pairs are rectified",
+            lambda option: (
+                f"this camera brings no calibration: give {option('calibration', 'FILE')}, "
+                f"or {option('rectified')} if the pairs are rectified"
+            ),
             exit_code=os.EX_USAGE,
         )
     return Rectification.from_calibration(calibration.fitted_to(size), choice.view)
