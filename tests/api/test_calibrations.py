@@ -86,8 +86,10 @@ def test_a_rig_is_solved_from_images(tmp_path: Path, capfd: pytest.CaptureFixtur
         for side in ("left", "right"):
             (tmp_path / side).mkdir(exist_ok=True)
             cv2.imwrite(str(tmp_path / side / f"{frame.left.sequence:03d}.png"), getattr(frame, side).image)
-    solved = calibrate(tmp_path, BOARD, baseline_m=0.12)
-    assert solved.baseline_m == pytest.approx(0.12, rel=0.01) and solved.quality["rms_px"] < 0.5
+    assert camera.calibration is not None
+    true_m = camera.calibration.baseline_m
+    solved = calibrate(tmp_path, BOARD, baseline_m=true_m)
+    assert solved.baseline_m == pytest.approx(true_m, rel=0.01) and solved.quality["rms_px"] < 0.5
     assert solved.origin["verdict"] and capfd.readouterr() == ("", "")
     with pytest.raises(RomaError, match="use swap="):
         calibrate(tmp_path, BOARD, swap=True)
