@@ -16,26 +16,26 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from roma_device.app.cameras import Camera as Camera
     from roma_device.app.cameras import CameraError as CameraError
+    from roma_device.app.cameras import CaptureCounts as CaptureCounts
     from roma_device.app.cameras import LiveCamera as LiveCamera
-    from roma_device.app.cameras.capture_counts import CaptureCounts as CaptureCounts
     from roma_device.app.matchers import PairMatcher as PairMatcher
     from roma_device.app.sinks import Sink as Sink
     from roma_device.app.sinks import SinkError as SinkError
+    from roma_device.calibration.arrays import Size as Size
     from roma_device.calibration.camera import CameraModel as CameraModel
     from roma_device.calibration.errors import CalibrationError as CalibrationError
     from roma_device.calibration.errors import RomaError as RomaError
     from roma_device.calibration.pose import Pose as Pose
     from roma_device.calibration.rectify import RectifiedRig as RectifiedRig
     from roma_device.calibration.rig import StereoCalibration as StereoCalibration
-    from roma_device.calibration.size import Size as Size
     from roma_device.runtime.card import ModelCard as ModelCard
+    from roma_device.runtime.depth import PointCloud as PointCloud
     from roma_device.runtime.engine import Engine as Engine
     from roma_device.runtime.engine import EngineError as EngineError
     from roma_device.runtime.engine import EngineOptions as EngineOptions
     from roma_device.runtime.engine import NpuOptions as NpuOptions
     from roma_device.runtime.matching_network import NetworkOptions as NetworkOptions
     from roma_device.runtime.odometry.stereo_odometry import OdometryOptions as OdometryOptions
-    from roma_device.runtime.points import PointCloud as PointCloud
     from roma_device.runtime.pose_estimate import PoseEstimate as PoseEstimate
     from roma_device.runtime.relative_pose.result import RelativePose as RelativePose
     from roma_device.runtime.types import Frame as Frame
@@ -62,7 +62,7 @@ _HOMES = {
     "Camera": "app.cameras",
     "CameraError": "app.cameras",
     "CameraModel": "calibration.camera",
-    "CaptureCounts": "app.cameras.capture_counts",
+    "CaptureCounts": "app.cameras",
     "DepthFrame": "depth_frame",
     "Engine": "runtime.engine",
     "EngineError": "runtime.engine",
@@ -74,7 +74,7 @@ _HOMES = {
     "NpuOptions": "runtime.engine",
     "OdometryOptions": "runtime.odometry.stereo_odometry",
     "PairMatcher": "app.matchers",
-    "PointCloud": "runtime.points",
+    "PointCloud": "runtime.depth",
     "Pose": "calibration.pose",
     "PoseEstimate": "runtime.pose_estimate",
     "RectifiedRig": "calibration.rectify",
@@ -84,7 +84,7 @@ _HOMES = {
     "RomaError": "calibration.errors",
     "Sink": "app.sinks",
     "SinkError": "app.sinks",
-    "Size": "calibration.size",
+    "Size": "calibration.arrays",
     "StereoCalibration": "calibration.rig",
     "StereoDepth": "stereo_depth",
     "StereoFrame": "runtime.types",

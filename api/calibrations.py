@@ -7,12 +7,11 @@ import os
 from pathlib import Path
 from typing import Any, get_args
 
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import READ, WRITTEN, export_calibration, import_calibration
 from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.runtime.rectified_images import RectifiedImages
 
 from .log import stay_silent
@@ -66,7 +65,7 @@ def calibrate(
     from roma_device.app.calibrate.observations import pair_observations
     from roma_device.calibration.boards.spec import parse_board
     from roma_device.calibration.quality.report import finished_calibration, make_report
-    from roma_device.calibration.solver.solve_stereo import solve_rig
+    from roma_device.calibration.solver.solve import solve_rig
 
     if lens not in LENSES:
         raise _usage(f"unknown lens {lens!r}; known: {', '.join(LENSES)}")

@@ -9,7 +9,7 @@ import numpy as np
 from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.errors import CalibrationError, RomaError
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.points import PointCloud, back_project
+from roma_device.runtime.depth import PointCloud, back_project
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 

@@ -7,12 +7,11 @@ from typing import Any
 
 from roma_device.app import matchers
 from roma_device.app.matchers import MatcherError, PairMatcher
-from roma_device.app.pair_pose.estimate import estimate_pair
+from roma_device.app.pair_pose.command import estimate_pair
 from roma_device.app.pair_pose.intrinsics import PairCameras
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.size import Size
 from roma_device.runtime.grey import grey
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.relative_pose.result import RelativePose

@@ -10,9 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from roma_device.app.cameras import Camera, CameraError, LiveCamera
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.runtime.types import Frame, StereoFrame
 
 Pair: TypeAlias = "StereoFrame | tuple[Image, Image]"

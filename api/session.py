@@ -10,9 +10,8 @@ from roma_device.app.cameras import Camera, open_camera
 from roma_device.app.cameras.source import open_source
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder
-from roma_device.app.run.build_pipelines import build_pipelines, rectifications
+from roma_device.app.run.from_settings import build_pipelines, open_recorder, open_sinks, rectifications
 from roma_device.app.run.loop import ResizingPipeline, SinkSet, run_frames
-from roma_device.app.run.open_outputs import open_recorder, open_sinks
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.pipeline import Pipeline

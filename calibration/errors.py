@@ -53,6 +53,11 @@ class CalibrationError(RomaError):
     exit_code = os.EX_DATAERR
 
 
+def usage(message: str) -> CalibrationError:
+    """Of something that the user wrote and that makes no sense."""
+    return CalibrationError(message, exit_code=os.EX_USAGE)
+
+
 @contextmanager
 def located(where: object) -> Iterator[None]:
     """Put ``where``, such as a file, in front of the message of a CalibrationError that the block raises."""

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.size import Size
 
 from . import registry
 from .card import ModelCard, ModelError, TensorSpec

@@ -9,7 +9,7 @@ import click
 from .options import json_option, show, size_option
 
 if TYPE_CHECKING:
-    from roma_device.calibration.size import Size
+    from roma_device.calibration.arrays import Size
 
 
 @click.group()

@@ -19,7 +19,7 @@ from roma_device.calibration.errors import RomaError
 
 if TYPE_CHECKING:
     from roma_device.app.settings.settings import Settings
-    from roma_device.calibration.size import Size
+    from roma_device.calibration.arrays import Size
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -69,7 +69,7 @@ def size_option(of: str) -> Callable[[Command], Command]:
 
 
 def _size(context: click.Context, option: click.Parameter, text: str | None) -> Size | None:
-    from roma_device.calibration.size import Size
+    from roma_device.calibration.arrays import Size
 
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text or "", re.ASCII)
     if text is not None and match is None:

@@ -11,8 +11,7 @@ from pathlib import Path
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.v4l2.discover import FoundCamera, find_cameras
 from roma_device.app.cameras.v4l2.spec import V4l2Spec
-
-from .finding import MIB, CheckResult, Machine, read_text
+from roma_device.app.doctor import MIB, CheckResult, Machine, read_text
 
 NPU_NODES = ("ax_*", "axlog", "npu", "axcl_host")
 WARM_C, HOT_C = 85.0, 100.0

@@ -9,28 +9,20 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from roma_device.app.cameras import CAMERAS
 from roma_device.app.sinks import SINKS
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
+from roma_device.calibration.storage.files import read_text
 from roma_device.calibration.storage.strict_yaml import YamlError
-from roma_device.calibration.storage.text_file import read_text
 from roma_device.runtime.depth import RELOADABLE, DepthLimits
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
-from .network_address import is_loopback, parse_address
-from .sections import AnyPath, OfDataclass, Positive, Section, section_of
+from .sections import AnyPath, OfDataclass, Positive, Section, is_loopback, parse_address, section_of
 from .yaml_lines import KeyPath, YamlDocument, parse_yaml
 
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]

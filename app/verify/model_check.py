@@ -7,11 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 
 from roma_device.app.model_store import find_model
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import read_bytes
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.storage.files import read_bytes
 from roma_device.runtime.card import CARD_NAME, ModelError
+from roma_device.runtime.preflight.graph_cost import load_latency_law
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
-from roma_device.runtime.preflight.npu_latency import load_latency_law
 from roma_device.runtime.preflight.report import Report, check_graph, check_mode, read_graph
 
 LISTS = Path(str(files("roma_device.configs"))) / "npu"

@@ -14,8 +14,8 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.coverage import Look, covered_share, grid_counts, look_at_board
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.bundle_adjustment import BundleState
-from roma_device.calibration.solver.lens_choice import LENSES
-from roma_device.calibration.solver.solve_stereo import StereoSolution
+from roma_device.calibration.solver.single_camera import LENSES
+from roma_device.calibration.solver.solve import StereoSolution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance
 
 from .depth_error import DepthError, depth_errors

@@ -9,12 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
 from roma_device.runtime.onnx.graph import read_onnx
-from roma_device.runtime.onnx.input_size import with_input_size
-from roma_device.runtime.onnx.protobuf import ProtobufError
+from roma_device.runtime.onnx.protobuf import ProtobufError, with_input_size
 
 from .host import onnx_file, reason_of
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.storage.yaml_section import Section, read_section
 from roma_device.runtime.card import ModelError
 

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.graph import Graph, read_onnx
 from roma_device.runtime.onnx.shapes import infer
 
-from .graph_cost import GraphCost, graph_cost
+from .graph_cost import GraphCost, LatencyEstimate, LatencyLaw, graph_cost
 from .npu_chip import NpuChip
-from .npu_latency import LatencyEstimate, LatencyLaw
 from .rules import RULES, Checked, Finding
 
 Verdict = Literal["compiles", "fails", "unknown"]

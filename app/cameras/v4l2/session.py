@@ -3,22 +3,53 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.app.cameras.capture_counts import CaptureCounts
+from roma_device.app.cameras import CaptureCounts
 from roma_device.calibration.arrays import Image
 from roma_device.runtime.types import Frame, StereoFrame
 
 from .device import RawFrame, V4l2Device
-from .frame_check import FreezeCheck, is_black
 from .kernel import Kernel
 from .pixel_formats import decode_raw
 from .setup import choose_mode, set_controls
 from .spec import V4l2Spec
 from .timestamp_pairing import TimestampPairer
+
+BLACK_LEVEL = 24
+"""Grey levels: video black is 16, and a covered sensor adds little noise to it."""
+
+FROZEN_AFTER = 10
+"""Sensors are noisy: so many frames that are equal to the bit come from a camera that has stopped looking."""
+
+ROW_STEP = 8
+"""Rows that are looked at: every eighth, as it takes time."""
+
+
+def is_black(image: Image) -> bool:
+    """No pixel of the sampled rows is brighter than a covered sensor's."""
+    return int(image[::ROW_STEP].max()) <= BLACK_LEVEL
+
+
+@dataclass(slots=True)
+class FreezeCheck:
+    """Counts how often the images of one camera were equal in a row."""
+
+    last: int = -1
+    repeats: int = 0
+
+    def look(self, image: Image) -> bool:
+        """True from the FROZEN_AFTER-th repetition on until the picture changes."""
+        digest = zlib.crc32(image[::ROW_STEP].tobytes())
+        self.repeats = self.repeats + 1 if digest == self.last else 0
+        self.last = digest
+        return self.repeats >= FROZEN_AFTER
+
 
 STALE_NS = 1_000_000_000
 """A frame that is older when it is taken has lain in a buffer since before anybody looked."""

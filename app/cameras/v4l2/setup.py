@@ -7,9 +7,9 @@ import os
 from loguru import logger
 
 from roma_device.app.cameras import CameraError
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
-from . import abi as abi
+from . import abi
 from .device import Mode, V4l2Device
 from .pixel_formats import DECODERS
 from .spec import V4l2Spec

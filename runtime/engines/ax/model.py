@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import EngineError, EngineOptions
 
@@ -114,9 +115,7 @@ def _tensor(path: Path, meta: abi.IoMeta, spec: TensorSpec, size: Size) -> AxTen
             f"{path}: {spec.name} is {_text(shape)} {dtype}, asked for is {_text(wanted)} {spec.dtype}: "
             "compile it for this size, or choose its own with input_width"
         )
-    needed = spec.storage.itemsize
-    for count in shape:
-        needed *= count
+    needed = math.prod(shape) * spec.storage.itemsize
     if meta.nSize < needed:
         raise ModelError(f"{path}: {spec.name} has {meta.nSize} bytes, its shape and type take {needed}")
     return AxTensor(spec, shape, meta.nSize)

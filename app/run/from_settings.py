@@ -1,20 +1,26 @@
-"""Pipelines as the settings ask for them: calibration, network, odometry."""
+"""What a run is made of, as the settings ask for it: calibration, pipelines, odometry, sinks and the recorder."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
 
 from loguru import logger
 
-from roma_device.app.cameras import Camera
+from roma_device.app.cameras import Camera, LiveCamera
 from roma_device.app.model_store import find_model
+from roma_device.app.recording.recorder import Recorder, new_session
 from roma_device.app.settings.settings import Settings, SettingsError
-from roma_device.app.sinks import DENSE_SINKS
+from roma_device.app.sinks import DENSE_SINKS, Sink, open_sink
+from roma_device.app.sinks.file_sink import prepare_output_folder
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import load_calibration
-from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.matching_network import NetworkOptions
@@ -23,7 +29,39 @@ from roma_device.runtime.pipeline import Pipeline, StereoPipeline
 from roma_device.runtime.pose_pipeline import NoNetwork, PosePipeline
 
 from .loop import ResizingPipeline
-from .rectification_choice import GeometryChoice, choose_rectification
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryChoice:
+    """What the user said about the rig; a calibration wins over the camera's own."""
+
+    calibration: StereoCalibration | None = None
+    rectified: bool = False
+    focal_px: float | None = None
+    baseline_m: float | None = None
+    view: View = "native"
+
+
+def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, size: Size) -> Rectification:
+    """The rectification for frames of ``size``.
+
+    ``own`` is the calibration that the camera itself knows, if any. Raises CalibrationError where
+    none is known or the calibration is for another shape of image.
+    """
+    if choice.rectified:
+        centre_x, centre_y = (size[0] - 1) / 2, (size[1] - 1) / 2
+        return Rectification.identity(RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y))
+    calibration = choice.calibration or own
+    if calibration is None:
+        raise CalibrationError(
+            lambda option: (
+                f"this camera brings no calibration: give {option('calibration', 'FILE')}, "
+                f"or {option('rectified')} if the pairs are rectified"
+            ),
+            exit_code=os.EX_USAGE,
+        )
+    return Rectification.from_calibration(calibration.fitted_to(size), choice.view)
+
 
 RectificationFor = Callable[[Size], Rectification]
 """Size of a camera's frames -> how they are rectified."""
@@ -87,7 +125,7 @@ def open_tracker(name: str, options: NetworkOptions) -> Tracker:
         message = f"tracker: model {card.name} matches along rows only: give {known}, or a two_view model"
         raise ModelError(message, exit_code=os.EX_USAGE)
     from roma_device.runtime.matching.dense import DenseMatcher
-    from roma_device.runtime.odometry.trackers.network import NetworkTracker
+    from roma_device.runtime.odometry.network_tracker import NetworkTracker
 
     return NetworkTracker(DenseMatcher(card, options))
 
@@ -112,11 +150,11 @@ def stored_calibration(settings: Settings, camera: Camera) -> StereoCalibration 
         return load_calibration(settings.calibration)
     if settings.rectified or camera.calibration is not None:
         return None
-    version = CalibrationStore().current()
-    if version is None:
+    stored = CalibrationStore().current()
+    if stored is None:
         return None
-    logger.info("calibration: stored version {}, {}", version.number, version.path)
-    return version.load()
+    logger.info("calibration: stored version {}, {}", stored.number, stored.path)
+    return stored.load()
 
 
 def network_options(settings: Settings) -> NetworkOptions:
@@ -128,3 +166,32 @@ def network_options(settings: Settings) -> NetworkOptions:
         npu=settings.npu,
         precision=settings.precision,
     )
+
+
+def open_sinks(settings: Settings) -> dict[str, Sink]:
+    """The sinks that the settings name, by name; raises SinkError and SettingsError."""
+    names, folder = settings.output.save, settings.output.folder
+    if not names and folder is None:
+        return {}
+    if "trajectory" in names and "pose" not in settings.task:
+        raise SettingsError(
+            lambda option: f"{option('save', 'trajectory')} needs poses: give {option('task', 'pose')} or depth,pose",
+            exit_code=os.EX_USAGE,
+        )
+    if folder is None:
+        raise SettingsError(
+            lambda option: f"{option('save')} needs {option('output')}, the folder to write into", exit_code=os.EX_USAGE
+        )
+    prepare_output_folder(folder)
+    default = ("results", "trajectory") if "pose" in settings.task else ("results",)
+    return {name: open_sink(name, folder) for name in names or default}
+
+
+def open_recorder(settings: Settings, camera: Camera, stack: ExitStack) -> Recorder | None:
+    """Who keeps the raw pairs until ``stack`` closes; None where nobody asked for it."""
+    if settings.record is None:
+        return None
+    facts = {"software": f"roma-device {version('roma-device')}", "settings": settings.model_dump(mode="json")}
+    folder = new_session(settings.record, facts, camera.calibration)
+    logger.info(f"recording into {folder}")
+    return stack.enter_context(Recorder(folder, wait=not isinstance(camera, LiveCamera)))

@@ -1,4 +1,4 @@
-"""Tracker by a two-view network: it says where points went, however far, and Lucas-Kanade says how exactly."""
+"""-"""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, FloatImage, Image, Mask
 from roma_device.calibration.lucas_kanade import follow_there_and_back
-from roma_device.runtime.odometry.sparse_stereo import PATCH_PX
 from roma_device.runtime.types import Matches
 
-from .klt import KltTracker
+from .sparse_stereo import PATCH_PX
+from .trackers import KltTracker
 
 LEVELS = 1
 """Halvings of the images: matches of which the network is certain are off by a few px at most."""
