@@ -54,7 +54,10 @@ def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, 
     calibration = choice.calibration or own
     if calibration is None:
         raise CalibrationError(
-            "this camera brings no calibration: give --calibration FILE, or --rectified if the pairs are rectified",
+            lambda option: (
+                f"this camera brings no calibration: give {option('calibration', 'FILE')}, "
+                f"or {option('rectified')} if the pairs are rectified"
+            ),
             exit_code=os.EX_USAGE,
         )
     return Rectification.from_calibration(calibration.fitted_to(size), choice.view)
@@ -95,10 +98,15 @@ def _check_pose_alone(settings: Settings) -> None:
     """Refuse what only the network could give."""
     dense = [name for name in settings.output.save if name in DENSE_SINKS]
     if dense:
-        raise SettingsError(f"--save {dense[0]} needs depth: give --task depth,pose", exit_code=os.EX_USAGE)
+        raise SettingsError(
+            lambda option: f"{option('save', dense[0])} needs depth: give {option('task', 'depth,pose')}",
+            exit_code=os.EX_USAGE,
+        )
     if settings.odometry.depth == "model":
-        message = "odometry.depth: model needs the network: give --task depth,pose"
-        raise SettingsError(message, exit_code=os.EX_USAGE)
+        raise SettingsError(
+            lambda option: f"odometry.depth: model needs the network: give {option('task', 'depth,pose')}",
+            exit_code=os.EX_USAGE,
+        )
 
 
 def open_tracker(name: str, options: NetworkOptions) -> Tracker:
@@ -166,10 +174,14 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
     if not names and folder is None:
         return {}
     if "trajectory" in names and "pose" not in settings.task:
-        message = "--save trajectory needs poses: give --task pose or depth,pose"
-        raise SettingsError(message, exit_code=os.EX_USAGE)
+        raise SettingsError(
+            lambda option: f"{option('save', 'trajectory')} needs poses: give {option('task', 'pose')} or depth,pose",
+            exit_code=os.EX_USAGE,
+        )
     if folder is None:
-        raise SettingsError("--save needs --output, the folder to write into", exit_code=os.EX_USAGE)
+        raise SettingsError(
+            lambda option: f"{option('save')} needs {option('output')}, the folder to write into", exit_code=os.EX_USAGE
+        )
     prepare_output_folder(folder)
     default = ("results", "trajectory") if "pose" in settings.task else ("results",)
     return {name: open_sink(name, folder) for name in names or default}

@@ -39,6 +39,10 @@ class Sink(AbstractContextManager["Sink"], Protocol):
     def write(self, result: Result) -> None:
         """Store one result; raises SinkError."""
 
+    def __exit__(self, *_: object) -> None:
+        """Closes what is open; a sink without anything to close leaves it as it is."""
+        return
+
 
 def open_sink(name: str, folder: Path) -> Sink:
     """Make the sink ``name`` that writes into the existing folder ``folder``."""

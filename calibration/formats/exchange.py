@@ -72,7 +72,9 @@ def format_of(path: Path) -> str:
         return "opencv"
     if any(line.startswith(("P0:", "P2:", "P_rect", "K_0", "calib_time")) for line in text.splitlines()):
         return "kitti"
-    raise CalibrationError(f"{path} is in no known format; known are {', '.join(READ)}: name it with --format")
+    raise CalibrationError(
+        lambda option: f"{path} is in no known format; known are {', '.join(READ)}: name it with {option('format')}"
+    )
 
 
 def _files(paths: list[Path]) -> list[Path]:

@@ -37,8 +37,10 @@ def camera_document(camera: CameraModel) -> dict[str, Any]:
     else:
         what = "a third radial coefficient" if camera.model == "plumb_bob" else "the rational model"
         raise CalibrationError(
-            f"Kalibr has no lens with {what}, so this calibration cannot be written for it; "
-            "calibrate with --lens fisheye, or export for ros or opencv",
+            lambda option: (
+                f"Kalibr has no lens with {what}, so this calibration cannot be written for it; "
+                f"calibrate with {option('lens', 'fisheye')}, or export for ros or opencv"
+            ),
             exit_code=os.EX_DATAERR,
         )
     return {

@@ -77,7 +77,10 @@ def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibratio
         raise CalibrationError(f"{where}: {', '.join(missing)} not found; known names are those of stereo_calib")
     size = size or facts.get("size")
     if size is None:
-        raise CalibrationError(f"{where}: the image size is not in it: give --size WIDTHxHEIGHT", exit_code=os.EX_USAGE)
+        raise CalibrationError(
+            lambda option: f"{where}: the image size is not in it: give {option('size', 'WIDTHxHEIGHT')}",
+            exit_code=os.EX_USAGE,
+        )
     with located(where):
         left, right = (_camera(nodes, number, size, facts) for number in (1, 2))
         rotation = nodes["R"] if nodes["R"].size == 9 else cv2.Rodrigues(nodes["R"])[0]

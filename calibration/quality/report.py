@@ -159,8 +159,10 @@ def _check_order(solution: StereoSolution) -> None:
         )
     if x > 0:
         raise CalibrationError(
-            f"left and right are swapped, or both images are mirrored: the right camera comes out {x * 1000:.0f} mm "
-            "to the left of the left one; use --swap, or exchange the cameras",
+            lambda option: (
+                "left and right are swapped, or both images are mirrored: the right camera comes out "
+                f"{x * 1000:.0f} mm to the left of the left one; use {option('swap')}, or exchange the cameras"
+            ),
             exit_code=os.EX_DATAERR,
         )
 

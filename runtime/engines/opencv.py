@@ -25,7 +25,11 @@ class OpenCVEngine:
 
     def __init__(self, card: ModelCard, options: EngineOptions) -> None:
         if options.precision == "int8":
-            raise EngineError("the OpenCV engine runs fp32 alone: --precision fp32 or auto, or another engine")
+            raise EngineError(
+                lambda option: (
+                    f"the OpenCV engine runs fp32 alone: {option('precision', 'fp32')} or auto, or another engine"
+                )
+            )
         _, file = onnx_file(card, "opencv", "fp32")
         self.inputs = allocate(card.inputs, options.size)
         self.outputs = allocate(card.outputs, options.size)
