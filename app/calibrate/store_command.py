@@ -89,8 +89,16 @@ def rollback() -> str:
     return f"back at version {version.number}: {version.path}"
 
 
-def import_files(paths: list[Path], format_name: str | None, size: Size | None, output: Path | None) -> str:
-    calibration = import_calibration(paths, format_name, size)
+def import_files(
+    paths: list[Path],
+    format_name: str | None,
+    size: Size | None,
+    output: Path | None,
+    *,
+    swap: bool = False,
+    unit: str | None = None,
+) -> str:
+    calibration = import_calibration(paths, format_name, size, swap=swap, unit=unit)
     source = " ".join(path.name for path in paths)
     calibration = replace(calibration, origin={**calibration.origin, "from": source})
     if output is not None:

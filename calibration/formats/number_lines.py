@@ -28,10 +28,10 @@ def number_lines(text: str, separator: str) -> dict[str, FloatArray]:
     return found
 
 
-def numbers_of(lines: dict[str, FloatArray], name: str, count: int, path: Path) -> FloatArray:
-    """The numbers of one line; raises CalibrationError where it is missing or of another length."""
+def numbers_of(lines: dict[str, FloatArray], name: str, count: int | None, path: Path) -> FloatArray:
+    """The numbers of one line, ``count`` unless that is None; raises CalibrationError where they are missing."""
     if name not in lines:
         raise CalibrationError(f"{path}: {name} is missing")
-    if len(lines[name]) != count:
+    if count is not None and len(lines[name]) != count:
         raise CalibrationError(f"{path}: {name} must have {count} numbers, not {len(lines[name])}")
     return lines[name]

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from loguru import logger
+
 from roma_device.app.evaluate.errors import EvaluationError, unreadable
 from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.size import Size
@@ -16,6 +18,7 @@ from roma_device.calibration.storage.text_file import read_json
 
 from .ground_truth import read_disparity, read_grey, read_mask
 from .occlusion import visible_in_right
+from .truth_check import better_scale, truth_problem
 
 T = TypeVar("T")
 
@@ -57,6 +60,7 @@ class StereoPair:
         if (mask_path := self.nonocc_mask) is not None:
             mask = self._read("nonocc_mask", lambda: read_mask(mask_path))
         self._check_sizes({"left": left, "right": right, "disparity": truth, "nonocc_mask": mask})
+        self._check_truth(truth, left, right)
         return LoadedPair(left, right, truth, visible_in_right(truth) if mask is None else mask)
 
     def _read(self, key: str, read: Callable[[], T]) -> T:
@@ -66,6 +70,14 @@ class StereoPair:
             raise unreadable(self._where(key), getattr(self, key), error) from None
         except ValueError as error:
             raise EvaluationError(f"{self._where(key)}: {error}") from None
+
+    def _check_truth(self, truth: FloatImage, left: Image, right: Image) -> None:
+        """Refuse truth of another sign or scale; warn where another one would fit the images better."""
+        if problem := truth_problem(truth):
+            raise EvaluationError(f"{self._where('disparity')}: {problem}")
+        if (scale := better_scale(truth, left, right)) is not None:
+            message = "{}: the images fit far better with a truth {:g} times as great: are its scale and sign right?"
+            logger.warning(message, self._where("disparity"), scale)
 
     def _check_sizes(self, arrays: Mapping[str, Any]) -> None:
         expected = self.size or arrays["left"].shape[::-1]

@@ -69,7 +69,7 @@ def _stored_pose(path: Path, where: str) -> Pose:
 def _numbers(path: Path, where: str) -> FloatArray:
     """The 16 numbers of a text file."""
     try:
-        values = np.array([float(word) for word in path.read_text(encoding="utf-8").split()])
+        values = np.array([float(word) for word in path.read_text(encoding="utf-8-sig").split()])
     except OSError as error:
         raise unreadable(where, path, error) from None
     except ValueError as error:
