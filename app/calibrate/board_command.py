@@ -14,10 +14,10 @@ from roma_device.calibration.storage.text_file import write_bytes
 from .console import refuse_existing
 
 
-def print_board(board_text: str, output: Path, dpi: int, force: bool) -> str:
+def print_board(board_text: str, output: Path, dpi: int, force: bool, paper: str | None = None) -> str:
     """Write the board to ``output``; returns what to tell the user. Raises CalibrationError."""
     board = parse_board(board_text)
-    sheet = sheet_of(board)
+    sheet = sheet_of(board, paper)
     refuse_existing(output, force)
     ending = output.suffix.lower()
     if ending not in (".pdf", ".svg", ".png"):

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from roma_device.calibration.errors import CalibrationError
 
 from .artwork import Artwork, Disc, Polygon, Shape, rectangle
 from .board import Board
 
 PAPERS_MM = {"A4": (210, 297), "A3": (297, 420), "A2": (420, 594), "A1": (594, 841), "A0": (841, 1189)}
+OTHER_PAPERS_MM = {"Letter": (215.9, 279.4), "Legal": (215.9, 355.6), "Tabloid": (279.4, 431.8)}
+"""Taken where they are asked for."""
+
 RULER_MM = 100
 STRIP_MM = 16
 """Room for the ruler and the words below the board."""
@@ -25,11 +32,17 @@ class Sheet:
     texts: tuple[tuple[float, float, float, str], ...]  # x, y of the base line, height, text
 
 
-def sheet_of(board: Board) -> Sheet:
-    """The board in the middle of the smallest paper that takes it, with its ruler."""
+def sheet_of(board: Board, paper_name: str | None = None) -> Sheet:
+    """The board in the middle of the paper, by default the smallest of A4 to A0 that takes it, with its ruler.
+
+    Raises CalibrationError where it does not fit the paper that is named.
+    """
     art = board.artwork()
     width, height = (length * MM for length in art.size_m)
-    size, paper = _paper(width, height + STRIP_MM)
+    papers = PAPERS_MM if paper_name is None else {paper_name: (PAPERS_MM | OTHER_PAPERS_MM)[paper_name]}
+    size, paper = _paper(width, height + STRIP_MM, papers)
+    if paper_name is not None and not paper:
+        raise _too_large(board, width, height, paper_name)
     left, top = (size[0] - width) / 2, (size[1] - height - STRIP_MM) / 2
     shapes = [_moved(shape, left, top) for shape in art.shapes]
     ruler_mm = min(RULER_MM, 10 * int((size[0] - 20) // 10))
@@ -42,8 +55,18 @@ def sheet_of(board: Board) -> Sheet:
     return Sheet(size, paper, tuple(shapes), ((x + ruler_mm / 2, y + 10, text_mm, words),))
 
 
-def _paper(width: float, height: float) -> tuple[tuple[float, float], str]:
-    for name, (short, long) in PAPERS_MM.items():
+def _too_large(board: Board, width: float, height: float, paper_name: str) -> CalibrationError:
+    short, long = (PAPERS_MM | OTHER_PAPERS_MM)[paper_name]
+    share = max(min(across / width, (along - STRIP_MM) / height) for across, along in ((short, long), (long, short)))
+    return CalibrationError(
+        f"{board.spec} takes {width:.0f} x {height + STRIP_MM:.0f} mm with margin and ruler, more than {paper_name} "
+        f"({short:g} x {long:g} mm): make its lengths {int(100 * share)} % of these at most, or take a larger paper",
+        exit_code=os.EX_USAGE,
+    )
+
+
+def _paper(width: float, height: float, papers: Mapping[str, tuple[float, float]]) -> tuple[tuple[float, float], str]:
+    for name, (short, long) in papers.items():
         if width <= short and height <= long:
             return (short, long), f"{name} portrait"
         if width <= long and height <= short:
