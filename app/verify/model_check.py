@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from roma_device.calibration.storage.text_file import read_bytes
 from roma_device.runtime.card import CARD_NAME, ModelError
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
 from roma_device.runtime.preflight.npu_latency import load_latency_law
-from roma_device.runtime.preflight.report import Report, check_graph, check_mode, read_graph
+from roma_device.runtime.preflight.report import Report, check_graph, check_mode, read_graph, sized_graph
 
 LISTS = Path(str(files("roma_device.configs"))) / "npu"
 _OTHERS = ("latency", "measured")
@@ -41,8 +42,11 @@ def check_model(model: str, chip_name: str, npu: str | None, size: Size | None) 
     mode = npu or chip.npu_modes[0]
     check_mode(chip, mode)
     path, data, default_size = _read(model)
-    graph = read_graph(path, data, size or default_size)
-    return check_graph(graph, model, chip, mode, load_latency_law(LISTS / "latency.yaml"))
+    law = load_latency_law(LISTS / "latency.yaml")
+    if size is None and default_size is not None:
+        return check_graph(read_graph(path, data, default_size), model, chip, mode, law)
+    graph, notes = sized_graph(path, data, size)
+    return replace(check_graph(graph, model, chip, mode, law), notes=notes)
 
 
 def _read(model: str) -> tuple[Path, bytes, Size | None]:
