@@ -9,7 +9,7 @@ from typing import Any
 
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import PAIRED, export_calibration, import_calibration
-from roma_device.calibration.formats.own import save_calibration
+from roma_device.calibration.formats.own import read_own, save_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
 from roma_device.calibration.store import CalibrationStore, Version
@@ -76,7 +76,7 @@ def _row(version: Version, calibration: StereoCalibration) -> str:
 
 def stored_versions() -> StoredVersions:
     store = CalibrationStore()
-    return StoredVersions(store.folder, [(version, version.load()) for version in store.versions()])
+    return StoredVersions(store.folder, [(version, read_own(version.path)) for version in store.versions()])
 
 
 def use(number: int) -> str:
