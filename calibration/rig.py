@@ -43,10 +43,15 @@ class StereoCalibration:
         if self.left.size != self.right.size:
             sizes = f"{self.left.size} and {self.right.size}"
             raise CalibrationError(f"left and right images differ in size: {sizes}")
+        if translation_m[0] >= 0 and abs(translation_m[1]) > translation_m[0]:
+            raise CalibrationError(
+                f"this is a vertical rig, one camera above the other (y of right_from_left is {translation_m[1]:g} m): "
+                "this program needs them side by side, so turn both images by 90 degrees and calibrate with those"
+            )
         if translation_m[0] >= 0:
             raise CalibrationError(
                 "the right camera lies to the left of the left one (x of right_from_left must be negative): "
-                "are the cameras swapped?"
+                "are the cameras swapped? (calibration import has --swap)"
             )
 
     @property

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import CalibrationError
-from .formats.own import load_calibration, save_calibration
+from .formats.exchange import load_calibration
+from .formats.own import save_calibration
 from .rig import StereoCalibration
 from .storage.files import write_atomic, write_exit_code
 

@@ -47,9 +47,10 @@ def disparity_to_depth(disparity_px: FloatImage, rig: RectifiedRig) -> FloatImag
 def valid_matches(matches: Matches, min_confidence: float, in_view: Mask | None = None) -> Mask:
     """(H, W): certain enough, with a partner inside the right image.
 
+    A certainty of 0 is how decoders mark what the network did not tell: it is unknown at any threshold.
     ``in_view`` marks pixels of the rectified left image that the left camera really saw.
     """
-    valid = (matches.certainty >= min_confidence) & _inside(matches)
+    valid = (matches.certainty >= min_confidence) & (matches.certainty > 0) & _inside(matches)
     return valid if in_view is None else valid & in_view
 
 

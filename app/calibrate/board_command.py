@@ -6,17 +6,18 @@ import os
 from pathlib import Path
 
 from roma_device.calibration.boards import parse_board
-from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg, sheet_of
+from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg
+from roma_device.calibration.boards.sheet import sheet_of
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.storage.files import write_bytes
 
 from .console import refuse_existing
 
 
-def print_board(board_text: str, output: Path, dpi: int, force: bool) -> str:
+def print_board(board_text: str, output: Path, dpi: int, force: bool, paper: str | None = None) -> str:
     """Write the board to ``output``; returns what to tell the user. Raises CalibrationError."""
     board = parse_board(board_text)
-    sheet = sheet_of(board)
+    sheet = sheet_of(board, paper)
     refuse_existing(output, force)
     ending = output.suffix.lower()
     if ending not in (".pdf", ".svg", ".png"):

@@ -19,7 +19,7 @@ from roma_device.calibration.arrays import FloatArray, GreyImage, Size
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.formats.exchange import load_calibration
 from roma_device.calibration.guided.detection_gate import picture_problem, see_pair
 from roma_device.calibration.health.report import DepthHealth, corrected, depth_health, row_health
 from roma_device.calibration.health.row_matches import RowMatches, match_rows

@@ -10,7 +10,7 @@ from typing import Any
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import PAIRED, export_calibration, import_calibration
-from roma_device.calibration.formats.own import save_calibration
+from roma_device.calibration.formats.own import read_own, save_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore, Version
 
@@ -76,7 +76,7 @@ def _row(version: Version, calibration: StereoCalibration) -> str:
 
 def stored_versions() -> StoredVersions:
     store = CalibrationStore()
-    return StoredVersions(store.folder, [(version, version.load()) for version in store.versions()])
+    return StoredVersions(store.folder, [(version, read_own(version.path)) for version in store.versions()])
 
 
 def use(number: int) -> str:
@@ -89,8 +89,16 @@ def rollback() -> str:
     return f"back at version {version.number}: {version.path}"
 
 
-def import_files(paths: list[Path], format_name: str | None, size: Size | None, output: Path | None) -> str:
-    calibration = import_calibration(paths, format_name, size)
+def import_files(
+    paths: list[Path],
+    format_name: str | None,
+    size: Size | None,
+    output: Path | None,
+    *,
+    swap: bool = False,
+    unit: str | None = None,
+) -> str:
+    calibration = import_calibration(paths, format_name, size, swap=swap, unit=unit)
     source = " ".join(path.name for path in paths)
     calibration = replace(calibration, origin={**calibration.origin, "from": source})
     if output is not None:

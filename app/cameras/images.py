@@ -14,7 +14,10 @@ from roma_device.calibration.storage.files import read_bytes
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
-from .file_pairs import Pair, find_pairs
+from .file_pairs import find_pairs
+from .pair_times import times_ns
+from .pairing import Pair
+from .query import Query
 
 FRAME_PERIOD_NS = 1_000_000_000 // 30
 BIT_DEPTHS = (8, 10, 12, 14, 16)
@@ -27,19 +30,24 @@ TAIL_BYTES = 4096
 
 
 class ImagesCamera(Camera):
-    """Pairs of image files, one after the other, stamped 1/30 s apart from 0 on."""
+    """Pairs of image files, one after the other, at the times that their names tell, else 1/30 s apart from 0 on."""
 
     def __init__(self, pairs: list[Pair]) -> None:
         self._pairs = pairs
+        self._stamps = pair_stamps(pairs)
 
     @classmethod
     def from_spec(cls, argument: str) -> ImagesCamera:
-        """From ``LEFT,RIGHT`` (two files, two folders, two quoted patterns) or ``FOLDER``.
+        """From ``LEFT,RIGHT`` (two files, two folders, two quoted patterns) or ``FOLDER``, and ``?max_skew_ms=20``.
 
-        A folder holds ``left/`` and ``right/``, or files named ``left*`` and ``right*``, ``*_left`` and
-        ``*_right``, or ``im0`` and ``im1``. Raises CameraError for what is missing or has no partner.
+        A folder holds ``left/`` and ``right/`` or another layout of pair_names.py, or files named ``left*`` and
+        ``right*``, ``*_left`` and ``*_right``, ``im0`` and ``im1``. Raises CameraError for what is missing.
         """
-        return cls(find_pairs(argument))
+        name, mark, value = argument.rpartition("?max_skew_ms=")
+        if not mark:
+            return cls(find_pairs(argument))
+        query = Query("images", {"max_skew_ms": value})
+        return cls(find_pairs(name, query.number("max_skew_ms", 0.0, 0.0, 1e6)))
 
     def frames(self) -> Iterator[StereoFrame]:
         """All pairs once; raises CameraError at a file that is corrupt or whose partner has another size."""
@@ -49,8 +57,19 @@ class ImagesCamera(Camera):
             if images[0].shape[:2] != images[1].shape[:2]:
                 raise _different_sizes(paths, images)
             depth = max(depth, *(bit_depth(image) for image in images))
-            left, right = (Frame(to_8_bit(image, depth), sequence * FRAME_PERIOD_NS, sequence) for image in images)
+            left, right = (
+                Frame(to_8_bit(image, depth), time_ns, sequence)
+                for image, time_ns in zip(images, self._stamps[sequence], strict=True)
+            )
             yield StereoFrame(left, right)
+
+
+def pair_stamps(pairs: list[Pair]) -> list[tuple[int, int]]:
+    """The times in ns of the left and the right image of each pair: by their names, else 1/30 s apart from 0 on."""
+    left_ns, right_ns = (times_ns([pair[side] for pair in pairs]) for side in (0, 1))
+    if left_ns is None or right_ns is None or left_ns != sorted(left_ns):
+        return [(sequence * FRAME_PERIOD_NS,) * 2 for sequence in range(len(pairs))]
+    return list(zip(left_ns, right_ns, strict=True))
 
 
 def read_image(path: Path) -> AnyArray:

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFIX, VERSION, RecordingError, read_pairs
-from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.formats.exchange import load_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.storage.files import read_exit_code, read_json
 from roma_device.runtime.types import StereoFrame

@@ -96,14 +96,19 @@ def _calibrated(options: Mapping[str, Any]) -> Calibrated | None:
 
 @calibrate.command()
 @click.option("--type", "board_text", required=True, help=BOARD_HELP)
+@click.option(
+    "--paper",
+    type=click.Choice(["A4", "A3", "A2", "A1", "A0", "Letter", "Legal", "Tabloid"], case_sensitive=False),
+    help="Paper that the board must fit.  [default: the smallest of A4 to A0]",
+)
 @click.option("--output", type=PATH, required=True, help="File to write; its ending is .pdf, .svg or .png.")
 @click.option("--dpi", type=click.IntRange(72, 2400), default=600, show_default=True, help="Resolution of a .png.")
 @click.option("--force", is_flag=True, help="Replace the file where it exists.")
-def board(board_text: str, output: Path, dpi: int, force: bool) -> None:
+def board(board_text: str, output: Path, dpi: int, force: bool, paper: str | None) -> None:
     """Print a calibration board to scale, with a ruler to check the print."""
     from roma_device.app.calibrate.board_command import print_board
 
-    click.echo(print_board(board_text, output, dpi, force))
+    click.echo(print_board(board_text, output, dpi, force, paper))
 
 
 @calibrate.command()

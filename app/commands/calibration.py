@@ -12,7 +12,7 @@ from .options import PATH, json_option, show, size_option
 if TYPE_CHECKING:
     from roma_device.calibration.arrays import Size
 
-FORMATS = ["own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury"]
+FORMATS = ["own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury", "orbslam", "zed", "oak"]
 
 
 @click.group()
@@ -59,16 +59,27 @@ def rollback() -> None:
 @calibration.command("import")
 @click.argument("paths", type=PATH, nargs=-1, required=True)
 @click.option("--format", "format_name", type=click.Choice(FORMATS), help="[default: by what is in the file]")
-@size_option("the images, where the file does not tell.")
+@size_option("the images, where the file does not tell or holds several.")
+@click.option("--swap", is_flag=True, help="The file's first camera is the right one.")
+@click.option(
+    "--unit", type=click.Choice(["m", "cm", "mm", "inch"]), help="Unit of the file's lengths. [default: the format's]"
+)
 @click.option("--output", type=PATH, help="Write our format to this file instead of storing a version.")
-def import_file(paths: tuple[Path, ...], format_name: str | None, size: Size | None, output: Path | None) -> None:
-    """Take over a calibration of ROS, OpenCV, Kalibr, KITTI, EuRoC or Middlebury as a new version.
+def import_file(
+    paths: tuple[Path, ...],
+    format_name: str | None,
+    size: Size | None,
+    swap: bool,
+    unit: str | None,
+    output: Path | None,
+) -> None:
+    """Take over a calibration of another program or data set (see --format) as a new version.
 
     PATHS is one file, the left and the right camera's, or a folder with both.
     """
     from roma_device.app.calibrate import store_command
 
-    click.echo(store_command.import_files(list(paths), format_name, size, output))
+    click.echo(store_command.import_files(list(paths), format_name, size, output, swap=swap, unit=unit))
 
 
 @calibration.command()

@@ -12,7 +12,7 @@ from roma_device.app.doctor import MIB, CheckResult, Machine, read_text
 from roma_device.app.service.install import ServiceError
 from roma_device.app.service.state import service_state
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.formats.exchange import load_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore
 

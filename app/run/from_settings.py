@@ -18,7 +18,7 @@ from roma_device.app.sinks import DENSE_SINKS, Sink, open_sink
 from roma_device.app.sinks.file_sink import prepare_output_folder
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.formats.exchange import load_calibration
 from roma_device.calibration.rectify import Rectification, RectifiedRig, View
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore

@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 
 from roma_device.app.cameras import CAMERAS
 from roma_device.app.sinks import SINKS
-from roma_device.calibration.errors import RomaError
+from roma_device.calibration.errors import CalibrationError, RomaError
+from roma_device.calibration.plausibility import check_numbers
 from roma_device.calibration.rectify import View
 from roma_device.calibration.storage.files import read_text
 from roma_device.calibration.storage.strict_yaml import YamlError
@@ -129,6 +130,14 @@ class Settings(Section):
     frames: int | None = Field(default=None, gt=0)  # None: until the camera ends
     health_every: int = Field(default=30, ge=0)  # frames between looks at the calibration; 0: never
     view: View = "native"  # what the rectified image shows
+
+    @model_validator(mode="after")
+    def _numbers_are_of_a_rig(self) -> Settings:
+        try:
+            check_numbers(self.focal_px, self.baseline_m)
+        except CalibrationError as error:
+            raise ValueError(str(error)) from None
+        return self
 
     @field_validator("camera")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from roma_device.runtime.card import CARD_NAME, ModelError
 from roma_device.runtime.onnx.axmodel import is_compiled, is_encrypted, read_axmodel
 from roma_device.runtime.preflight.graph_cost import load_latency_law
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
-from roma_device.runtime.preflight.report import Report, check_graph, check_mode, read_graph, with_target
+from roma_device.runtime.preflight.report import (
+    Report,
+    check_graph,
+    check_mode,
+    read_graph,
+    sized_graph,
+    with_target,
+)
 
 LISTS = Path(str(files("roma_device.configs"))) / "npu"
 _OTHERS = ("latency", "measured")
@@ -46,8 +54,12 @@ def check_model(model: str, chip_name: str, npu: str | None, size: Size | None) 
     path, data, default_size = _read(model)
     if is_encrypted(data):
         read_axmodel(data, path)  # says so
-    graph = read_graph(path, data, size or default_size)
-    report = check_graph(graph, model, chip, mode, load_latency_law(LISTS / "latency.yaml"))
+    law = load_latency_law(LISTS / "latency.yaml")
+    if size is None and default_size is not None:
+        report = check_graph(graph := read_graph(path, data, default_size), model, chip, mode, law)
+    else:
+        graph, notes = sized_graph(path, data, size)
+        report = replace(check_graph(graph, model, chip, mode, law), notes=notes)
     return with_target(report, read_axmodel(data, path), chip, mode) if is_compiled(graph) else report
 
 

@@ -24,7 +24,8 @@ LAYOUTS = {False: "layout of OpenCV 4.6 and later", True: "layout before OpenCV 
 class CharucoBoard:
     """``columns`` x ``rows`` squares of ``square_m`` with markers of ``marker_m`` from a dictionary.
 
-    ``legacy`` is the layout: None tries both and says which one matched.
+    ``legacy`` is the layout: None tries both and says which one matched. ``first_id`` is the number of the first
+    marker: boards of a set go on where the one before ends.
     """
 
     columns: int
@@ -34,12 +35,18 @@ class CharucoBoard:
     dictionary_name: str
     legacy: bool | None = None
     is_symmetric: ClassVar = False
+    first_id: int = 0
+
+    @property
+    def last_id(self) -> int:
+        return self.first_id + self.columns * self.rows // 2 - 1
 
     @property
     def spec(self) -> str:
         lengths = f"{self.square_m * 1000:g}mm:{self.marker_m * 1000:g}mm"
         layout = {None: "", False: ":new", True: ":legacy"}[self.legacy]
-        return f"charuco:{self.columns}x{self.rows}:{lengths}:{self.dictionary_name}{layout}"
+        first = f":from{self.first_id}" if self.first_id else ""
+        return f"charuco:{self.columns}x{self.rows}:{lengths}:{self.dictionary_name}{layout}{first}"
 
     @cached_property
     def points_m(self) -> FloatArray:
@@ -54,7 +61,8 @@ class CharucoBoard:
 
     def _detector(self, legacy: bool) -> Any:
         size = self.columns, self.rows
-        board = cv2.aruco.CharucoBoard(size, self.square_m, self.marker_m, dictionary(self.dictionary_name))
+        ids = np.arange(self.first_id, self.last_id + 1, dtype=np.int32)
+        board = cv2.aruco.CharucoBoard(size, self.square_m, self.marker_m, dictionary(self.dictionary_name), ids)
         board.setLegacyPattern(legacy)
         return cv2.aruco.CharucoDetector(board)
 
@@ -84,16 +92,19 @@ class CharucoBoard:
             if ids is not None and len(ids) >= 4:
                 if name != self.dictionary_name:
                     return f"there are markers of the dictionary {name} in it"
-                count = self.columns * self.rows // 2
-                if int(np.max(ids)) >= count:
-                    return f"there are markers up to number {int(np.max(ids))}, this board has {count}"
+                low, high = int(np.min(ids)), int(np.max(ids))
+                if low < self.first_id or high > self.last_id:
+                    return (
+                        f"there are markers from number {low} up to number {high}, this board has {self.first_id} to "
+                        f"{self.last_id}: where its first marker is not 0, say so, as in ...:{name}:from{low}"
+                    )
                 return "its markers are seen, but not in this board's places: is it another size, or cut off?"
         flipped = cv2.aruco.ArucoDetector(dictionary(self.dictionary_name)).detectMarkers(grey[:, ::-1].copy())[1]
         return "the image is mirrored" if flipped is not None and len(flipped) >= 4 else ""
 
     def artwork(self) -> Artwork:
         """A margin of one white square; markers in the white squares, numbered row by row."""
-        side, number, shapes = self.square_m, 0, list[Shape]()
+        side, number, shapes = self.square_m, self.first_id, list[Shape]()
         shift = 1 if self.legacy and self.rows % 2 == 0 else 0
         inset = (self.square_m - self.marker_m) / 2
         for row in range(self.rows):

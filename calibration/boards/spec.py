@@ -13,12 +13,12 @@ from .board import Board
 from .charuco import CharucoBoard
 from .chessboard import Chessboard
 from .circles import CircleGrid
-from .dictionaries import DEFAULT, plain_name
+from .dictionaries import DEFAULT, dictionary, plain_name
 from .squares import SquareGrid
 
 EXAMPLES = {
     "chessboard": "chessboard:9x6:25mm (inner corners, square)",
-    "charuco": "charuco:8x6:30mm:22mm:5x5_1000 (squares, square, marker, dictionary)",
+    "charuco": "charuco:8x6:30mm:22mm:5x5_1000 (squares, square, marker, dictionary; then :from24 if so)",
     "aprilgrid": "aprilgrid:6x6:88mm:0.3 (tags, tag, gap over tag)",
     "circles": "circles:4x11:20mm (circles, half their distance in a row)",
     "squares": "squares:3x4:30mm:30mm (black squares, square, gap)",
@@ -31,12 +31,13 @@ LENGTHS = {
 }
 """Keys of a board file that hold a length, square_mm alone where nothing is said."""
 
-PARTS = {"chessboard": (2, 2), "charuco": (3, 5), "aprilgrid": (3, 4), "circles": (2, 2), "squares": (3, 3)}
+PARTS = {"chessboard": (2, 2), "charuco": (3, 6), "aprilgrid": (3, 4), "circles": (2, 2), "squares": (3, 3)}
 """How many words, at least and at most, come after the kind."""
 
 LAYOUTS = {"new": False, "legacy": True}
 _UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0}
 _LENGTH = re.compile(r"^(\d+(?:\.\d+)?)\s*(mm|cm|m)$")
+_FIRST = re.compile(r"^from(\d{1,4})$")
 _GRID = re.compile(r"^(\d+)x(\d+)$")
 MOST_CELLS = 50
 
@@ -69,6 +70,7 @@ def _spec_of(section: Section) -> str:
         parts.append(f"{section.number(key):.10g}mm")
     if kind == "charuco":
         parts += [section.text("dictionary", DEFAULT), *([layout] if (layout := section.text("layout", "")) else [])]
+        parts += [f"from{section.number('first_id', 0.0):.0f}"]
     if kind == "aprilgrid":
         parts += [f"{section.number('spacing'):g}", f"border{section.number('border_bits', KALIBR_BORDER_BITS):g}"]
     return ":".join(parts)
@@ -101,8 +103,24 @@ def _from_parts(kind: str, parts: list[str], text: str) -> Board:
     if kind == "aprilgrid":
         return _checked(AprilGrid(columns, rows, size_m, _ratio(parts[2], text), _border(parts[3:], text)))
     name = plain_name(parts[3]) if len(parts) > 3 else DEFAULT
-    legacy = _layout(parts[4], text) if len(parts) > 4 else None
-    return _checked(CharucoBoard(columns, rows, size_m, _length(parts[2], text), name, legacy))
+    return _checked(_charuco(columns, rows, (size_m, _length(parts[2], text)), name, parts[4:], text))
+
+
+def _charuco(
+    columns: int, rows: int, lengths_m: tuple[float, float], name: str, rest: list[str], whole: str
+) -> CharucoBoard:
+    """``rest``: the layout and the first marker's number, in any order."""
+    firsts = [match for match in map(_FIRST.match, rest) if match]
+    layouts = [word for word in rest if not _FIRST.match(word)]
+    if len(firsts) > 1 or len(layouts) > 1:
+        raise usage(f"board {whole!r}: after the dictionary come a layout (new, legacy) and :fromNUMBER, once each")
+    legacy = _layout(layouts[0], whole) if layouts else None
+    board = CharucoBoard(columns, rows, *lengths_m, name, legacy, int(firsts[0][1]) if firsts else 0)
+    most = len(dictionary(name).bytesList)
+    if board.last_id >= most:
+        numbers = f"{board.first_id} to {board.last_id}"
+        raise usage(f"board {whole!r} needs markers {numbers}, but {name} has {most}: take a larger dictionary")
+    return board
 
 
 def _checked(board: Board) -> Board:

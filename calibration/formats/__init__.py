@@ -1,5 +1,6 @@
 """Calibration files: one module per format, each reads and writes."""
 
-from .own import load_calibration, save_calibration
+from .exchange import load_calibration
+from .own import save_calibration
 
 __all__ = ["load_calibration", "save_calibration"]

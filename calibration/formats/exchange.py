@@ -3,55 +3,107 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from roma_device.calibration.arrays import Size
-from roma_device.calibration.errors import CalibrationError, usage
+from roma_device.calibration.errors import CalibrationError, located
+from roma_device.calibration.plausibility import SAID_UNIT, UNITS_M, checked
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.storage.files import read_text
 
-from .datasets import load_euroc, load_kitti, load_middlebury
-from .kalibr import load_kalibr, save_kalibr
-from .opencv import load_opencv, save_opencv
-from .own import FORMAT, load_calibration, save_calibration
-from .ros import load_ros, save_ros
+from .detection import PAIRED, READ, files_of, format_of
+from .euroc import read_euroc
+from .kalibr import read_kalibr, save_kalibr
+from .kitti import read_kitti
+from .middlebury import read_middlebury
+from .oak import read_oak
+from .opencv import read_opencv, save_opencv
+from .orbslam import read_orbslam
+from .own import read_own, save_calibration
+from .raw_rig import RawRig
+from .ros import read_ros, save_ros
+from .zed import read_zed
 
-READ = ("own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury")
+__all__ = [
+    "PAIRED",
+    "READ",
+    "WRITTEN",
+    "export_calibration",
+    "format_of",
+    "import_calibration",
+    "is_foreign",
+    "load_calibration",
+]
+
 WRITTEN = ("own", "ros", "opencv", "kalibr")
-PAIRED = {"ros": ("left.yaml", "right.yaml"), "euroc": ("cam0/sensor.yaml", "cam1/sensor.yaml")}
-"""Formats with one file for each camera, and the names that these have in a folder."""
 
-_MARKS = {
-    "own": FORMAT,
-    "ros": "projection_matrix",
-    "kalibr": "distortion_coeffs",
-    "euroc": "T_BS",
-    "middlebury": "cam0=",
-}
+
+def load_calibration(path: Path) -> StereoCalibration:
+    """Read what ``save_calibration`` wrote, or a file or folder of another program that holds both cameras.
+
+    Raises CalibrationError with file, line and key, and for a rig that is not plausible; its exit code tells data that
+    is wrong from a file that is missing or closed to this user.
+    """
+    if is_foreign(path):
+        return import_calibration([path])
+    return checked(read_own(path), path)
 
 
 def import_calibration(
-    paths: list[Path], format_name: str | None = None, size: Size | None = None
+    paths: list[Path],
+    format_name: str | None = None,
+    size: Size | None = None,
+    *,
+    swap: bool = False,
+    unit: str | None = None,
 ) -> StereoCalibration:
     """Read one file, two (left and right), or a folder with both; the format shows by itself.
 
-    ``size`` is for files that do not tell it. Raises CalibrationError.
+    ``size`` is for files that do not tell it, or hold several. ``swap``: the first camera is the right one. ``unit``:
+    of UNITS_M, in place of the format's own; then the baseline is not doubted. Raises CalibrationError, for a rig that
+    is not plausible as well.
     """
-    paths = _files(paths)
+    paths = files_of(paths)
     name = format_name or format_of(paths[0])
     if name in PAIRED and len(paths) != 2:
-        raise usage(f"{paths[0]} is one camera of a pair in {name}'s format: give the file of the right one as well")
+        raise _usage(f"{paths[0]} is one camera of a pair in {name}'s format: give the file of the right one as well")
     if name not in (*PAIRED, "opencv") and len(paths) != 1:
-        raise usage(f"{name}'s format has both cameras in one file, so {paths[1]} is one too many")
-    if name == "ros":
-        return load_ros(*paths)
-    if name == "euroc":
-        return load_euroc(*paths)
+        raise _usage(f"{name}'s format has both cameras in one file, so {paths[1]} is one too many")
+    where = " and ".join(map(str, paths))
+    rig = _read(name, paths, size)
+    with located(where):
+        calibration = rig.calibration(swap, 1.0 if unit is None else UNITS_M[unit] / FORMAT_UNIT_M.get(name, 1.0))
+    if name == "own" and not swap:
+        own = read_own(paths[0])
+        calibration = replace(own, right_from_left=calibration.right_from_left)
+    if unit is not None:
+        calibration = replace(calibration, origin={**calibration.origin, SAID_UNIT: unit})
+    return checked(calibration, where)
+
+
+FORMAT_UNIT_M = {"middlebury": UNITS_M["mm"], "zed": UNITS_M["mm"], "oak": UNITS_M["cm"]}
+"""What a format's own lengths are in, where it is not m."""
+
+
+def _read(name: str, paths: list[Path], size: Size | None) -> RawRig:
+    if name == "own":
+        own = read_own(paths[0])
+        return RawRig(own.left, own.right, own.right_from_left)
+    if name in PAIRED:
+        return {"ros": read_ros, "euroc": read_euroc}[name](paths[0], paths[1])
     if name == "opencv":
-        return load_opencv(paths, size)
-    if name == "kitti":
-        return load_kitti(paths[0], size)
-    return {"own": load_calibration, "kalibr": load_kalibr, "middlebury": load_middlebury}[name](paths[0])
+        return read_opencv(paths, size)
+    if name in ("kitti", "zed", "orbslam"):
+        return {"kitti": read_kitti, "zed": read_zed, "orbslam": read_orbslam}[name](paths[0], size)
+    return {"kalibr": read_kalibr, "middlebury": read_middlebury, "oak": read_oak}[name](paths[0])
+
+
+def is_foreign(path: Path) -> bool:
+    """Whether a file, or a folder with both cameras, is in another program's format."""
+    try:
+        return format_of(files_of([path])[0]) != "own"
+    except CalibrationError:
+        return False
 
 
 def export_calibration(path: Path, calibration: StereoCalibration, format_name: str) -> list[Path]:
@@ -62,27 +114,5 @@ def export_calibration(path: Path, calibration: StereoCalibration, format_name: 
     return [path]
 
 
-def format_of(path: Path) -> str:
-    """The name of a file's format by what stands in it; raises CalibrationError where none fits."""
-    text = read_text(path, "calibration")
-    for name, mark in _MARKS.items():
-        if mark in text:
-            return name
-    if text.lstrip().startswith("%YAML") or "opencv-matrix" in text or "opencv_storage" in text:
-        return "opencv"
-    if any(line.startswith(("P0:", "P2:", "P_rect", "K_0", "calib_time")) for line in text.splitlines()):
-        return "kitti"
-    raise CalibrationError(
-        lambda option: f"{path} is in no known format; known are {', '.join(READ)}: name it with {option('format')}"
-    )
-
-
-def _files(paths: list[Path]) -> list[Path]:
-    if len(paths) == 1 and paths[0].is_dir():
-        for names in PAIRED.values():
-            pair = [paths[0] / name for name in names]
-            if all(path.is_file() for path in pair):
-                return pair
-        wanted = " nor ".join(" and ".join(names) for names in PAIRED.values())
-        raise CalibrationError(f"{paths[0]} holds neither {wanted}", exit_code=os.EX_NOINPUT)
-    return paths
+def _usage(message: str) -> CalibrationError:
+    return CalibrationError(message, exit_code=os.EX_USAGE)

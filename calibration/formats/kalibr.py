@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from roma_device.calibration.arrays import Size
-from roma_device.calibration.camera import CameraModel, DistortionModel, pinhole_matrix
+from roma_device.calibration.camera import CameraModel, pinhole_matrix
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.storage.files import write_text
 from roma_device.calibration.storage.yaml_section import Section, dump_yaml, read_section
 
-MODELS: dict[str, DistortionModel] = {"radtan": "plumb_bob", "equidistant": "equidistant", "equi": "equidistant"}
-OPTIONAL = {"rostopic", "cam_overlaps", "timeshift_cam_imu", "T_cam_imu"}
+from .lens import camera_of
+from .raw_rig import RawRig
 
 
 def save_kalibr(path: Path, calibration: StereoCalibration) -> None:
@@ -53,23 +53,38 @@ def camera_document(camera: CameraModel) -> dict[str, Any]:
     }
 
 
-def load_kalibr(path: Path) -> StereoCalibration:
-    """Read the first two cameras of a camchain; raises CalibrationError with file, line and key."""
+def read_kalibr(path: Path) -> RawRig:
+    """Read the first two cameras of a camchain; raises CalibrationError with file, line and key.
+
+    Their poses are the second's from the first (``T_cn_cnm1``), or both to the IMU (``T_cam_imu``, OpenVINS'
+    ``T_imu_cam``).
+    """
     top = read_section(path, "camchain", CalibrationError)
-    left = _camera(top.section("cam0"), path)
-    second = top.section("cam1")
-    matrix = np.array(second.matrix("T_cn_cnm1", 4, 4))
-    right = _camera(second, path)
-    with located(path):
-        return StereoCalibration(left, right, Pose.from_rounded(matrix[:3, :3], matrix[:3, 3]))
+    sections = top.section("cam0"), top.section("cam1")
+    pose = _second_from_first(*sections)
+    first, second = (_camera(section, path) for section in sections)
+    return RawRig(first, second, pose)
+
+
+def _second_from_first(first: Section, second: Section) -> Pose:
+    if "T_cn_cnm1" not in second.untaken():
+        for key in ("T_cam_imu", "T_imu_cam"):
+            if key in first.untaken() and key in second.untaken():
+                one, other = (_pose(section, key) for section in (first, second))
+                return other @ one.inverse() if key == "T_cam_imu" else other.inverse() @ one
+    return _pose(second, "T_cn_cnm1")
+
+
+def _pose(section: Section, key: str) -> Pose:
+    matrix = np.array(section.matrix(key, 4, 4))
+    return Pose.from_rounded(matrix[:3, :3], matrix[:3, 3])
 
 
 def _camera(section: Section, path: Path) -> CameraModel:
     section.choice("camera_model", ("pinhole",))
-    model = MODELS[section.choice("distortion_model", tuple(MODELS))]
+    name = section.text("distortion_model")
     fx, fy, cx, cy = section.numbers("intrinsics", 4)
     width, height = section.numbers("resolution", 2)
-    coefficients = section.numbers("distortion_coeffs", 4)
-    distortion = np.array([*coefficients, 0.0] if model == "plumb_bob" else coefficients)
+    coefficients = section.numbers("distortion_coeffs")
     with located(path):
-        return CameraModel(Size(int(width), int(height)), pinhole_matrix(fx, fy, cx, cy), distortion, model)
+        return camera_of(Size(int(width), int(height)), pinhole_matrix(fx, fy, cx, cy), name, coefficients)

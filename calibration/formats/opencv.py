@@ -17,14 +17,15 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, Size
-from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
+from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.storage.files import read_text, write_text
 
-from .ros import padded
+from .lens import camera_of
+from .raw_rig import RawRig
 
 NAMES = {
     "M1": ("M1", "K1", "cameraMatrix1", "camera_matrix_1", "left_camera_matrix", "CM1", "KL"),
@@ -34,6 +35,7 @@ NAMES = {
     "R": ("R", "rotation"),
     "T": ("T", "translation"),
 }
+MODEL_NAMES = ("distortion_model", "camera_model", "lens_model", "model")
 WIDTHS, HEIGHTS = ("image_width", "width", "imageWidth"), ("image_height", "height", "imageHeight")
 
 
@@ -65,7 +67,7 @@ def save_opencv(path: Path, calibration: StereoCalibration) -> None:
     write_text(path, storage.releaseAndGetString(), make_folder=True)
 
 
-def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibration:
+def read_opencv(paths: list[Path], size: Size | None = None) -> RawRig:
     """Read one file, or intrinsics and extrinsics apart; ``size`` where the files do not tell the image size."""
     nodes: dict[str, FloatArray] = {}
     facts: dict[str, Any] = {}
@@ -82,22 +84,14 @@ def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibratio
             exit_code=os.EX_USAGE,
         )
     with located(where):
-        left, right = (_camera(nodes, number, size, facts) for number in (1, 2))
+        first, second = (_camera(nodes, number, size, facts) for number in (1, 2))
         rotation = nodes["R"] if nodes["R"].size == 9 else cv2.Rodrigues(nodes["R"])[0]
-        return StereoCalibration(left, right, Pose.from_rounded(np.asarray(rotation), nodes["T"]))
+        return RawRig(first, second, Pose.from_rounded(np.asarray(rotation), nodes["T"]))
 
 
 def _camera(nodes: dict[str, FloatArray], number: int, size: Size, facts: dict[str, Any]) -> CameraModel:
-    distortion = nodes[f"D{number}"].ravel()
-    model = facts.get("model") or _model_for(distortion)
-    if model == "rational_polynomial" and len(distortion) > 8 and not distortion[8:].any():
-        distortion = distortion[:8]
-    return CameraModel(size, nodes[f"M{number}"].reshape(3, 3), padded(distortion, model), model)
-
-
-def _model_for(distortion: FloatArray) -> DistortionModel:
-    """By the number of coefficients; four may be a fisheye lens as well, but then distortion_model has to say so."""
-    return "rational_polynomial" if len(distortion) >= 8 else "plumb_bob"
+    """Four coefficients may be a fisheye lens as well, but then distortion_model has to say so."""
+    return camera_of(size, nodes[f"M{number}"].reshape(3, 3), facts.get("model", ""), nodes[f"D{number}"])
 
 
 def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) -> None:
@@ -111,8 +105,8 @@ def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) ->
         width, height = (_number(storage, names) for names in (WIDTHS, HEIGHTS))
         if width and height:
             facts["size"] = int(width), int(height)
-        model = storage.getNode("distortion_model").string()
-        if model in COEFFICIENTS:
+        model = next(filter(None, (storage.getNode(name).string() for name in MODEL_NAMES)), "")
+        if model:
             facts["model"] = model
 
 

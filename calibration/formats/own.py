@@ -10,6 +10,7 @@ import numpy as np
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel, DistortionModel, pinhole_matrix
 from roma_device.calibration.errors import CalibrationError, located
+from roma_device.calibration.plausibility import checked
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.storage.files import write_text
@@ -24,22 +25,19 @@ _COMMENT = """\
 """
 
 
-def load_calibration(path: Path) -> StereoCalibration:
-    """Read what ``save_calibration`` wrote.
-
-    Raises CalibrationError with file, line and key; its exit code tells data that is wrong from a
-    file that is missing or closed to this user.
-    """
+def read_own(path: Path) -> StereoCalibration:
+    """What ``save_calibration`` wrote, not yet judged; raises CalibrationError."""
     return _parse(read_section(path, "calibration", CalibrationError), path)
 
 
 def save_calibration(path: Path, calibration: StereoCalibration) -> None:
     """Write all of ``calibration`` with full precision, whole or not at all, replacing ``path``.
 
-    Raises CalibrationError where the file cannot be written, and for what could not be read back.
+    Raises CalibrationError where the file cannot be written, for what could not be read back, and for no possible rig.
     """
     text = _COMMENT.format(baseline_mm=calibration.baseline_m * 1000) + dump_yaml(_document(calibration))
     _parse(parse_section(text, path, CalibrationError), path)
+    checked(calibration, path, warn=False)
     write_text(path, text, "calibration")
 
 

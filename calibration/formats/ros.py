@@ -8,20 +8,23 @@ few digits as the calibrator does.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, Size
-from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
+from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.storage.files import write_text
-from roma_device.calibration.storage.yaml_section import Section, dump_yaml, read_section
+from roma_device.calibration.storage.files import read_text, write_text
+from roma_device.calibration.storage.yaml_section import Section, dump_yaml, parse_section
+
+from .lens import camera_of
+from .raw_rig import RawRig, rectified_pose
 
 NAMES = ("left.yaml", "right.yaml")
 
@@ -66,17 +69,16 @@ def _matrix(values: FloatArray) -> dict[str, Any]:
     return {"rows": values.shape[0], "cols": values.shape[1], "data": [float(value) for value in values.ravel()]}
 
 
-def load_ros(left: Path, right: Path) -> StereoCalibration:
+def read_ros(first: Path, second: Path) -> RawRig:
     """Read the pair of files; the rig's pose follows from their R and P. Raises CalibrationError."""
-    first, second = _read(left), _read(right)
-    offset = second.projection[0, 3] / second.projection[0, 0]
-    if offset == 0:
-        raise CalibrationError(f"{right}: projection_matrix has no baseline (P[0,3] is 0): is it of a stereo pair?")
-    if offset > 0:
-        raise CalibrationError(f"{right}: P[0,3] is positive, so this is the left camera: are the files swapped?")
-    rotation = second.rectification.T @ first.rectification
-    translation_m = second.rectification.T @ np.array([offset, 0.0, 0.0])
-    return StereoCalibration(first.camera, second.camera, Pose.from_rounded(rotation, translation_m))
+    one, other = _read(first), _read(second)
+    if 0 in (one.projection[0, 0], other.projection[0, 0]):
+        raise CalibrationError(f"{first} and {second}: projection_matrix is zero: is it of a stereo pair?")
+    offset_m = rectified_pose([one.projection, other.projection])
+    if not offset_m.any():
+        raise CalibrationError(f"{second}: projection_matrix has no baseline (P[0,3] is 0): is it of a stereo pair?")
+    rotation = other.rectification.T @ one.rectification
+    return RawRig(one.camera, other.camera, Pose.from_rounded(rotation, other.rectification.T @ offset_m))
 
 
 class _CameraInfo(NamedTuple):
@@ -85,30 +87,46 @@ class _CameraInfo(NamedTuple):
     projection: FloatArray
 
 
+KEYS = {
+    "width": ("image_width", "width"),
+    "height": ("image_height", "height"),
+    "K": ("camera_matrix", "k", "K"),
+    "D": ("distortion_coefficients", "d", "D"),
+    "R": ("rectification_matrix", "r", "R"),
+    "P": ("projection_matrix", "p", "P"),
+}
+"""What the calibrator writes, what ``ros2 topic echo`` of a camera_info shows, and what ``rostopic echo`` does."""
+
+
 def _read(path: Path) -> _CameraInfo:
-    top = read_section(path, "camera info", CalibrationError)
-    size = Size(int(top.number("image_width")), int(top.number("image_height")))
-    matrix = _values(top.section("camera_matrix"), (3, 3), path)
+    text = read_text(path, "camera info")
+    first_message = re.split(r"\n---[ \t]*(?:\n|\Z)", text.lstrip("-\n ") if text.startswith("---") else text)
+    top = parse_section(
+        next((part for part in first_message if ":" in part and len(part) > 80), text), path, CalibrationError
+    )
+    size = Size(int(top.number(_key(top, "width"))), int(top.number(_key(top, "height"))))
+    matrix = _values(top, "K", (3, 3), path)
     if matrix[0, 0] == 0:
         raise CalibrationError(f"{path}: camera_matrix is zero: this camera is not calibrated", exit_code=os.EX_DATAERR)
-    model = cast(DistortionModel, top.choice("distortion_model", tuple(COEFFICIENTS)))
-    section = top.section("distortion_coefficients")
-    distortion = _values(section, (1, int(section.number("cols"))), path).ravel()
-    rectification = _values(top.section("rectification_matrix"), (3, 3), path)
-    projection = _values(top.section("projection_matrix"), (3, 4), path)
+    names = top.untaken()
+    model = top.text(
+        "distortion_model" if "distortion_model" in names or "camera_model" not in names else "camera_model"
+    )
+    distortion = _values(top, "D", None, path).ravel()
+    rectification, projection = _values(top, "R", (3, 3), path), _values(top, "P", (3, 4), path)
     with located(path):
-        return _CameraInfo(CameraModel(size, matrix, padded(distortion, model), model), rectification, projection)
+        return _CameraInfo(camera_of(size, matrix, model, distortion), rectification, projection)
 
 
-def padded(distortion: Sequence[float] | FloatArray, model: DistortionModel) -> FloatArray:
-    """Coefficients that files leave out where they are zero: k3 of plumb_bob, all of an ideal lens."""
-    values = np.asarray(distortion, np.float64).ravel()
-    missing = COEFFICIENTS[model] - len(values)
-    return np.pad(values, (0, missing)) if missing > 0 and len(values) in (0, 4) else values
+def _key(top: Section, what: str) -> str:
+    return next((name for name in KEYS[what] if name in top.untaken()), KEYS[what][0])
 
 
-def _values(section: Section, shape: tuple[int, int], path: Path) -> FloatArray:
-    values = section.numbers("data")
+def _values(top: Section, what: str, shape: tuple[int, int] | None, path: Path) -> FloatArray:
+    key = _key(top, what)
+    values = top.section(key).numbers("data") if top.is_mapping(key) else top.numbers(key)
+    if shape is None:
+        return np.array(values)
     if len(values) != shape[0] * shape[1]:
-        raise CalibrationError(f"{path}: a matrix of {shape[0]}x{shape[1]} holds {len(values)} numbers")
+        raise CalibrationError(f"{path}: {key}: a matrix of {shape[0]}x{shape[1]} holds {len(values)} numbers")
     return np.array(values).reshape(shape)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import json
@@ -96,20 +97,27 @@ def read_bytes(path: Path, what: str = "", error: type[RomaError] = CalibrationE
 
 
 def read_text(path: Path, what: str = "", error: type[RomaError] = CalibrationError) -> str:
-    """A file in UTF-8."""
-    data = read_bytes(path, what, error)
+    """A file in UTF-8, or in what its byte order mark says; without the mark, with plain ends of lines."""
+    return decoded(read_bytes(path, what, error), path, error)
+
+
+def decoded(data: bytes, path: Path, error: type[RomaError] = CalibrationError) -> str:
+    """The text of a file's bytes; ``path`` is for messages alone."""
+    is_utf_16 = len(data) > 2 and data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if is_utf_16 else "utf-8-sig"
     try:
-        return data.decode("utf-8")
+        text = data.decode(encoding)
     except UnicodeDecodeError as reason:
         place = f"{reason.reason} at byte {reason.start}"
         raise error(f"{path}: not a text file: not UTF-8 text ({place})") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_json(path: Path, what: str = "", error: type[RomaError] = CalibrationError) -> Any:
     """What a JSON file holds."""
-    data = read_bytes(path, what, error)
+    text = read_text(path, what, error)
     try:
-        return json.loads(data)
+        return json.loads(text)
     except (ValueError, RecursionError) as reason:
         raise error(f"{path}: not valid JSON: {reason}", exit_code=os.EX_DATAERR) from None
 

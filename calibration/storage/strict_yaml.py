@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import yaml
 
 _KEY_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+
+_HEADER = re.compile(r"\A%YAML[: ][\d.]+[ \t]*$", re.MULTILINE)
 
 
 class YamlError(Exception):
@@ -16,9 +20,12 @@ class YamlError(Exception):
 
 
 def compose(text: str) -> yaml.Node | None:
-    """The tree of the one document in ``text``, None where it is empty; raises YamlError."""
+    """The tree of the one document in ``text``, None where it is empty; raises YamlError.
+
+    A first line ``%YAML:1.0``, which OpenCV and programs that read with it want, is no YAML and means nothing.
+    """
     try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(_HEADER.sub("#", text), Loader=yaml.SafeLoader)
         if root is not None:
             _check(root, ())
     except yaml.MarkedYAMLError as error:

@@ -58,6 +58,10 @@ class Section:
         """The keys that nobody took yet."""
         return list(self._left)
 
+    def is_mapping(self, key: str) -> bool:
+        """Whether ``key`` is there and holds a mapping."""
+        return isinstance(self._left.get(key), yaml.MappingNode)
+
     def text(self, key: str, default: str | None = None) -> str:
         """A scalar as it is written: quotes are not needed around dates and serial numbers."""
         if default is not None and key not in self._left:

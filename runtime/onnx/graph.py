@@ -68,6 +68,22 @@ class Graph:
     opset: int
     producer: str = ""
 
+    @property
+    def is_open_in_batch_alone(self) -> bool:
+        """Whether the first dimension of inputs is all that is open."""
+        shapes = [info.shape for info in self.inputs.values()]
+        is_open = any(shape is not None and None in shape for shape in shapes)
+        return is_open and all(shape is not None and shape and None not in shape[1:] for shape in shapes)
+
+    def with_batch_of_1(self) -> Graph:
+        """The same with 1 for an open first dimension."""
+        filled = {
+            name: TensorInfo(info.shape and tuple(1 if size is None else size for size in info.shape), info.dtype)
+            for name, info in self.inputs.items()
+        }
+        nothing: dict[str, TensorInfo] = {}
+        return Graph(self.nodes, self.weights, filled, self.outputs, nothing, self.opset, self.producer)
+
     def with_size(self, size: Size) -> Graph:
         """The same with ``size`` for the open dimensions of its inputs, and a batch of 1."""
         filled = {name: TensorInfo(_filled(info.shape, size), info.dtype) for name, info in self.inputs.items()}

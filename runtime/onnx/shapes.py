@@ -3,35 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
-from .graph import DTYPES, Array, Graph, Node
+from .folding import fold
+from .graph import Graph, Node
+from .known import Known, Shape, axes_of, reshaped, shape_part, squeezed, unsqueezed
 
-Shape = tuple[int, ...]
 Rule = Callable[[Node, "Known"], "Shape | list[Shape]"]
-FOLDED = 4096
-"""Constants up to so many elements are computed: shapes and indices, no weights."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What is known so far."""
-
-    shapes: dict[str, Shape] = field(default_factory=dict)
-    constants: dict[str, Array] = field(default_factory=dict)
-
-    def shape(self, node: Node, place: int) -> Shape:
-        """Of an input; raises LookupError where it is unknown."""
-        return self.shapes[node.inputs[place]]
-
-    def numbers(self, node: Node, place: int) -> list[int]:
-        """An input that is a constant; raises LookupError where it is none."""
-        return [int(x) for x in self.constants[node.inputs[place]].reshape(-1)]
-
-    def given(self, node: Node, place: int) -> bool:
-        return len(node.inputs) > place and node.inputs[place] != ""
 
 
 def infer(graph: Graph) -> Known:
@@ -43,7 +22,7 @@ def infer(graph: Graph) -> Known:
         if info.shape is not None and None not in info.shape:
             known.shapes[name] = tuple(size for size in info.shape if size is not None)
     for node in graph.nodes:
-        _fold(node, known)
+        fold(node, known)
         _infer_node(node, known)
     return known
 
@@ -59,30 +38,6 @@ def _infer_node(node: Node, known: Known) -> None:
     shapes = result if isinstance(result, list) else [result] * len(node.outputs)
     for name, shape in zip(node.outputs, shapes, strict=False):
         known.shapes[name] = shape
-
-
-def _fold(node: Node, known: Known) -> None:
-    """Compute the constants that shape arithmetic consists of."""
-    evaluate = FOLDS.get(node.op)
-    if evaluate is None:
-        return
-    try:
-        value = evaluate(node, known)
-    except (LookupError, ValueError, TypeError, ZeroDivisionError):
-        return
-    if value.size <= FOLDED or node.op == "Constant":
-        known.shapes[node.outputs[0]], known.constants[node.outputs[0]] = value.shape, value
-
-
-def _constant(known: Known, node: Node, place: int) -> Array:
-    return known.constants[node.inputs[place]]
-
-
-def _axes(node: Node, known: Known, place: int = 1) -> list[int]:
-    """As an attribute until opset 12 or 17, as an input from then on."""
-    if known.given(node, place):
-        return known.numbers(node, place)
-    return [int(axis) for axis in node.attributes.get("axes", ())]
 
 
 def _same(node: Node, known: Known) -> Shape:
@@ -181,30 +136,9 @@ def _transpose(node: Node, known: Known) -> Shape:
     return tuple(shape[axis] for axis in order)
 
 
-def _reshape(node: Node, known: Known) -> Shape:
-    old, wanted = known.shape(node, 0), known.numbers(node, 1)
-    sizes = [old[place] if size == 0 else size for place, size in enumerate(wanted)]
-    rest = int(np.prod([size for size in sizes if size > 0], dtype=np.int64))
-    return tuple(int(np.prod(old, dtype=np.int64)) // rest if size < 0 else size for size in sizes)
-
-
 def _flatten(node: Node, known: Known) -> Shape:
     shape, axis = known.shape(node, 0), int(node.attributes.get("axis", 1))
     return int(np.prod(shape[:axis], dtype=np.int64)), int(np.prod(shape[axis:], dtype=np.int64))
-
-
-def _squeeze(node: Node, known: Known) -> Shape:
-    shape, axes = known.shape(node, 0), _axes(node, known)
-    gone = {axis % len(shape) for axis in axes} if axes else {k for k, size in enumerate(shape) if size == 1}
-    return tuple(size for axis, size in enumerate(shape) if axis not in gone)
-
-
-def _unsqueeze(node: Node, known: Known) -> Shape:
-    shape, axes = list(known.shape(node, 0)), _axes(node, known)
-    rank = len(shape) + len(axes)
-    for axis in sorted(axis % rank for axis in axes):
-        shape.insert(axis, 1)
-    return tuple(shape)
 
 
 def _expand(node: Node, known: Known) -> Shape:
@@ -231,7 +165,7 @@ def _resize(node: Node, known: Known) -> Shape:
 
 
 def _reduce(node: Node, known: Known) -> Shape:
-    shape, axes = known.shape(node, 0), _axes(node, known)
+    shape, axes = known.shape(node, 0), axes_of(node, known)
     gone = {axis % len(shape) for axis in axes} if axes else set(range(len(shape)))
     if int(node.attributes.get("keepdims", 1)):
         return tuple(1 if axis in gone else size for axis, size in enumerate(shape))
@@ -314,75 +248,17 @@ RULES: Mapping[str, Rule] = {
     "GridSample": _grid_sample,
     "MatMul": _matmul,
     "Pad": _pad,
-    "Reshape": _reshape,
+    "Reshape": reshaped,
     "Resize": _resize,
-    "Shape": lambda node, known: (len(known.shape(node, 0)),),
+    "Shape": lambda node, known: (len(known.shape(node, 0)[shape_part(node)]),),
+    "Size": lambda node, known: (),
     "Slice": _slice,
     "SpaceToDepth": _space_to_depth,
     "Split": _split,
-    "Squeeze": _squeeze,
+    "Squeeze": squeezed,
     "Tile": _tile,
     "TopK": _top_k,
     "Transpose": _transpose,
-    "Unsqueeze": _unsqueeze,
+    "Unsqueeze": unsqueezed,
 }
 """Operator -> shape of its outputs, or a list with one for each."""
-
-
-def _constant_value(node: Node, known: Known) -> Array:
-    for name in ("value", "value_int", "value_ints", "value_float", "value_floats"):
-        if name in node.attributes:
-            return np.asarray(node.attributes[name])
-    raise LookupError("a constant without a number")
-
-
-def _fold_slice(node: Node, known: Known) -> Array:
-    value = _constant(known, node, 0)
-    axes = known.numbers(node, 3) if known.given(node, 3) else list(range(len(known.numbers(node, 1))))
-    steps = known.numbers(node, 4) if known.given(node, 4) else [1] * len(axes)
-    parts = [slice(None)] * value.ndim
-    for start, end, axis, step in zip(known.numbers(node, 1), known.numbers(node, 2), axes, steps, strict=True):
-        parts[axis] = slice(start, end, step)
-    return np.asarray(value[tuple(parts)])
-
-
-def _fold_divide(node: Node, known: Known) -> Array:
-    a, b = _constant(known, node, 0), _constant(known, node, 1)
-    return np.asarray(a // b if np.issubdtype(a.dtype, np.integer) else a / b)
-
-
-def _fold_range(node: Node, known: Known) -> Array:
-    start, limit, step = (float(_constant(known, node, place).item()) for place in range(3))
-    return np.arange(start, limit, step).astype(_constant(known, node, 0).dtype)
-
-
-def _fold_of_shape(node: Node, known: Known) -> Array:
-    value = np.asarray(node.attributes.get("value", np.zeros(1, np.float32))).reshape(-1)[0]
-    return np.full(tuple(known.numbers(node, 0)), value)
-
-
-FOLDS: Mapping[str, Callable[[Node, Known], Array]] = {
-    "Constant": _constant_value,
-    "ConstantOfShape": _fold_of_shape,
-    "Shape": lambda node, known: np.asarray(known.shape(node, 0), np.int64),
-    "Range": _fold_range,
-    "Gather": lambda node, known: np.take(
-        _constant(known, node, 0), _constant(known, node, 1), axis=int(node.attributes.get("axis", 0))
-    ),
-    "Concat": lambda node, known: np.concatenate(
-        [_constant(known, node, place) for place in range(len(node.inputs))], int(node.attributes["axis"])
-    ),
-    "Unsqueeze": lambda node, known: _constant(known, node, 0).reshape(_unsqueeze(node, known)),
-    "Squeeze": lambda node, known: _constant(known, node, 0).reshape(_squeeze(node, known)),
-    "Reshape": lambda node, known: _constant(known, node, 0).reshape(_reshape(node, known)),
-    "Transpose": lambda node, known: _constant(known, node, 0).transpose(node.attributes.get("perm")),
-    "Identity": lambda node, known: _constant(known, node, 0),
-    "Cast": lambda node, known: _constant(known, node, 0).astype(DTYPES[int(node.attributes["to"])]),
-    "Floor": lambda node, known: np.floor(_constant(known, node, 0)),
-    "Slice": _fold_slice,
-    "Add": lambda node, known: _constant(known, node, 0) + _constant(known, node, 1),
-    "Sub": lambda node, known: _constant(known, node, 0) - _constant(known, node, 1),
-    "Mul": lambda node, known: _constant(known, node, 0) * _constant(known, node, 1),
-    "Div": _fold_divide,
-}
-"""Operator -> its result where all inputs are constants."""

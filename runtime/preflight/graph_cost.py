@@ -10,7 +10,8 @@ import numpy as np
 from roma_device.calibration.storage.yaml_section import read_section
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.graph import Graph, Node
-from roma_device.runtime.onnx.shapes import Known, einsum_sizes
+from roma_device.runtime.onnx.known import Known
+from roma_device.runtime.onnx.shapes import einsum_sizes
 
 FREE = frozenset(
     ["Constant", "ConstantOfShape", "Dropout", "Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"]

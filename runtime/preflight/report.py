@@ -10,7 +10,7 @@ from typing import Any, Literal
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.axmodel import COMPILED_OP, CompiledModel, is_compiled
-from roma_device.runtime.onnx.graph import Graph, read_onnx
+from roma_device.runtime.onnx.graph import Graph, TensorInfo, read_onnx
 from roma_device.runtime.onnx.shapes import infer
 
 from .graph_cost import GraphCost, LatencyEstimate, LatencyLaw, graph_cost
@@ -36,6 +36,7 @@ class Report:
     largest_mb: float | None = None
     latency: LatencyEstimate | None = None
     measured_median_error: float | None = None
+    notes: tuple[str, ...] = ()  # how the inputs' sizes were taken
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -43,6 +44,7 @@ class Report:
     def as_text(self) -> str:
         lines = [f"{self.subject} for {self.chip} in {self.npu} mode: {_VERDICTS[self.verdict]}"]
         lines += [f"  {finding.severity}: {finding.node}: {finding.why}; {finding.change}" for finding in self.findings]
+        lines += [f"  note: {note}" for note in self.notes]
         if self.gmac is not None and self.moved_mb is not None:
             lines.append(
                 f"{self.gmac:.2f} GMAC, {self.moved_mb:.1f} MB moved at 8 bits besides convolutions, "
@@ -105,6 +107,35 @@ def read_graph(path: Path, data: bytes, size: Size | None) -> Graph:
     """The graph of a file; its open dimensions become ``size`` where one is given."""
     graph = read_onnx(data, path)
     return graph if size is None else graph.with_size(size)
+
+
+def sized_graph(path: Path, data: bytes, size: Size | None) -> tuple[Graph, tuple[str, ...]]:
+    """The same with a ``size`` that the user gave: what it changes, and a batch that is open, are told in notes.
+
+    Raises ModelError for a size that contradicts the file's own.
+    """
+    graph = read_onnx(data, path)
+    notes: list[str] = []
+    if graph.is_open_in_batch_alone:
+        notes.append("the batch is open: taken as 1, which is all that this program runs; export it with a batch of 1")
+        graph = graph.with_batch_of_1()
+    if size is None:
+        return graph, tuple(notes)
+    fixed = {size for size in map(_image_size, graph.inputs.values()) if size is not None}
+    if fixed and size not in fixed:
+        shown = " and ".join(map(str, sorted(fixed)))
+        raise ModelError(f"{path}: --size {size} contradicts the file, whose input is {shown}", exit_code=os.EX_USAGE)
+    if all(info.shape is not None and None not in info.shape for info in graph.inputs.values()):
+        notes.append(f"--size {size} changes nothing: the file's inputs have fixed sizes")
+    return graph.with_size(size), tuple(notes)
+
+
+def _image_size(info: TensorInfo) -> Size | None:
+    """Of an input of four dimensions whose height and width are fixed."""
+    if info.shape is None or len(info.shape) != 4:
+        return None
+    height, width = info.shape[2:]
+    return None if height is None or width is None else Size(width, height)
 
 
 def _check_fixed(graph: Graph, subject: str) -> None:

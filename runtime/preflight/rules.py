@@ -10,7 +10,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.onnx.graph import DTYPES, Graph, Node
-from roma_device.runtime.onnx.shapes import Known
+from roma_device.runtime.onnx.known import Known
 
 from .graph_cost import elements
 from .npu_chip import NpuChip

@@ -91,13 +91,14 @@ def decode_stereo(outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size) 
     Disparities are in px of the network's input and scale with the width. A value that is not finite becomes
     disparity 0 with certainty 0.
     """
-    disparity, unknown = _finite(outputs["disparity"][0, 0])
-    certainty, _ = _finite(outputs["certainty"][0, 0])
+    disparity, unknown_disparity = _finite(outputs["disparity"][0, 0])
+    certainty, unknown_certainty = _finite(outputs["certainty"][0, 0])
     disparity, certainty = _content(disparity, plan, _by_surface), _content(certainty, plan, linear)
-    if unknown is not None:
-        certainty[_content(unknown, plan, linear) > 0] = 0
     if size != plan.content:
         disparity, certainty = resize_disparity(disparity, size), linear(certainty, size)
+    for unknown in (unknown_disparity, unknown_certainty):
+        if unknown is not None:
+            certainty[linear(_content(unknown, plan, linear), size) > 0] = 0
     np.maximum(disparity, 0, out=disparity)
     return Matches(np.clip(certainty, 0, 1, out=certainty), disparity)
 

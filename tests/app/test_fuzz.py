@@ -16,7 +16,8 @@ from roma_device.app.cameras.simulated import virtual_rig
 from roma_device.app.cameras.v4l2.spec import V4l2Spec
 from roma_device.app.settings.settings import Settings, load_settings
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.formats.own import load_calibration, save_calibration
+from roma_device.calibration.formats.exchange import load_calibration
+from roma_device.calibration.formats.own import save_calibration
 from roma_device.configs import __file__ as configs
 from roma_device.runtime.card import load_card
 from roma_device.runtime.engine import EngineOptions, open_engine

@@ -132,3 +132,20 @@ def test_warp_points_left() -> None:
     warp = Matches(field(1), field(3)).warp
     assert warp.shape == (4, 8, 2)
     assert warp[2, 5].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize("name", ["disparity", "certainty"])
+@pytest.mark.parametrize("size", [(8, 4), (16, 8), (24, 12)])
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -float("inf")])
+def test_what_the_network_does_not_know_has_no_depth_at_any_threshold(
+    name: str, size: tuple[int, int], wrong: float
+) -> None:
+    outputs = {"disparity": field(3.0)[None, None], "certainty": field(0.9)[None, None]}
+    outputs[name][0, 0, 1, 4] = wrong
+    matches = decode_stereo(outputs, InputPlan((8, 4), (8, 4)), size)
+    rig = RectifiedRig(size, 500.0, 0.1, 3.5, 1.5, 40.0)
+    depth = make_depth(matches, valid_matches(matches, 0.0), rig, DepthLimits(0.01, 1000), 0)
+    scale = size[0] // 8
+    assert np.isnan(depth.depth_m[scale : 2 * scale, 4 * scale : 5 * scale]).all()
+    known = depth.depth_m[np.isfinite(depth.depth_m)]
+    assert len(known) and np.allclose(known, 50 / (3 * scale + 40), rtol=1e-3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.files import read_text
 
-COLUMNS = {8: "tum", 12: "kitti"}
+from .stamped import is_scalar_first, stamped_poses
+
+COLUMNS = {8: "tum", 12: "kitti", 17: "euroc"}
 """Numbers in a line -> format."""
 
 
@@ -37,17 +39,21 @@ class Trajectory:
 
 
 def read_trajectory(path: Path) -> Trajectory:
-    """A TUM file (8 numbers a line) or a KITTI file (12); raises EvaluationError naming file and line."""
+    """A TUM file (8 numbers a line), a KITTI file (12) or EuRoC's csv (17); raises EvaluationError with file and line.
+
+    Lines with a time that cannot be used are left out with a warning, unless they are many. A KITTI file counts by its
+    lines, so one bad line makes it useless.
+    """
     rows = numbered_rows(path)
-    width = len(rows[0][1])
+    width = Counter(len(words) for _, words in rows).most_common(1)[0][0]
     if width not in COLUMNS:
         raise EvaluationError(
             f"{path}:{rows[0][0]}: {width} numbers: a TUM trajectory has 8 in each line, a KITTI one has 12"
         )
-    numbers = table(path, rows, width)
-    lines = [line for line, _ in rows]
-    parse: Callable[[Path, list[int], FloatArray], Trajectory] = _tum if width == 8 else _kitti
-    return parse(path, lines, numbers)
+    if width == 12:
+        return _kitti(path, [line for line, _ in rows], table(path, rows, width))
+    poses, times_s = stamped_poses(path, rows, width, is_scalar_first(path, width))
+    return Trajectory(str(path), tuple(poses), times_s)
 
 
 def numbered_rows(path: Path) -> list[tuple[int, list[str]]]:
@@ -55,6 +61,8 @@ def numbered_rows(path: Path) -> list[tuple[int, list[str]]]:
     lines = read_text(path, "trajectory", EvaluationError).splitlines()
     rows = [(number, line.replace(",", " ").split()) for number, line in enumerate(lines, start=1)]
     rows = [(number, words) for number, words in rows if words and not words[0].startswith("#")]
+    if rows and not is_number(rows[0][1][0]) and all(not is_number(word) for word in rows[0][1]):
+        rows = rows[1:]  # the names of the columns
     if len(rows) < 2:
         raise EvaluationError(f"{path}: a trajectory needs two poses at least, this one has {len(rows)}")
     return rows
@@ -75,22 +83,19 @@ def table(path: Path, rows: list[tuple[int, list[str]]], width: int) -> FloatArr
     return values
 
 
+def is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
 def check_times(path: Path, lines: list[int], times_s: FloatArray) -> None:
     """Raises EvaluationError where a time is not after the one before."""
     for index in np.flatnonzero(np.diff(times_s) <= 0):
         what = "repeats the time" if times_s[index] == times_s[index + 1] else "goes back in time from that"
         raise EvaluationError(f"{path}:{lines[index + 1]}: {what} of line {lines[index]}: stamps must increase")
-
-
-def _tum(path: Path, lines: list[int], numbers: FloatArray) -> Trajectory:
-    check_times(path, lines, numbers[:, 0])
-    poses = []
-    for line, row in zip(lines, numbers, strict=True):
-        length = float(np.linalg.norm(row[4:]))
-        if not 0.99 < length < 1.01:
-            raise EvaluationError(f"{path}:{line}: the quaternion has the length {length:.3g} instead of 1")
-        poses.append(Pose.from_quaternion(row[4:] / length, row[1:4]))
-    return Trajectory(str(path), tuple(poses), numbers[:, 0])
 
 
 def _kitti(path: Path, lines: list[int], numbers: FloatArray) -> Trajectory:

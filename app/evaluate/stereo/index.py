@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from loguru import logger
+
 from roma_device.app.evaluate import EvaluationError, reading
 from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 from roma_device.calibration.storage.files import read_json
 
 from .ground_truth import read_disparity, read_grey, read_mask, visible_in_right
+from .truth_check import better_scale, truth_problem
 
 T = TypeVar("T")
 
@@ -55,11 +58,20 @@ class StereoPair:
         if (mask_path := self.nonocc_mask) is not None:
             mask = self._read("nonocc_mask", lambda: read_mask(mask_path))
         self._check_sizes({"left": left, "right": right, "disparity": truth, "nonocc_mask": mask})
+        self._check_truth(truth, left, right)
         return LoadedPair(left, right, truth, visible_in_right(truth) if mask is None else mask)
 
     def _read(self, key: str, read: Callable[[], T]) -> T:
         with reading(self._where(key), getattr(self, key)):
             return read()
+
+    def _check_truth(self, truth: FloatImage, left: Image, right: Image) -> None:
+        """Refuse truth of another sign or scale; warn where another one would fit the images better."""
+        if problem := truth_problem(truth):
+            raise EvaluationError(f"{self._where('disparity')}: {problem}")
+        if (scale := better_scale(truth, left, right)) is not None:
+            message = "{}: the images fit far better with a truth {:g} times as great: are its scale and sign right?"
+            logger.warning(message, self._where("disparity"), scale)
 
     def _check_sizes(self, arrays: Mapping[str, Any]) -> None:
         expected = self.size or arrays["left"].shape[::-1]

@@ -22,7 +22,7 @@ import pytest
 
 from roma_device.app.calibrate.guided.live_page import LivePage
 from roma_device.app.calibrate.guided.screen import CaptureState, screen_lines
-from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.formats.exchange import load_calibration
 from roma_device.calibration.store import CalibrationStore
 
 from .conftest import BOARD, Run, sentence

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.formats.exchange import load_calibration
 
 from .conftest import BOARD, Run
 

@@ -10,7 +10,9 @@ import pytest
 
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.board import Disc
-from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg, sheet_of
+from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg
+from roma_device.calibration.boards.sheet import sheet_of
+from roma_device.calibration.errors import CalibrationError
 
 SPECS = ["chessboard:9x6:25mm", "charuco:8x6:30mm:22mm", "aprilgrid:6x6:30mm:0.3", "circles:4x11:20mm"]
 
@@ -55,3 +57,24 @@ def test_the_ruler_is_as_long_as_it_says() -> None:
     assert not isinstance(line, Disc)
     assert np.ptp(line.corners_m[:, 0]) == pytest.approx(100)
     assert "100 mm" in sheet.texts[0][3]
+
+
+@pytest.mark.parametrize(
+    ("spec", "paper"),
+    [
+        ("charuco:8x6:22mm:16mm", "A4"),
+        ("charuco:8x6:22mm:16mm", "Letter"),
+        ("chessboard:9x6:20mm", "Letter"),
+        ("chessboard:9x6:20mm", "A3"),
+    ],
+)
+def test_a_board_fits_the_paper_that_is_asked_for(spec: str, paper: str) -> None:
+    assert sheet_of(parse_board(spec), paper).paper.startswith(paper)
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_a_board_that_does_not_fit_says_how_much_smaller_it_must_be(paper: str) -> None:
+    with pytest.raises(CalibrationError, match=rf"more than {paper} .*: make its lengths \d\d % of these") as caught:
+        sheet_of(parse_board("chessboard:9x6:30mm"), paper)
+    share = int(str(caught.value).partition("make its lengths ")[2].split()[0]) / 100
+    assert sheet_of(parse_board(f"chessboard:9x6:{30 * share:.3f}mm"), paper).paper.startswith(paper)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from roma_device.calibration.boards import parse_board
+from roma_device.calibration.boards.charuco import CharucoBoard
 from roma_device.calibration.errors import CalibrationError
 
 ROOT = Path(__file__).parents[3]
@@ -106,3 +108,23 @@ def test_absurd_files_are_refused_in_one_sentence(tmp_path: Path, text: str, wor
     with pytest.raises(CalibrationError, match=words) as caught:
         parse_board(str(file))
     assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["charuco:8x6:30mm:22mm:5x5_100:from24", "charuco:8x6:30mm:22mm:5x5_100:legacy:from76"]
+)
+def test_a_charuco_board_of_a_set_has_another_first_number(text: str) -> None:
+    board = parse_board(text)
+    assert isinstance(board, CharucoBoard)
+    assert board.spec == text
+    picture = (board.artwork().picture((1000, 800), 1) * 255).astype(np.uint8)
+    found = board.detect(picture)
+    assert found is not None and len(found.ids) == 35
+    other = parse_board(text.partition(":from")[0])
+    assert other.detect(picture) is None
+    assert f":from{board.first_id}" in other.diagnose(picture)
+
+
+def test_a_first_number_beyond_the_dictionary_is_refused() -> None:
+    with pytest.raises(CalibrationError, match="needs markers 90 to 113, but 5x5_100 has 100"):
+        parse_board("charuco:8x6:30mm:22mm:5x5_100:from90")

@@ -21,15 +21,18 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 @st.composite
 def calibrations(draw):
     model = draw(st.sampled_from(list(COEFFICIENTS)))
-    size = draw(st.tuples(st.integers(1, 9000), st.integers(1, 9000)))
+    width = draw(st.integers(40, 9000))
+    size = width, draw(st.integers(width // 2, width))
+    focal_px = size[0] * draw(st.floats(0.6, 4))
 
     def camera():
-        fx, fy = draw(st.floats(1e-3, 1e5)), draw(st.floats(1e-3, 1e5))
-        cx, cy = draw(st.floats(-1e4, 1e4)), draw(st.floats(-1e4, 1e4))
-        distortion = [draw(st.floats(-1e3, 1e3)) for _ in range(COEFFICIENTS[model])]
+        fx = focal_px * draw(st.floats(1, 1.2))
+        fy = fx * draw(st.floats(0.9, 1.1))
+        cx, cy = (length * draw(st.floats(0.3, 0.7)) for length in size)
+        distortion = [draw(st.floats(0, 1e-4)) for _ in range(COEFFICIENTS[model])]
         return CameraModel(size, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]), np.array(distortion), model)
 
-    pose = Pose.from_rotation_vector([draw(small) for _ in "xyz"], [draw(st.floats(-2, -1e-3)), draw(small), 0.0])
+    pose = Pose.from_rotation_vector([draw(small) for _ in "xyz"], [draw(st.floats(-2, -0.5)), draw(small), 0.0])
     quality = draw(st.dictionaries(words, st.floats(-1e9, 1e9), max_size=3))
     return StereoCalibration(camera(), camera(), pose, quality, draw(words), draw(words))
 

@@ -15,7 +15,8 @@ from board import PROGRAM, configure, drop_in, health, say, sh, start, wait_for
 from vivid import load_cameras
 
 from roma_device.app.cameras import open_camera
-from roma_device.calibration.formats.own import load_calibration, save_calibration
+from roma_device.calibration.formats.exchange import load_calibration
+from roma_device.calibration.formats.own import save_calibration
 
 SHARE = Path("/share")
 STATE = Path("/var/lib/roma-device")

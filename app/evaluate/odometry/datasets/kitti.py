@@ -10,7 +10,7 @@ from roma_device.app.cameras.images import read_image
 from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory, check_times, numbered_rows, read_trajectory, table
 from roma_device.calibration.arrays import Size
-from roma_device.calibration.formats.datasets import load_kitti
+from roma_device.calibration.formats.kitti import load_kitti
 from roma_device.calibration.rectify import RectifiedRig
 
 from . import Clip

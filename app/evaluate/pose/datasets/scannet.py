@@ -68,7 +68,7 @@ def _stored_pose(path: Path, where: str) -> Pose:
 def _numbers(path: Path, where: str) -> FloatArray:
     """The 16 numbers of a text file."""
     with reading(where, path):
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     try:
         values = np.array([float(word) for word in text.split()])
     except ValueError as error:

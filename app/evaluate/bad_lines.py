@@ -1,0 +1,33 @@
+"""Bad lines of a list: left out, counted and warned of; above a share the file is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from loguru import logger
+
+from roma_device.app.evaluate import EvaluationError
+
+MOST_BAD = 0.1
+"""Share of the lines."""
+
+
+class BadLines:
+    """Of one file with ``total`` lines; ``finish`` tells of them."""
+
+    def __init__(self, path: Path, total: int) -> None:
+        self._path, self._total = path, total
+        self._reasons: list[str] = []
+
+    def leave_out(self, line: int, reason: str) -> None:
+        """Raises EvaluationError, with the first reason, where these are too many."""
+        self._reasons.append(f"{self._path}:{line}: {reason}")
+        if len(self._reasons) > MOST_BAD * self._total:
+            count = len(self._reasons)
+            more = f" (and {count - 1} more of {self._total} lines are bad)" if count > 1 else ""
+            raise EvaluationError(self._reasons[0] + more)
+
+    def finish(self) -> None:
+        """Warn of what was left out."""
+        if self._reasons:
+            logger.warning("{}; left out, {} of {} lines", self._reasons[0], len(self._reasons), self._total)

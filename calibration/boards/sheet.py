@@ -1,0 +1,104 @@
+"""Printed sheet of a board: the page, a ruler to check the print, and the words beneath."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from roma_device.calibration.boards.board import Artwork, Disc, Polygon, Shape, rectangle
+from roma_device.calibration.errors import CalibrationError
+
+from .board import Board
+
+PAPERS_MM = {"A4": (210, 297), "A3": (297, 420), "A2": (420, 594), "A1": (594, 841), "A0": (841, 1189)}
+OTHER_PAPERS_MM = {"Letter": (215.9, 279.4), "Legal": (215.9, 355.6), "Tabloid": (279.4, 431.8)}
+"""Taken where they are asked for."""
+
+RULER_MM = 100
+STRIP_MM = 16
+"""Room for the ruler and the words below the board."""
+
+MM = 1000.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sheet:
+    """A page with all that is on it; lengths in mm, x right and y down from its upper left corner."""
+
+    size_mm: tuple[float, float]
+    paper: str  # "A3 landscape", or "" where no paper fits
+    shapes: tuple[Shape, ...]  # in mm
+    texts: tuple[tuple[float, float, float, str], ...]  # x, y of the base line, height, text
+
+
+def sheet_of(board: Board, paper_name: str | None = None) -> Sheet:
+    """The board in the middle of the paper, by default the smallest of A4 to A0 that takes it, with its ruler.
+
+    Raises CalibrationError where it does not fit the paper that is named.
+    """
+    art = board.artwork()
+    width, height = (length * MM for length in art.size_m)
+    papers = PAPERS_MM if paper_name is None else {paper_name: (PAPERS_MM | OTHER_PAPERS_MM)[paper_name]}
+    size, paper = _paper(width, height + STRIP_MM, papers)
+    if paper_name is not None and not paper:
+        raise _too_large(board, width, height, paper_name)
+    left, top = (size[0] - width) / 2, (size[1] - height - STRIP_MM) / 2
+    shapes = [_moved(shape, left, top) for shape in art.shapes]
+    ruler_mm = min(RULER_MM, 10 * int((size[0] - 20) // 10))
+    x, y = (size[0] - ruler_mm) / 2, top + height + 2
+    shapes += _ruler(x, y, ruler_mm)
+    words = (
+        f"{board.spec}   this ruler is {ruler_mm} mm long: if it is not, print again at 100 % (no fitting to the page)"
+    )
+    text_mm = min(3.0, (size[0] - 10) / (0.5 * len(words)))
+    return Sheet(size, paper, tuple(shapes), ((x + ruler_mm / 2, y + 10, text_mm, words),))
+
+
+def _too_large(board: Board, width: float, height: float, paper_name: str) -> CalibrationError:
+    short, long = (PAPERS_MM | OTHER_PAPERS_MM)[paper_name]
+    share = max(min(across / width, (along - STRIP_MM) / height) for across, along in ((short, long), (long, short)))
+    return CalibrationError(
+        f"{board.spec} takes {width:.0f} x {height + STRIP_MM:.0f} mm with margin and ruler, more than {paper_name} "
+        f"({short:g} x {long:g} mm): make its lengths {int(100 * share)} % of these at most, or take a larger paper",
+        exit_code=os.EX_USAGE,
+    )
+
+
+def _paper(width: float, height: float, papers: Mapping[str, tuple[float, float]]) -> tuple[tuple[float, float], str]:
+    for name, (short, long) in papers.items():
+        if width <= short and height <= long:
+            return (short, long), f"{name} portrait"
+        if width <= long and height <= short:
+            return (long, short), f"{name} landscape"
+    return (width, height), ""
+
+
+def _moved(shape: Shape, left: float, top: float) -> Shape:
+    if isinstance(shape, Disc):
+        return Disc((shape.centre_m[0] * MM + left, shape.centre_m[1] * MM + top), shape.radius_m * MM)
+    return Polygon(shape.corners_m * MM + [left, top], shape.black)
+
+
+def _ruler(left: float, top: float, length: int) -> list[Shape]:
+    """A line with ticks every 10 mm; its outer edges are the stated length apart."""
+    shapes: list[Shape] = [rectangle(left, top + 2.8, length, 0.2)]
+    for tick in range(0, length + 1, 10):
+        thick = 0.2
+        place = min(max(tick - thick / 2, 0), length - thick)
+        shapes.append(
+            rectangle(left + place, top if tick in (0, length) else top + 1.2, thick, 3 if tick in (0, length) else 1.8)
+        )
+    return shapes
+
+
+def as_artwork(sheet: Sheet) -> Artwork:
+    """The sheet without its words, in metres."""
+    width, height = (length / MM for length in sheet.size_mm)
+    shapes = tuple(
+        Disc((shape.centre_m[0] / MM, shape.centre_m[1] / MM), shape.radius_m / MM)
+        if isinstance(shape, Disc)
+        else Polygon(shape.corners_m / MM, shape.black)
+        for shape in sheet.shapes
+    )
+    return Artwork((width, height), (0.0, 0.0), shapes)
