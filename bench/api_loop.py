@@ -3,8 +3,8 @@
     python -m bench.api_loop [--rounds 40] [--frames 60] [--size 640x400]
 
 Both take the same stored frames of the simulated rig through an engine that answers at once, so that what is left is
-capture, preprocessing, decoding, depth and the loop itself. Printed are medians of the process's CPU time per frame, and
-their ratio, which is to stay below 1.03.
+capture, preprocessing, decoding, depth and the loop itself. Printed are medians of the process's CPU time per frame,
+and their ratio, which is to stay below 1.03.
 """
 
 from __future__ import annotations

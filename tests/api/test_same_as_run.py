@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from roma_device import StereoDepth
-from roma_device.runtime.depth_encoding import encode_depth_mm
+from roma_device.runtime.depth import encode_depth_mm
 from tests.api.conftest import REPLAY
 from tests.app.command_line import call
 
