@@ -49,6 +49,7 @@ class CaptureCounts:
 
 CAMERAS: dict[str, str] = {
     "images": "roma_device.app.cameras.images:ImagesCamera",
+    "pipe": "roma_device.app.cameras.pipe.camera:PipeCamera",
     "recording": "roma_device.app.cameras.recording:RecordingCamera",
     "simulated": "roma_device.app.cameras.simulated:SimulatedCamera",
     "v4l2": "roma_device.app.cameras.v4l2.camera:V4l2Camera",

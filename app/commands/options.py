@@ -106,8 +106,8 @@ camera_options = together(
     click.option("--config", type=PATH, help="Settings file; options on the command line win over it."),
     click.option(
         "--camera",
-        help="v4l2:LEFT,RIGHT, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or video:LEFT,RIGHT, "
-        "recording:DIR.",
+        help="v4l2:LEFT,RIGHT, pipe:SOCKET, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or "
+        "video:LEFT,RIGHT, recording:DIR.",
     ),
     click.option("--calibration", type=PATH, help="Calibration file of the rig (YAML)."),
     click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),

@@ -75,7 +75,7 @@ class Graph:
         return Graph(self.nodes, self.weights, filled, self.outputs, nothing, self.opset, self.producer)
 
 
-def read_onnx(data: bytes, path: Path) -> Graph:
+def read_onnx(data: bytes | memoryview, path: Path) -> Graph:
     """Raises ModelError where ``data`` is not a whole ONNX file; ``path`` is for messages alone."""
     try:
         return _model(memoryview(data))

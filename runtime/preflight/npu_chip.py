@@ -16,6 +16,7 @@ class NpuChip:
     """The compiler's list of operators, and limits that its messages told of."""
 
     name: str
+    same_silicon: tuple[str, ...]  # names under which it is sold too
     source: str  # where the lists come from, with version
     npu_modes: tuple[str, ...]
     least_opset: int
@@ -33,6 +34,7 @@ def load_chip(path: Path) -> NpuChip:
     attributes = top.section("attributes")
     chip = NpuChip(
         top.text("chip"),
+        top.texts("same_silicon") if "same_silicon" in top.untaken() else (),
         top.text("source"),
         top.texts("npu_modes"),
         int(top.number("least_opset")),

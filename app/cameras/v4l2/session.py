@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,41 +13,12 @@ from roma_device.calibration.arrays import Image
 from roma_device.runtime.types import Frame, StereoFrame
 
 from .device import RawFrame, V4l2Device
+from .frame_check import PairCheck
 from .kernel import Kernel
 from .pixel_formats import decode_raw
 from .setup import choose_mode, set_controls
 from .spec import V4l2Spec
 from .timestamp_pairing import TimestampPairer
-
-BLACK_LEVEL = 24
-"""Grey levels: video black is 16, and a covered sensor adds little noise to it."""
-
-FROZEN_AFTER = 10
-"""Sensors are noisy: so many frames that are equal to the bit come from a camera that has stopped looking."""
-
-ROW_STEP = 8
-"""Rows that are looked at: every eighth, as it takes time."""
-
-
-def is_black(image: Image) -> bool:
-    """No pixel of the sampled rows is brighter than a covered sensor's."""
-    return int(image[::ROW_STEP].max()) <= BLACK_LEVEL
-
-
-@dataclass(slots=True)
-class FreezeCheck:
-    """Counts how often the images of one camera were equal in a row."""
-
-    last: int = -1
-    repeats: int = 0
-
-    def look(self, image: Image) -> bool:
-        """True from the FROZEN_AFTER-th repetition on until the picture changes."""
-        digest = zlib.crc32(image[::ROW_STEP].tobytes())
-        self.repeats = self.repeats + 1 if digest == self.last else 0
-        self.last = digest
-        return self.repeats >= FROZEN_AFTER
-
 
 STALE_NS = 1_000_000_000
 """A frame that is older when it is taken has lain in a buffer since before anybody looked."""
@@ -69,7 +38,7 @@ class V4l2Session:
         self._spec, self._counts, self._kernel, self._clock_ns = spec, counts, kernel, clock_ns
         self._pairer: TimestampPairer[RawFrame] = TimestampPairer(round(1e6 * spec.max_skew_ms))
         self._newest_ns = [0] * len(spec.paths)
-        self._freezes = FreezeCheck(), FreezeCheck()
+        self._check = PairCheck()
         with ExitStack() as stack:
             self._devices = [self._open(path, stack) for path in spec.paths]
             self.mode = choose_mode(self._devices, spec)
@@ -146,21 +115,11 @@ class V4l2Session:
         if left is None or right is None:
             self._counts.drop("torn")
             return None
-        if not self._see_the_world(left, right):
+        if (fault := self._check.fault(left, right)) is not None:
+            self._counts.drop(fault)
             return None
         self._counts.pairs += 1
         return StereoFrame(Frame(left, *stamps[0]), Frame(right, *stamps[1]))
-
-    def _see_the_world(self, left: Image, right: Image) -> bool:
-        """Both black is a dark room; one alone is a broken camera."""
-        frozen = [check.look(image) for check, image in zip(self._freezes, (left, right), strict=True)]
-        if any(frozen):
-            self._counts.drop("frozen")
-        elif is_black(left) != is_black(right):
-            self._counts.drop("black")
-        else:
-            return True
-        return False
 
 
 def _halves(image: Image | None) -> tuple[Image | None, Image | None]:
