@@ -26,8 +26,10 @@ def stay_silent() -> None:
 
 
 def enable_logging(level: str = "WARNING", sink: Any = None) -> None:
-    """Let the library say what it does, from ``level`` on: to stderr, or to a ``sink`` that loguru knows (a file's
-    name, a function, a stream, a ``logging.Handler``). Called again it replaces what it did before.
+    """Let the library say what it does, from ``level`` on.
+
+    Where to: stderr, or a ``sink`` that loguru knows (a file's name, a function, a stream, a ``logging.Handler``).
+    Called again it replaces what it did before.
 
     Loguru's default handler no longer takes the library's messages then; those of the program itself go on to it. A
     program with handlers of its own may call ``loguru.logger.enable("roma_device")`` instead. Raises RomaError.
@@ -36,6 +38,7 @@ def enable_logging(level: str = "WARNING", sink: Any = None) -> None:
         added = logger.add(sys.stderr if sink is None else sink, level=level, filter=PACKAGE)
     except (ValueError, TypeError, OSError) as error:
         raise RomaError(f"cannot log to {sink!r} from level {level!r} on: {error}") from None
+    stay_silent()
     _take_from_default()
     if _added:
         logger.remove(_added.pop())

@@ -87,7 +87,7 @@ class StereoDepth:
         max_fps: at most so many frames per second.
         output, save: folder, and what the iteration writes there: names of sinks as of ``roma-device run --save``.
         record: folder for a recording of the raw pairs.
-        npu, odometry: further choices.
+        npu, odometry: choices for a board's NPU, and for ``task`` pose.
 
         Raises RomaError.
         """
