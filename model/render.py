@@ -15,6 +15,9 @@ from torch import Tensor
 from .atlas import Atlas
 from .scenes import UNBOUNDED_PX, Surfaces
 
+KNEE = 0.2
+"""Distance to black and white from which on light is compressed instead of clipped."""
+
 
 @dataclass(slots=True)
 class View:
@@ -169,7 +172,15 @@ def _shade(surfaces: Surfaces, atlas: Atlas, index: Tensor, x: Tensor, y: Tensor
     light = (flat[..., 9] + flat[..., 10] * (value - 0.5)) * shading
     if bool((surfaces.gloss[..., 0] > 0).any()):
         light = light + _reflection(surfaces.gloss[batch, index], atlas, x, y, d, is_right)
-    return light.clamp(0, 1)
+    return _within_range(light)
+
+
+def _within_range(light: Tensor) -> Tensor:
+    """Into (0, 1) by a shoulder and a toe instead of clipping, so that a bright surface keeps its texture."""
+    bright, dark = light.clamp(min=1 - KNEE), light.clamp(max=KNEE)
+    bent = light.clamp(KNEE, 1 - KNEE)
+    bent = bent + KNEE * torch.tanh((bright - (1 - KNEE)) / KNEE)
+    return bent - KNEE * torch.tanh((KNEE - dark) / KNEE)
 
 
 def _reflection(gloss: Tensor, atlas: Atlas, x: Tensor, y: Tensor, d: Tensor, is_right: bool) -> Tensor:
