@@ -84,7 +84,12 @@ def pairs(training: Training[Any]) -> Iterator[PairBatch]:
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
     """The options; raises ModelError for a size that no variant takes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    return parsed(options(__doc__), words)
+
+
+def options(description: str | None) -> argparse.ArgumentParser:
+    """What every training on stereo pairs can be told."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("variant", help="name of a file in model/variants")
     add("--output", type=Path, default=Path("runs/stereo"), help="checkpoint and log go here")
@@ -109,6 +114,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of weights and pairs")
     add("--log-every", type=int, default=50, help="steps")
     add("--save-every", type=int, default=250, help="steps")
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser, words: list[str] | None) -> argparse.Namespace:
+    """``words`` by ``parser``; raises ModelError for a size that no variant takes."""
     arguments = parser.parse_args(words)
     if any(side < 32 or side % 32 for side in arguments.size):
         width, height = arguments.size
