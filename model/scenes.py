@@ -18,6 +18,8 @@ Layout = tuple[list[Description], list[Description]]
 """Background and objects."""
 UNBOUNDED_PX = 1e6
 MOST_POSTS = 40
+EDGES = 8
+"""Straight edges that may cut a surface out."""
 CLOSE_NEAREST = 0.3
 """Least nearest disparity of a scene that ends close by, as a share of the greatest."""
 MAX_SLOPE = 0.75
@@ -43,6 +45,8 @@ class Surfaces:
     spin: torch.Tensor  # (B, K): rotation of the texture within the surface
     tone: torch.Tensor  # (B, K, 4): mean, contrast, shading gradient x, y per px
     gloss: torch.Tensor  # (B, K, 3): strength of the reflection (0: dull), its texture, its share of the disparity
+    ridge: torch.Tensor  # (B, K): 1 where the dome bends along the mask's first axis alone, as a can does; else 0
+    edges: torch.Tensor  # (B, K, 8, 3): half-planes a x + b y + c >= 0 that cut the surface out besides the mask
 
     def map(self, function: object) -> Surfaces:
         return Surfaces(*(function(getattr(self, field.name)) for field in fields(self)))  # type: ignore[operator]
@@ -72,8 +76,8 @@ def _finished(
     textures: int,
     alike: float,
 ) -> list[Description]:
-    walls = [_dressed(rng, surface, textures) for surface in background]
-    things = [_dressed(rng, surface, textures) for surface in objects]
+    walls = [dressed(rng, surface, textures) for surface in background]
+    things = [dressed(rng, surface, textures) for surface in objects]
     if things and rng.random() < alike:
         _make_alike(rng, things)
     return walls + things
@@ -233,7 +237,7 @@ def _standing(
     return {**surface, "plane": [middle - slope @ centre, *slope], "centre": centre, "bump": [0, 0, 0, 0]}
 
 
-def _dressed(rng: np.random.Generator, surface: Description, textures: int) -> Description:
+def dressed(rng: np.random.Generator, surface: Description, textures: int) -> Description:
     """Add outline, texture and shading to a geometry."""
     contrast = rng.choice([rng.uniform(0.5, 1.3), rng.uniform(0.15, 0.5), rng.uniform(0, 0.1)], p=[0.7, 0.2, 0.1])
     holes = [*(2 * np.pi / rng.uniform(6, 40, 2)), rng.uniform(-0.4, 0.6)] if rng.random() < 0.07 else [0, 0, -2]
@@ -250,6 +254,8 @@ def _dressed(rng: np.random.Generator, surface: Description, textures: int) -> D
         "spin": rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.choice([0, np.pi / 2]),
         "tone": [rng.uniform(0.2, 0.8), contrast, *gradient],
         "gloss": _gloss(rng, textures) if rng.random() < GLOSSY else [0, 0, 1],
+        "ridge": 0.0,
+        "edges": [[0, 0, 1]] * EDGES,
         **surface,
     }
 
@@ -262,7 +268,8 @@ def _gloss(rng: np.random.Generator, textures: int) -> list[float]:
 def pack(scenes: list[list[Description]]) -> Surfaces:
     """Stack scenes into (B, K) tensors; short scenes are filled with surfaces that nothing can see."""
     longest = max(map(len, scenes))
-    hidden = {**scenes[0][0], "plane": [-1e4, 0, 0]}
+    nowhere = {"plane": [-1e4, 0, 0], "bump": [0, 0, 0, 0], "centre": [-UNBOUNDED_PX, 0], "radius": [1, 1]}
+    hidden = {**scenes[0][0], **nowhere, "dome_px": 0.0}
     full = [scene + [hidden] * (longest - len(scene)) for scene in scenes]
     return Surfaces(
         *(

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from .atlas import Atlas
+from .indoor import sample_room
 from .photometric import photograph, shared_conditions, uniform
 from .render import Misalignment, View, occlusion, render
-from .scenes import Surfaces, pack, sample_surfaces
+from .scenes import Description, Surfaces, pack, sample_surfaces
 
 NEAREST_SHARE = 0.4
 """Greatest disparity over the width of the image: beyond it too little is seen by both cameras."""
@@ -48,14 +49,19 @@ class SceneSampler:
     textures: int  # number of textures in the atlas
     max_disparity_px: float = 170.0  # of the nearest scenes; in small images no more than NEAREST_SHARE allows
     seed: int = 0
-    close_share: float = 0.0  # of the scenes: those that end close by
+    room_share: float = 0.0  # of the scenes: furnished rooms
+    close_share: float = 0.0  # of the others: those that end close by
 
     def __call__(self, index: int) -> SceneBatch:
         rng = np.random.default_rng([self.seed, index])
         nearest_px = min(self.max_disparity_px, NEAREST_SHARE * self.size[0])
-        kind = (self.size, nearest_px, self.textures, self.close_share)
-        scenes = [sample_surfaces(rng, *kind) for _ in range(self.batch)]
+        scenes = [self._scene(rng, nearest_px) for _ in range(self.batch)]
         return SceneBatch(pack(scenes), int(rng.integers(2**62)))
+
+    def _scene(self, rng: np.random.Generator, nearest_px: float) -> list[Description]:
+        if self.room_share and rng.random() < self.room_share:
+            return sample_room(rng, self.size, nearest_px, self.textures)
+        return sample_surfaces(rng, self.size, nearest_px, self.textures, self.close_share)
 
 
 @dataclass(frozen=True, slots=True)
