@@ -29,6 +29,8 @@ from .training import Training, normalize, train
 FIRST = Path(__file__).parent / "checkpoints" / "stereo.pt"
 MOST_PASSES = 2
 """Passes before the one that is learned from."""
+STEPS_PER_PASS = 250
+"""Steps after which one more pass is allowed: what knows nothing yet only adds errors to its own."""
 
 
 class RefinementTraining(Training[FirstGuess]):
@@ -43,7 +45,8 @@ class RefinementTraining(Training[FirstGuess]):
         random = torch.Generator().manual_seed(1_000_003 * self.arguments.seed + self.step)
         disturbed = batch.disparity_px + blotches(batch.disparity_px, random, self.arguments.blotches)
         found = found_first(disturbed.clamp(min=0), batch.certainty)
-        passes = int(torch.randint(MOST_PASSES + 1, (), generator=random))
+        most = min(MOST_PASSES, self.step // STEPS_PER_PASS)
+        passes = int(torch.randint(most + 1, (), generator=random))
         found = after_passes(self.network, left, right, found, passes)
         output, cells_px = refined(self.network, left, right, found)
         loss, parts = refinement_loss(output, cells_px, batch.pairs)
@@ -66,7 +69,8 @@ def guesses(training: RefinementTraining) -> Iterator[FirstGuess]:
     """The stream of the run's options, from the step that it has reached."""
     a = training.arguments
     atlas = Atlas(open_atlas(a).to(training.device))
-    sampler = SceneSampler(tuple(a.size), a.batch, len(atlas), seed=a.seed, close_share=a.close_share)
+    shares = {"room_share": a.room_share, "close_share": a.close_share}
+    sampler = SceneSampler(tuple(a.size), a.batch, len(atlas), seed=a.seed, **shares)
     renderer = PairRenderer(atlas, sampler.size, lights=a.lights, clean_share=a.clean_share)
     first, _ = load_network(a.first)
     first.to(training.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -80,7 +84,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--first", type=Path, default=FIRST, help="checkpoint of the first stage")
     add("--lights", type=int, default=2, help="in how many each rendered pair and its mirror image are photographed")
     add("--clean-share", type=float, default=0.5, help="pairs seen by two equal cameras in good light")
-    add("--close-share", type=float, default=0.3, help="scenes that end close by")
+    add("--room-share", type=float, default=0.4, help="scenes that are furnished rooms")
+    add("--close-share", type=float, default=0.3, help="other scenes that end close by")
     add("--blotches", type=float, default=2.0, help="px: most of the smooth errors added to the first result")
     return parsed(parser, words)
 

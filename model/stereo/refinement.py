@@ -28,6 +28,9 @@ PEAK_REACH = 1
 FREE_PX = 4.0
 """What the free correction's 1 stands for."""
 
+STAY = 3.0
+"""How much more probable than any other the offset 0 is at the start of the training, as a logarithm."""
+
 HINTS = 4
 """Channels of what the host knows about each cell (``hints.py``)."""
 
@@ -129,12 +132,14 @@ class Refinement(nn.Module):
         self.register_buffer("offsets_px", steps.view(1, -1, 1, 1), persistent=False)
 
     def _start_plain(self) -> None:
-        """At first raw similarity alone decides, and each pixel has its cell's disparity."""
+        """At first the match stays nearly where it was, and each pixel has its cell's disparity."""
         last = self.guide[1]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
         for head in (self.score, self.free, last):
             nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.get_parameter("bias"))
         with torch.no_grad():
+            self.score.get_parameter("bias")[REACH] = STAY
             last.bias.copy_(torch.tensor([2.0] + [-3.0] * (NEIGHBOURS - 1)).repeat(ROWS * COLUMNS))
 
     def forward(self, left: Tensor, warped: Tensor, disparity: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
