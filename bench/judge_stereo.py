@@ -1,4 +1,4 @@
-"""Score checkpoints of stereo: ``python bench/judge_stereo.py [--second CHECKPOINT] [--passes N ...] [--sgbm]``.
+"""Score checkpoints of stereo: ``python -m bench.judge_stereo [--second CHECKPOINT] [--passes N ...] [--sgbm]``.
 
 On a frozen set of generated pairs (``--generated``, made by ``python -m model.stereo.judged_pairs``) by border, hidden,
 edge and surface, by size of error and by phase within the cell; on an index of real pairs with truth (``--real``) as

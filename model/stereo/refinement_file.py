@@ -1,7 +1,8 @@
-"""The second stage as an ONNX file: names, shapes and steps of its inputs and outputs."""
+"""ONNX file of the second stage: ``python -m model.stereo.refinement_file CHECKPOINT FILE.onnx [--size W H]``."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import onnx
 import torch
 
 from model.checkpoint import load_averaged
+from model.command import run_tool
 from model.onnx_file import check_operators, exported_from
 
 from .cells import COLUMNS, ROWS
@@ -16,6 +18,7 @@ from .refinement import HINTS, Refinement, RefinementConfig
 
 INPUTS = {"left": (1, 1, 1), "warped": (1, 1, 1), "disparity": (1, ROWS, COLUMNS), "hints": (HINTS, ROWS, COLUMNS)}
 """Name -> channels, and px of the image per row and column."""
+DEFAULT_SIZE = (640, 320)
 OUTPUTS = {"parts": (ROWS * COLUMNS, ROWS, COLUMNS), "certainty": (1, ROWS, COLUMNS)}
 
 
@@ -36,3 +39,18 @@ def to_onnx(network: Refinement, size: tuple[int, int], is_open: bool) -> onnx.M
 
 def _axes(rows: int, columns: int) -> dict[int, str]:
     return {2: "height" if rows == 1 else f"height_{rows}", 3: "width" if columns == 1 else f"width_{columns}"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--size", type=int, nargs=2, metavar=("W", "H"), help="images of this size alone, for an NPU")
+    arguments = parser.parse_args()
+    network, _ = load_refinement(arguments.checkpoint)
+    model = to_onnx(network, tuple(arguments.size or DEFAULT_SIZE), is_open=arguments.size is None)
+    arguments.target.write_bytes(model.SerializeToString())
+
+
+if __name__ == "__main__":
+    run_tool(main)
