@@ -23,12 +23,13 @@ from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.model import model
 from .commands.odometry import evaluate_odometry
+from .commands.options import settings_from_options
 from .commands.pose import bench_pose_option, evaluate_pose, pair_pose_options, take_pair_pose
 from .commands.service import service
 from .log import set_up_log
 
 if TYPE_CHECKING:
-    from .settings import Settings
+    from .settings.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 EXIT_SIGINT, EXIT_SIGTERM = 130, 143
@@ -143,8 +144,7 @@ def _show(report: Any, as_json: bool) -> None:
 def run(config: Path | None, as_json: bool, **options: Any) -> int:
     """Turn stereo frames into disparity and metric depth, and into poses (--task pose): the rig's way, or with
     --intrinsics how the two cameras of each pair stand to each other."""
-    from .live_run import run_from_settings
-    from .run import settings_from_options
+    from .run.command import run_from_settings
 
     if (pair_pose := take_pair_pose(options, as_json)) is not None:
         return pair_pose(settings_from_options(config, options))
@@ -168,11 +168,11 @@ def bench(config: Path | None, as_json: bool, task: str, repeat: int, warmup: in
     Without --camera: the simulated rig at 640x320 px. --task pose: from a dense warp to a pose, without the network.
     """
     if task == "pose":
-        from .bench_pose import bench_pose
+        from .benchmark.pose import bench_pose
 
         _show(bench_pose(repeat, warmup, options["threads"] or 0), as_json)
         return
-    from .run import bench_from_settings, settings_from_options
+    from .benchmark.command import bench_from_settings
 
     _show(bench_from_settings(settings_from_options(config, options), repeat, warmup), as_json)
 
@@ -220,8 +220,8 @@ def verify(as_json: bool, min_cosine: float, max_mean_px: float, max_over_1px: f
     BUNDLE is a folder or the name of a bundled model. Without --vectors the reference is the OpenCV engine on
     frames of the simulated rig. The folders are those of pulsar2 run and ax_run_model. Exit code 1: not passed.
     """
-    from .verify import VerifyLimits
-    from .verify_command import VerifyChoice, verify_command
+    from .verify.command import VerifyChoice, verify_command
+    from .verify.compare import VerifyLimits
 
     limits = VerifyLimits(min_cosine, max_mean_px, max_over_1px)
     report, code = verify_command(VerifyChoice(**options), limits)
@@ -245,7 +245,7 @@ def stereo(
     index: Path, compare: tuple[str, ...], shift_rows: str | None, write_card: bool, as_json: bool, **options: Any
 ) -> None:
     """Score the stereo model on the rectified pairs that INDEX (JSON) lists."""
-    from .run import evaluate_from_settings, settings_from_options, tolerance_from_settings
+    from .evaluate.stereo.command import evaluate_from_settings, tolerance_from_settings
 
     settings = settings_from_options(None, options)
     if shift_rows is None:

@@ -18,14 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.cameras.simulated import SimulatedCamera
-from roma_device.app.simulation.rigs import LENSES
+from roma_device.app.simulation.worlds.rigs import LENSES
 from roma_device.calibration.boards import Board, Detection, parse_board
+from roma_device.calibration.guided.detection_gate import see_pair
 from roma_device.calibration.quality.report import QualityReport, make_report
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.sighting import see_pair
-from roma_device.calibration.solver.solve import solve_rig
-from roma_device.calibration.solver.views import PairView
-from roma_device.runtime.preprocess import grey
+from roma_device.calibration.solver.observations import PairView
+from roma_device.calibration.solver.solve_stereo import solve_rig
+from roma_device.runtime.grey import grey
 
 SIZE = (640, 400)
 MOST_FRAMES = 85

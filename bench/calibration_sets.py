@@ -20,17 +20,17 @@ import numpy.typing as npt
 import yaml
 
 from roma_device.app.calibrate.from_images import grey_file, sightings_in
-from roma_device.app.cameras.pairing import find_images
+from roma_device.app.cameras.file_pairs import find_images
 from roma_device.calibration.boards import Board, parse_board
 from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.guided.detection_gate import see_one
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.quality.epipolar import pair_errors, rms
 from roma_device.calibration.quality.report import make_report
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.sighting import see_one
-from roma_device.calibration.solver.solve import Solution, solve_rig
+from roma_device.calibration.solver.observations import SoloView
 from roma_device.calibration.solver.solve_camera import CameraSolution, solve_camera
-from roma_device.calibration.solver.views import SoloView
+from roma_device.calibration.solver.solve_stereo import Solution, solve_rig
 
 BOARDS = {
     "opencv_leftright": "chessboard:9x6:25mm",

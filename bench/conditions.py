@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.evaluate import StereoMatcher
+from roma_device.app.evaluate.stereo.evaluate import StereoMatcher
+from roma_device.app.evaluate.stereo.metrics import measure
+from roma_device.app.evaluate.stereo.network_matcher import NetworkMatcher
+from roma_device.app.evaluate.stereo.sgbm import SgbmMatcher
 from roma_device.app.model_store import find_model
-from roma_device.app.pipeline import PipelineOptions
-from roma_device.app.pipeline_matcher import PipelineMatcher
-from roma_device.app.sgbm import SgbmMatcher
-from roma_device.app.stereo_metrics import measure
+from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.rectify import Rectification
-from roma_device.runtime.types import FloatImage, Image
+from roma_device.runtime.matching_network import NetworkOptions
 
 SIZE = (640, 400)
 FRAMES, EVERY = 4, 40
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("--model", default="stereo")
     arguments = parser.parse_args()
     card = find_model(arguments.model)
-    network = PipelineMatcher(card, PipelineOptions(threads=1))
+    network = NetworkMatcher(card, NetworkOptions(threads=1))
     print(f"bad-2.0 in %, {FRAMES} frames of each scene; threshold {card.min_confidence:g}\n")
     print("| condition | network | its most certain 80 % | above its threshold, of so many % | SGBM |")
     print("|---|---|---|---|---|")

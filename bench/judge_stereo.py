@@ -16,20 +16,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from model.stereo.bundle import load_network
 from model.stereo.error_classes import Score, inconsistent
 from model.stereo.judged_pairs import JudgedPair, read
 from model.stereo.refinement_file import load_refinement
 from model.stereo.two_stage_matcher import TwoStageMatcher
-from model.stereo_bundle import load_network
-from roma_device.app.evaluate import StereoMatcher, evaluate_stereo
-from roma_device.app.ground_truth import read_grey
+from roma_device.app.evaluate.stereo.evaluate import StereoMatcher, evaluate_stereo
+from roma_device.app.evaluate.stereo.ground_truth import read_grey
+from roma_device.app.evaluate.stereo.index import load_index
+from roma_device.app.evaluate.stereo.metrics import PROTOCOL_WIDTH_PX, mean_of
+from roma_device.app.evaluate.stereo.network_matcher import NetworkMatcher
+from roma_device.app.evaluate.stereo.sgbm import SgbmMatcher
 from roma_device.app.model_store import find_model
-from roma_device.app.pipeline import PipelineOptions
-from roma_device.app.pipeline_matcher import PipelineMatcher
-from roma_device.app.sgbm import SgbmMatcher
-from roma_device.app.stereo_index import load_index
-from roma_device.app.stereo_metrics import PROTOCOL_WIDTH_PX, mean_of
-from roma_device.runtime.preprocess import resize_filter
+from roma_device.runtime.matching_network import NetworkOptions
+from roma_device.runtime.tensors.preprocess import resize_filter
 
 CHECKPOINTS = Path(__file__).parent.parent / "model" / "checkpoints"
 BOUNDS_PX = (1.0, 2.0)
@@ -39,7 +39,7 @@ Column = dict[str, float]
 def matchers(arguments: argparse.Namespace) -> list[StereoMatcher]:
     """What the options ask for."""
     found: list[StereoMatcher] = [SgbmMatcher()] if arguments.sgbm else []
-    found += [PipelineMatcher(find_model(name), PipelineOptions(threads=1)) for name in arguments.model]
+    found += [NetworkMatcher(find_model(name), NetworkOptions(threads=1)) for name in arguments.model]
     if arguments.only_models:
         return found
     first, _ = load_network(arguments.first)

@@ -23,20 +23,21 @@ import cv2
 import numpy as np
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.cameras.v4l2 import V4l2Camera
-from roma_device.app.cameras.v4l2_spec import V4l2Spec
-from roma_device.app.capture import open_source
-from roma_device.app.live_figures import LiveFigures
-from roma_device.app.loop import SinkSet, run_frames
-from roma_device.app.open_pipelines import open_pipelines
+from roma_device.app.cameras.source import open_source
+from roma_device.app.cameras.v4l2.camera import V4l2Camera
+from roma_device.app.cameras.v4l2.spec import V4l2Spec
+from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder, new_session
+from roma_device.app.run.build_pipelines import build_pipelines
+from roma_device.app.run.loop import SinkSet, run_frames
+from roma_device.app.run.summary import Summary
+from roma_device.app.service.live_stats import LiveStats
 from roma_device.app.service.metrics import Metrics
-from roma_device.app.settings import Settings
-from roma_device.app.summary import Summary
+from roma_device.app.settings.settings import Settings
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import ENGINES, EngineOptions, allocate
-from tests.app.cameras.fake_kernel import FakeCamera, FakeFrame, FakeKernel
+from tests.app.cameras.v4l2.fake_kernel import FakeCamera, FakeFrame, FakeKernel
 
 MIB = 1 << 20
 
@@ -117,11 +118,11 @@ def soak(frames: int) -> None:
     latencies: list[float] = []
     with live_camera((64, 48), 2000) as (camera, _):
         source = open_source(camera, threading.Event())
-        figures, summary = LiveFigures(source), Summary()
+        figures, summary = LiveStats(source), Summary()
         metrics = Metrics(figures, "stereo", None)
-        pipelines = open_pipelines(settings, camera, needs_image=False)
+        pipelines = build_pipelines(settings, camera, find_model(settings.model))
         for result in run_frames(source, pipelines, SinkSet({}), frames):
-            summary.add(result)
+            summary.observe(result)
             one = figures.add(result)
             metrics.add(result, one)
             latencies.append(one.latency_ms or 0.0)
@@ -143,8 +144,8 @@ def latency(frames: int, engine: str, fps: float) -> None:
     rest, total, age = [], [], []
     with live_camera((640, 320), fps) as (camera, _):
         source = open_source(camera, threading.Event())
-        figures = LiveFigures(source)
-        pipelines = open_pipelines(settings, camera, needs_image=False)
+        figures = LiveStats(source)
+        pipelines = build_pipelines(settings, camera, find_model(settings.model))
         for result in run_frames(source, pipelines, SinkSet({}), frames):
             one = figures.add(result)
             if result.index < 3:
@@ -177,7 +178,7 @@ def throughput(frames: int, slow_ms: int) -> None:
         settings = Settings(engine="ax", model=str(bundle)).overridden(npu={"library_dir": folder})
         with open_camera(f"recording:{recording}?loop=0") as camera:
             source = open_source(camera, threading.Event())
-            pipelines = open_pipelines(settings, camera, needs_image=False)
+            pipelines = build_pipelines(settings, camera, find_model(settings.model))
             begun = 0.0
             for result in run_frames(source, pipelines, SinkSet({}), frames + 10):
                 if result.index == 9:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from roma_device.app.model_store import find_model
 from roma_device.runtime.engine import EngineOptions, NpuOptions
-from roma_device.runtime.engines.ax import AxEngine
+from roma_device.runtime.engines.ax.engine import AxEngine
 from tests.standin.build import build
 from tests.standin.control import COHERENT, AxStandin
 from tests.standin.network import standin_card

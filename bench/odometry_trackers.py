@@ -20,14 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.clip_layouts import open_clip
-from roma_device.app.evaluate_odometry import read_clip_index
-from roma_device.app.odometry_tracker import open_tracker
-from roma_device.app.pipeline import PipelineOptions, remapped
+from roma_device.app.evaluate.odometry.datasets import open_clip
+from roma_device.app.evaluate.odometry.evaluate import read_clip_index
+from roma_device.app.run.build_pipelines import open_tracker
 from roma_device.calibration.rectify import Rectification, RectifiedRig
-from roma_device.runtime.odometry import StereoOdometry
-from roma_device.runtime.preprocess import grey
-from roma_device.runtime.trackers import Tracker
+from roma_device.runtime.grey import grey
+from roma_device.runtime.odometry.stereo_odometry import StereoOdometry
+from roma_device.runtime.odometry.trackers import Tracker
+from roma_device.runtime.pipeline import NetworkOptions, remapped
 
 SIMULATED = [f"{scene}?size=640x400&frames=64&fps=16&seed=3" for scene in ("room", "boxes", "street")]
 
@@ -101,7 +101,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     sequences = [simulated(spec) for spec in SIMULATED]
     sequences += [] if arguments.index is None else recorded(arguments.index)
-    options = PipelineOptions(threads=1, input_width=arguments.input_width)
+    options = NetworkOptions(threads=1, input_width=arguments.input_width)
     print("every  step, m  frames    ok  degraded  lost  segments  error of a step    CPU ms")
     for sequence in sequences:
         for name in arguments.trackers:

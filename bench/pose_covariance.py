@@ -13,8 +13,8 @@ import numpy as np
 
 from roma_device.app.cameras import open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
-from roma_device.app.pipeline import PipelineOptions
-from roma_device.runtime.preprocess import grey
+from roma_device.runtime.grey import grey
+from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.motion import Motion
 
@@ -45,7 +45,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print("matcher     scene    rigs    mean  median  within the 95 % limit")
     for name in arguments.matchers:
-        matcher = open_matcher(name, PipelineOptions(threads=1))
+        matcher = open_matcher(name, NetworkOptions(threads=1))
         for scene in SCENES:
             seeds = range(FIRST_SEED, FIRST_SEED + arguments.rigs)
             every = [squared_error(matcher, scene, seed) for seed in seeds]

@@ -9,7 +9,7 @@ from itertools import islice
 import cv2
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.simulation.scenes import SCENES
+from roma_device.app.simulation.worlds.catalogue import SCENES
 
 
 def frames_per_second(spec: str, frames: int) -> float:

@@ -14,11 +14,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.app.evaluate.stereo.index import load_index
+from roma_device.app.evaluate.stereo.metrics import PROTOCOL_WIDTH_PX, at_width
+from roma_device.app.evaluate.stereo.network_matcher import NetworkMatcher
 from roma_device.app.model_store import find_model
-from roma_device.app.pipeline import PipelineOptions
-from roma_device.app.pipeline_matcher import PipelineMatcher
-from roma_device.app.stereo_index import load_index
-from roma_device.app.stereo_metrics import PROTOCOL_WIDTH_PX, at_width
+from roma_device.runtime.matching_network import NetworkOptions
 
 Curve = npt.NDArray[np.float64]
 REMOVED = np.linspace(0, 0.95, 39)
@@ -32,7 +32,7 @@ def bad_of_rest(error_px: Curve, rank: Curve) -> Curve:
 
 def curves(index: Path, model: str) -> tuple[Curve, Curve, npt.NDArray[np.float64]]:
     """Mean curves by certainty and by the oracle; certainty and success of all pixels, (N, 2)."""
-    matcher = PipelineMatcher(find_model(model), PipelineOptions())
+    matcher = NetworkMatcher(find_model(model), NetworkOptions())
     ours, oracle, pixels = [], [], []
     for pair in load_index(index):
         loaded = at_width(pair.load(), PROTOCOL_WIDTH_PX)

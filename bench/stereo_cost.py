@@ -21,8 +21,8 @@ from roma_device.app.model_store import find_model
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineError, EngineOptions, Precision, engine_facts, engine_name, open_engine
-from roma_device.runtime.input_plan import InputPlan
-from roma_device.runtime.preprocess import Preprocessor
+from roma_device.runtime.tensors.input_plan import InputPlan
+from roma_device.runtime.tensors.preprocess import Preprocessor
 
 SIZE = (640, 320)
 HOST_ENGINES = ("openvino", "onnx", "opencv")
@@ -63,7 +63,9 @@ def _fill(inputs: object, card: ModelCard) -> None:
     with open_camera(f"simulated:room?size={SIZE[0]}x{SIZE[1]}") as camera:
         assert camera.calibration is not None
         rectification = Rectification.from_calibration(camera.calibration)
-        Preprocessor(rectification, InputPlan(SIZE, SIZE), card.normalization)(next(iter(camera.frames())), inputs)
+        frame = next(iter(camera.frames()))
+        preprocess = Preprocessor(SIZE, InputPlan(SIZE, SIZE), card.normalization, rectification.maps(SIZE))
+        preprocess(frame.left.image, frame.right.image, inputs)
 
 
 def cpu_ms(run: Run) -> float:

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import FloatArray
 from .errors import CalibrationError
+from .size import Size
 from .undistort import undistorted
 
-FloatArray = npt.NDArray[np.float64]
 DistortionModel = Literal["plumb_bob", "rational_polynomial", "equidistant"]
 
 COEFFICIENTS: dict[DistortionModel, int] = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4}
@@ -29,7 +30,7 @@ class CameraModel:
     number of coefficients does not fit the model.
     """
 
-    size: tuple[int, int]  # width, height in px
+    size: Size
     matrix: FloatArray  # (3, 3): fx, fy, cx, cy in px
     distortion: FloatArray  # (N,), N as in COEFFICIENTS
     model: DistortionModel = "plumb_bob"
@@ -51,7 +52,7 @@ class CameraModel:
             raise CalibrationError(f"{self.model} takes {wanted} distortion coefficients, not {found}")
 
     @classmethod
-    def pinhole(cls, size: tuple[int, int], fx: float, fy: float, cx: float, cy: float) -> CameraModel:
+    def pinhole(cls, size: Size, fx: float, fy: float, cx: float, cy: float) -> CameraModel:
         """An ideal camera without distortion."""
         return cls(size, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), np.zeros(5))
 
@@ -71,8 +72,8 @@ class CameraModel:
     def cy(self) -> float:
         return float(self.matrix[1, 2])
 
-    def scaled(self, size: tuple[int, int]) -> CameraModel:
-        """The same camera after its image is resized to ``size`` (width, height).
+    def scaled(self, size: Size) -> CameraModel:
+        """The same camera after its image is resized to ``size``.
 
         The one place where intrinsics are resized: pixel centres at integers make it
         ``c' = (c + 0.5) * s - 0.5``.
@@ -80,6 +81,19 @@ class CameraModel:
         sx, sy = size[0] / self.size[0], size[1] / self.size[1]
         scale = np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
         return replace(self, size=size, matrix=scale @ self.matrix)
+
+    def fitted_to(self, size: Size, source: str) -> CameraModel:
+        """The camera for an image of ``size``, scaled where only the resolution differs.
+
+        ``source`` names the calibration in the message. Raises CalibrationError for an image of another shape.
+        """
+        width, height = self.size
+        if width * size[1] != height * size[0] and abs(width * size[1] / (height * size[0]) - 1) > 1 / min(size):
+            raise CalibrationError(
+                f"{source} is for images of {width}x{height} px, but the image has {size[0]}x{size[1]}: "
+                "the shapes differ, so it cannot be scaled"
+            )
+        return self if self.size == size else self.scaled(size)
 
     def project(self, points_m: npt.ArrayLike) -> FloatArray:
         """Points (N, 3) in the optical frame, metres -> pixels (N, 2), distorted."""

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-GreyImage = npt.NDArray[np.uint8]
+from .arrays import FloatArray, GreyImage, Mask
 
 RETURN_PX = 0.25
 """A point that is followed to the other image and back must come out this near to where it started."""
@@ -29,7 +27,7 @@ def follow_there_and_back(
     levels: int,
     window_px: int = 21,
     least_texture: float = LEAST_TEXTURE,
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+) -> tuple[FloatArray, Mask]:
     """Where points (N, 2) px of the image ``first`` (H, W) lie in ``second``, and which of them were found.
 
     ``guess`` (N, 2) is where to begin; with ``levels`` halvings of the images it may be off by about
@@ -52,7 +50,7 @@ def _follow(
     levels: int,
     window_px: int,
     least_texture: float,
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+) -> tuple[FloatArray, Mask]:
     points, found, _ = cv2.calcOpticalFlowPyrLK(
         first,
         second,

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from .arrays import FloatArray
 
 
 def skew(vector: FloatArray) -> FloatArray:

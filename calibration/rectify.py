@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .arrays import FloatArray, FloatImage
 from .camera import CameraModel
 from .errors import CalibrationError
 from .pose import Pose
 from .rig import StereoCalibration
+from .size import Size
 
 View = Literal["native", "full", "inside"]
 """What the rectified image shows: the middle of the raw one at its own scale; all of it, with black borders; or as
@@ -21,7 +24,7 @@ much as fits without black borders."""
 WIDEST_SLOPE = 3.0
 """Rays farther than this from the axis (72 degrees) cannot be shown in a flat image of any use."""
 
-MapPair = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
+MapPair = tuple[FloatImage, FloatImage]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class RectifiedRig:
     (Middlebury's ``doffs``): a point at infinity has the disparity ``-disparity_offset_px``.
     """
 
-    size: tuple[int, int]  # width, height in px
+    size: Size
     focal_px: float | None
     baseline_m: float | None
     cx: float
@@ -49,8 +52,8 @@ class RectifiedRig:
     def is_metric(self) -> bool:
         return self.focal_px is not None and self.baseline_m is not None
 
-    def scaled(self, size: tuple[int, int]) -> RectifiedRig:
-        """The rig after both images are resized to ``size`` (width, height)."""
+    def scaled(self, size: Size) -> RectifiedRig:
+        """The rig after both images are resized to ``size``."""
         sx, sy = size[0] / self.size[0], size[1] / self.size[1]
         return replace(
             self,
@@ -62,7 +65,7 @@ class RectifiedRig:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Rectification:
     """How to make the rectified pair from the raw one, at any resolution.
 
@@ -71,8 +74,8 @@ class Rectification:
 
     rig: RectifiedRig
     calibration: StereoCalibration | None = None
-    left_rotation: npt.NDArray[np.float64] | None = None  # (3, 3) rectified from raw left
-    right_rotation: npt.NDArray[np.float64] | None = None
+    left_rotation: FloatArray | None = None  # (3, 3) rectified from raw left
+    right_rotation: FloatArray | None = None
 
     @classmethod
     def identity(cls, rig: RectifiedRig) -> Rectification:
@@ -99,12 +102,12 @@ class Rectification:
             cx, cy = (np.array([(width - 1) / 2, (height - 1) / 2]) - np.mean(centres, axis=0)).tolist()
         else:
             borders = [_border(camera, rotation) for camera, rotation in zip((left, right), rotations, strict=True)]
-            focal_px, cx, cy = _fitted_view(borders, (width, height), view == "inside")
-        rig = RectifiedRig((width, height), focal_px, calibration.baseline_m, cx, cy)
+            focal_px, cx, cy = _fitted_view(borders, left.size, view == "inside")
+        rig = RectifiedRig(left.size, focal_px, calibration.baseline_m, cx, cy)
         return cls(rig, calibration, *rotations)
 
-    def maps(self, size: tuple[int, int]) -> tuple[MapPair, MapPair] | None:
-        """Maps for cv2.remap from the raw images straight to rectified ones of ``size`` (width, height).
+    def maps(self, size: Size) -> tuple[MapPair, MapPair] | None:
+        """Maps for cv2.remap from the raw images straight to rectified ones of ``size``.
 
         None where the pair is rectified already.
         """
@@ -116,7 +119,21 @@ class Rectification:
             _maps(self.calibration.right, self.right_rotation, self.rig, scaled),
         )
 
-    def points(self, pixels: npt.ArrayLike, right: bool = False) -> npt.NDArray[np.float64]:
+    @cached_property
+    def left_maps(self) -> MapPair | None:
+        """The left camera's maps at its own resolution, made once; None where the pair is rectified already."""
+        if self.calibration is None or self.left_rotation is None:
+            return None
+        return _maps(self.calibration.left, self.left_rotation, self.rig, self.rig)
+
+    @cached_property
+    def right_maps(self) -> MapPair | None:
+        """The right camera's, as ``left_maps``."""
+        if self.calibration is None or self.right_rotation is None:
+            return None
+        return _maps(self.calibration.right, self.right_rotation, self.rig, self.rig)
+
+    def points(self, pixels: npt.ArrayLike, right: bool = False) -> FloatArray:
         """Pixels (N, 2) of a raw image -> where they lie in its rectified one, at the raw image size.
 
         NaN for what lies behind the rectified camera.
@@ -129,7 +146,7 @@ class Rectification:
         return np.asarray((self.rig.focal_px or 1.0) * rays[:, :2] / depth + np.array([self.rig.cx, self.rig.cy]))
 
 
-def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _bouguet_rotations(right_from_left: Pose) -> tuple[FloatArray, FloatArray]:
     """Rotations (rectified from raw) that turn both cameras by half and align x with the baseline."""
     half = Pose.from_rotation_vector(right_from_left.rotation_vector / 2, np.zeros(3)).rotation
     baseline = -(half.T @ right_from_left.translation_m)
@@ -140,14 +157,14 @@ def _bouguet_rotations(right_from_left: Pose) -> tuple[npt.NDArray[np.float64], 
     return common @ half, common @ half.T
 
 
-def _centre_of_view(camera: CameraModel, rotation: npt.NDArray[np.float64], focal_px: float) -> npt.NDArray[np.float64]:
+def _centre_of_view(camera: CameraModel, rotation: FloatArray, focal_px: float) -> FloatArray:
     """Where the raw image's middle falls in the rectified image, relative to the principal point, px."""
     middle = [[(camera.size[0] - 1) / 2, (camera.size[1] - 1) / 2]]
     ray = rotation @ camera.unproject(middle)[0]
     return np.asarray(focal_px * ray[:2] / ray[2])
 
 
-def _border(camera: CameraModel, rotation: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+def _border(camera: CameraModel, rotation: FloatArray) -> list[FloatArray]:
     """Slopes (K, 2) of the raw image's left, right, upper and lower edge in the rectified frame."""
     width, height = camera.size
     along = np.linspace(0, 1, 65)[:, None]
@@ -161,9 +178,7 @@ def _border(camera: CameraModel, rotation: npt.NDArray[np.float64]) -> list[npt.
     return edges
 
 
-def _fitted_view(
-    borders: list[list[npt.NDArray[np.float64]]], size: tuple[int, int], inside: bool
-) -> tuple[float, float, float]:
+def _fitted_view(borders: list[list[FloatArray]], size: Size, inside: bool) -> tuple[float, float, float]:
     """Focal length and principal point that show everything, or (inside) only what both images have.
 
     Edges bend: the range that is inside of an edge everywhere is shown for the one, that is outside for the other.
@@ -179,7 +194,7 @@ def _fitted_view(
     return focal_px, float(cx), float(cy)
 
 
-def _maps(camera: CameraModel, rotation: npt.NDArray[np.float64], rig: RectifiedRig, scaled: RectifiedRig) -> MapPair:
+def _maps(camera: CameraModel, rotation: FloatArray, rig: RectifiedRig, scaled: RectifiedRig) -> MapPair:
     fy = (rig.focal_px or 1.0) * scaled.size[1] / rig.size[1]
     matrix = np.array([[scaled.focal_px or 1.0, 0, scaled.cx], [0, fy, scaled.cy], [0, 0, 1.0]])
     module = cv2.fisheye if camera.model == "equidistant" else cv2

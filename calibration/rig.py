@@ -10,6 +10,7 @@ import numpy as np
 from .camera import CameraModel
 from .errors import CalibrationError
 from .pose import Pose
+from .size import Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +53,12 @@ class StereoCalibration:
     def baseline_m(self) -> float:
         return float(np.linalg.norm(self.right_from_left.translation_m))
 
-    def scaled(self, size: tuple[int, int]) -> StereoCalibration:
-        """The same rig after both images are resized to ``size`` (width, height)."""
+    def scaled(self, size: Size) -> StereoCalibration:
+        """The same rig after both images are resized to ``size``."""
         return replace(self, left=self.left.scaled(size), right=self.right.scaled(size))
+
+    def fitted_to(self, size: Size, source: str = "the calibration") -> StereoCalibration:
+        """The rig for images of ``size``; raises CalibrationError for images of another shape."""
+        if self.left.size == size:
+            return self
+        return replace(self, left=self.left.fitted_to(size, source), right=self.right.fitted_to(size, source))

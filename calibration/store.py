@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import CalibrationError
-from .files import write_atomic, write_exit_code
 from .formats.own import load_calibration, save_calibration
 from .rig import StereoCalibration
+from .storage.atomic_write import write_atomic, write_exit_code
 
 HISTORY = "history"
 """File with the number of each version that was put to use, oldest first; the last one is in use."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from .arrays import FloatArray, Mask
 
 TOLERANCE = 1e-10
 MOST_STEPS, MOST_HALVINGS = 40, 8
@@ -46,13 +45,13 @@ def _by_opencv(pixels: FloatArray, matrix: FloatArray, distortion: FloatArray) -
     return np.array(rays, dtype=np.float64).reshape(-1, 2)
 
 
-def _is_solution(found: FloatArray, wanted: FloatArray, lens: FloatArray) -> npt.NDArray[np.bool_]:
+def _is_solution(found: FloatArray, wanted: FloatArray, lens: FloatArray) -> Mask:
     """(N,)"""
     seen, slopes = _distorted(found, lens)
     return np.asarray((np.abs(seen - wanted) < TOLERANCE).all(axis=1) & _is_unfolded(slopes))
 
 
-def _is_unfolded(slopes: FloatArray) -> npt.NDArray[np.bool_]:
+def _is_unfolded(slopes: FloatArray) -> Mask:
     """(N,) beyond where a model folds over, rays from farther out fall on pixels of those from further in."""
     a, b, c = slopes
     return np.asarray((a > 0) & (a * c > b * b))

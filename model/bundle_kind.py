@@ -10,15 +10,15 @@ from typing import Any
 import onnx
 from torch import Tensor
 
-from . import stereo_bundle
-from .atlas import Atlas
+from .base.checkpoint import read_checkpoint
 from .cascade import bundle as cascade_bundle
 from .cascade.config import names as cascade_names
-from .checkpoint import read_checkpoint
-from .stream import batches
-from .synthetic import PairRenderer, SceneSampler
-from .two_view import TwoViewRenderer
-from .two_view_scenes import TwoViewSampler
+from .data.loader import batches
+from .data.stereo_pairs import PairRenderer, SceneSampler
+from .data.texture_atlas import Atlas
+from .data.two_view_pairs import TwoViewRenderer
+from .data.two_view_scenes import TwoViewSampler
+from .stereo import bundle as stereo_bundle
 
 Pairs = Iterator[tuple[Tensor, Tensor]]
 
@@ -58,7 +58,7 @@ STEREO = BundleKind(
     stereo_bundle.write_bundle,
     lambda network: stereo_bundle.to_onnx(network.far_first(), stereo_bundle.DEFAULT_SIZE, dynamic=True),
     _stereo_pairs,
-    "synthetic pairs (model/synthetic.py)",
+    "synthetic pairs (model/data/stereo_pairs.py)",
     ("bad2", "bad3", "epe", "d1", "bad2_80"),
 )
 TWO_VIEW = BundleKind(
@@ -66,6 +66,6 @@ TWO_VIEW = BundleKind(
     cascade_bundle.write_bundle,
     lambda network: cascade_bundle.to_onnx(network, cascade_bundle.DEFAULT_SIZE, is_open=True),
     _two_view_pairs,
-    "synthetic pairs (model/two_view.py)",
+    "synthetic pairs (model/data/two_view_pairs.py)",
     ("auc5", "auc10", "auc20"),
 )

@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from .base.cli import run_tool
 from .bundle_kind import kind_of_checkpoint
-from .command import run_tool
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from roma_device.runtime.card import ModelError
 
-from .command import run_tool
+from .base.cli import run_tool
 from .tiny_roma.config import TinyRomaConfig
 from .tiny_roma.export import write_bundle
 from .tiny_roma.network import TinyRoma

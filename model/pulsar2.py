@@ -23,12 +23,13 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, load_card
-from roma_device.runtime.preprocess import value_table
+from roma_device.runtime.tensors.preprocess import value_table
 
-from .command import run_tool
-from .onnx_file import fixed
-from .sensitivity import Sensitivity, measure
+from .base.cli import run_tool
+from .base.onnx_file import fixed
+from .studies.sensitivity import Sensitivity, measure
 
 CHIPS = {"AX650": ("NPU1", "NPU2", "NPU3"), "AX620E": ("NPU1", "NPU2")}
 VECTORS, SAMPLES = "vectors", "samples"
@@ -84,7 +85,7 @@ def _stored(folder: Path, card: ModelCard, size: tuple[int, ...]) -> Iterator[Te
     for line in (folder / "list.txt").read_text().split():
         yield {
             spec.name: np.fromfile(folder / "input" / line / f"{spec.name}.bin", np.float32).reshape(
-                spec.shape_at((size[0], size[1]))
+                spec.shape_at(Size(size[0], size[1]))
             )
             for spec in card.inputs
         }

@@ -20,13 +20,13 @@ from torch import Tensor
 
 from roma_device.runtime.card import ModelError
 
-from .atlas import Atlas
-from .command import run_tool
-from .losses import stereo_loss
-from .network import RowStereo, StereoConfig
-from .stream import batches
-from .synthetic import PairBatch, PairRenderer, SceneSampler
-from .training import Training, normalize, train
+from .base.cli import run_tool
+from .base.loop import Training, normalize, train
+from .data.loader import batches
+from .data.stereo_pairs import PairBatch, PairRenderer, SceneSampler
+from .data.texture_atlas import Atlas
+from .stereo.loss import stereo_loss
+from .stereo.network import RowStereo, StereoConfig
 
 
 class StereoTraining(Training[PairBatch]):
@@ -64,7 +64,7 @@ def open_atlas(arguments: argparse.Namespace) -> Tensor:
     """A prepared atlas, which needs no OpenCV, or one made from the textures."""
     if arguments.atlas is not None:
         return torch.from_numpy(np.load(arguments.atlas)["textures"]).float() / 255
-    from .textures import build_atlas
+    from .data.textures import build_atlas
 
     return build_atlas(arguments.textures, arguments.patterns)
 
@@ -96,7 +96,7 @@ def options(description: str | None) -> argparse.ArgumentParser:
     add("--start", type=Path, help="checkpoint to go on from where the output folder has none")
     add("--grow", action="store_true", help="--start holds the weights of a smaller network, whose parts this one has")
     add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
-    add("--atlas", type=Path, help="textures prepared by python -m model.textures, in place of --textures")
+    add("--atlas", type=Path, help="textures prepared by python -m model.data.textures, in place of --textures")
     add("--patterns", type=int, default=64, help="number of procedural textures")
     add("--steps", type=int, default=30000, help="train until this step")
     add("--cooldown", type=int, default=12000, help="steps over which the rate falls to zero at the end")

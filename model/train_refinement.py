@@ -13,18 +13,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .atlas import Atlas
-from .command import run_tool
+from .base.cli import run_tool
+from .base.loop import Training, normalize, train
+from .data.loader import batches
+from .data.stereo_pairs import PairRenderer, SceneSampler
+from .data.texture_atlas import Atlas
+from .stereo.bundle import load_network
 from .stereo.cells import to_parts
 from .stereo.passes import after_passes, found_first, refined
 from .stereo.refinement import Refinement, RefinementConfig
 from .stereo.refinement_loss import refinement_loss
 from .stereo.refinement_pairs import FirstGuess, GuessingRenderer, blotches
-from .stereo_bundle import load_network
-from .stream import batches
-from .synthetic import PairRenderer, SceneSampler
 from .train import open_atlas, options, parsed
-from .training import Training, normalize, train
 
 FIRST = Path(__file__).parent / "checkpoints" / "stereo.pt"
 MOST_PASSES = 2

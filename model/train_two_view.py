@@ -19,18 +19,18 @@ from torch import Tensor
 
 from roma_device.runtime.card import ModelError
 
-from .atlas import Atlas
+from .base.cli import run_tool
+from .base.loop import Training, normalize, train
 from .cascade.network import Cascade
-from .command import run_tool
-from .stream import batches
+from .data.loader import batches
+from .data.texture_atlas import Atlas
+from .data.two_view_pairs import TwoViewBatch, TwoViewRenderer, from_stereo
+from .data.two_view_scenes import TwoViewSampler
+from .tiny_roma.loss import at_cells
 from .train import open_atlas
 from .train import pairs as stereo_pairs
 from .train import parse as parse_options
-from .training import Training, normalize, train
-from .two_view import TwoViewBatch, TwoViewRenderer, from_stereo
 from .two_view_kinds import AnyStage, CascadeKind, kind_of
-from .two_view_loss import at_cells
-from .two_view_scenes import TwoViewSampler
 
 GOOD_PX, ROUGH_PX = 3.0, 8.0
 

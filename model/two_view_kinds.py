@@ -12,10 +12,10 @@ from roma_device.runtime.card import ModelError
 from .cascade import config as cascade
 from .cascade.loss import cascade_loss
 from .cascade.network import Cascade
+from .data.two_view_pairs import TwoViewBatch
 from .tiny_roma import config as tiny_roma
+from .tiny_roma.loss import candidate_loss, two_view_loss
 from .tiny_roma.network import TinyRoma
-from .two_view import TwoViewBatch
-from .two_view_loss import candidate_loss, two_view_loss
 
 
 class AnyStage(Protocol):

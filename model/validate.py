@@ -13,8 +13,8 @@ from roma_device.runtime.card import ModelError
 
 from .cascade import bundle as cascade
 from .cascade.network import Cascade
-from .network import RowStereo
-from .stereo_bundle import write_bundle
+from .stereo.bundle import write_bundle
+from .stereo.network import RowStereo
 
 KEPT = ("bad1", "bad2", "bad3", "epe", "bad2_80")
 

@@ -12,8 +12,10 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.section import Section, read_section
+from roma_device.calibration.size import Size
+from roma_device.calibration.storage.yaml_section import Section, read_section
 
 CARD_NAME = "card.yaml"
 DTYPES: dict[str, npt.DTypeLike] = {
@@ -50,20 +52,20 @@ class TensorSpec:
     stride: int = 1  # input px per value, along both axes; for outputs
 
     @property
-    def size(self) -> tuple[int, int] | None:
+    def size(self) -> Size | None:
         """Width and height of the image, None where they are open."""
         height, width = self.shape[-2:] if self.layout == "NCHW" else self.shape[1:3]
         if height is None or width is None:
             return None
-        return width, height * 2 // 3 if self.layout == "NV12" else height
+        return Size(width, height * 2 // 3 if self.layout == "NV12" else height)
 
     @property
     def storage(self) -> np.dtype[Any]:
         """What the engine's array consists of."""
         return np.dtype(DTYPES[self.dtype])
 
-    def shape_at(self, size: tuple[int, int]) -> tuple[int, ...]:
-        """The shape for an input of ``size`` (width, height): open dimensions get their value."""
+    def shape_at(self, size: Size) -> tuple[int, ...]:
+        """The shape for an input of ``size``: open dimensions get their value."""
         width, height = size[0] // self.stride, size[1] // self.stride
         open_sizes = {
             "NCHW": (1,) * (len(self.shape) - 2) + (height, width),
@@ -89,7 +91,7 @@ class ModelFile:
         self._check(data)
         return data
 
-    def mapped(self) -> npt.NDArray[np.uint8]:
+    def mapped(self) -> Image:
         """The same as (bytes,) uint8 in a read-only mapping, which ends with the array: large files stay on disk."""
         try:
             empty = self.path.stat().st_size == 0  # which cannot be mapped
@@ -111,6 +113,9 @@ class ModelFile:
             )
 
 
+DEFAULT_SIZE = Size(640, 320)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """Facts about a model that the program relies on; read from ``card.yaml`` in its bundle."""
@@ -123,13 +128,13 @@ class ModelCard:
     normalization: Normalization
     convention: str  # pixel convention of the outputs
     size_multiple: int = 32  # width and height must be multiples of it
-    default_size: tuple[int, int] = (640, 320)  # width, height
+    default_size: Size = DEFAULT_SIZE
     min_confidence: float = 0.0  # default threshold on the certainty
     tolerated_vertical_px: float = 0.0  # rows by which left and right may differ, input px; 0: not measured
     trained_on: str = ""
     measured: Mapping[str, float] = field(default_factory=dict)
 
-    def fixed_size(self) -> tuple[int, int] | None:
+    def fixed_size(self) -> Size | None:
         """Width and height of the input where the model has only one, else None."""
         return self.inputs[0].size
 
@@ -147,7 +152,7 @@ def load_card(bundle: Path) -> ModelCard:
         normalization=cast(Normalization, top.choice("normalization", get_args(Normalization))),
         convention=top.text("convention"),
         size_multiple=int(top.number("size_multiple")),
-        default_size=(int(width), int(height)),
+        default_size=Size(int(width), int(height)),
         min_confidence=top.number("min_confidence", 0.0),
         tolerated_vertical_px=top.number("tolerated_vertical_px", 0.0),
         trained_on=top.text("trained_on", ""),

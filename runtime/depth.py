@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage, Mask
 from roma_device.calibration.rectify import RectifiedRig
 
-from .types import DepthMap, FloatImage, Matches
+from .types import DepthMap, Matches
 
-Mask = npt.NDArray[np.bool_]
+RELOADABLE = {"reloadable": True}
+"""Metadata of choices that may change between two frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class DepthLimits:
-    """What counts as a measurement."""
+    """What counts as a measurement. Raises ValueError for an empty range."""
 
-    min_m: float = 0.2
-    max_m: float = 50.0
-    min_confidence: float = 0.0  # on the certainty, in [0, 1]
+    min_m: float = field(default=0.2, metadata=RELOADABLE)
+    max_m: float = field(default=50.0, metadata=RELOADABLE)
+    # least certainty, in [0, 1]; None: as the model's card says
+    min_confidence: float | None = field(default=None, metadata=RELOADABLE)
+
+    def __post_init__(self) -> None:
+        if self.min_m >= self.max_m:
+            raise ValueError(f"min_m {self.min_m:g} must be below max_m {self.max_m:g}")
 
 
 def disparity_to_depth(disparity_px: FloatImage, rig: RectifiedRig) -> FloatImage:

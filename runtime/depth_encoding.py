@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage
+
 MAX_DEPTH_MM = 65535
 
 
@@ -20,7 +22,7 @@ def encode_depth_mm(depth_m: npt.ArrayLike) -> npt.NDArray[np.uint16]:
     return np.where(representable, depth_mm, 0).astype(np.uint16)
 
 
-def decode_depth_mm(depth_mm: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+def decode_depth_mm(depth_mm: npt.NDArray[np.uint16]) -> FloatImage:
     """Millimetres (H, W) uint16 -> metres (H, W), NaN where unknown.
 
     Raises ValueError for any other type: 8 bit images come from readers that lost the depth.

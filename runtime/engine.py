@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +13,9 @@ import numpy.typing as npt
 from loguru import logger
 
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.size import Size
 
+from . import registry
 from .card import ModelCard, ModelError, TensorSpec
 
 Array = npt.NDArray[Any]
@@ -23,8 +24,8 @@ ENGINES: dict[str, str] = {
     "opencv": "roma_device.runtime.engines.opencv:OpenCVEngine",
     "onnx": "roma_device.runtime.engines.onnx:OnnxEngine",
     "openvino": "roma_device.runtime.engines.openvino:OpenVinoEngine",
-    "axcl": "roma_device.runtime.engines.axcl:AxclEngine",
-    "ax": "roma_device.runtime.engines.ax:AxEngine",
+    "axcl": "roma_device.runtime.engines.axcl.engine:AxclEngine",
+    "ax": "roma_device.runtime.engines.ax.engine:AxEngine",
 }
 """Name -> "module:Class"; a module is imported only when its engine is asked for."""
 
@@ -99,7 +100,7 @@ class NpuOptions:
 class EngineOptions:
     """What may be chosen when an engine is opened."""
 
-    size: tuple[int, int]  # width, height of the network's input in px
+    size: Size  # of the network's input in px
     threads: int = 0  # 0: the engine's own choice
     npu: NpuOptions = NpuOptions()
     precision: Precision = "auto"  # of a host engine; auto: the faster one
@@ -109,8 +110,7 @@ def engine_class(name: str) -> Any:
     """The class behind ``name``; raises EngineError for an unknown name or a missing package."""
     if name not in ENGINES:
         raise EngineError(f"unknown engine {name!r}; known: auto, {', '.join(ENGINES)}", exit_code=os.EX_USAGE)
-    module, _, attribute = ENGINES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return registry.load(ENGINES, name)
 
 
 def open_engine(card: ModelCard, name: str, options: EngineOptions) -> Engine:
@@ -157,8 +157,8 @@ def _open(card: ModelCard, name: str, options: EngineOptions) -> Engine:
     return engine
 
 
-def check_size(card: ModelCard, size: tuple[int, int]) -> None:
-    """Raise ModelError where the model cannot take an input of ``size`` (width, height)."""
+def check_size(card: ModelCard, size: Size) -> None:
+    """Raise ModelError where the model cannot take an input of ``size``."""
     fixed, multiple = card.fixed_size(), card.size_multiple
     if fixed is not None and fixed != size:
         raise ModelError(f"model {card.name} takes {fixed[0]}x{fixed[1]} px only, not {size[0]}x{size[1]}")
@@ -166,6 +166,6 @@ def check_size(card: ModelCard, size: tuple[int, int]) -> None:
         raise ModelError(f"model {card.name} takes multiples of {multiple} px, not {size[0]}x{size[1]}")
 
 
-def allocate(specs: tuple[TensorSpec, ...], size: tuple[int, int]) -> dict[str, Array]:
+def allocate(specs: tuple[TensorSpec, ...], size: Size) -> dict[str, Array]:
     """Zeroed arrays for ``specs``; open dimensions are (height, width) of ``size``."""
     return {spec.name: np.zeros(spec.shape_at(size), spec.storage) for spec in specs}

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose, skew
 
-FloatArray = npt.NDArray[np.float64]
 PoseState = Literal["ok", "degraded", "lost"]
 
 

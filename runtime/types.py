@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
+from roma_device.calibration.size import Size
 
 from .pose_estimate import PoseEstimate
-
-Image = npt.NDArray[np.uint8]
-FloatImage = npt.NDArray[np.float32]
+from .rectified_images import RectifiedImages
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +50,9 @@ class StereoFrame:
         return self.left.timestamp_ns
 
     @property
-    def size(self) -> tuple[int, int]:
+    def size(self) -> Size:
         """Width and height of the left image in px."""
-        return self.left.image.shape[1], self.left.image.shape[0]
+        return Size.of(self.left.image)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,11 +113,17 @@ class Result:
     frame: StereoFrame
     index: int  # 0, 1, 2... of the frames that were processed
     matches: Matches
-    valid: npt.NDArray[np.bool_]  # (H, W): the disparity is certain enough and lies within the image
+    valid: Mask  # (H, W): the disparity is certain enough and lies within the image
     rig: RectifiedRig | None  # geometry of the rectified pair at camera resolution, where it is known
     depth: DepthMap | None  # metric, only where focal length and baseline are known
-    left_rectified: Image | None  # (H, W) or (H, W, 3); None where no sink asked for it
+    images: RectifiedImages  # the pair at camera resolution, resampled on use
     times: StageTimes
     dropped: int = 0  # frames that were captured and never processed, so far
     pose: PoseEstimate | None = None  # where odometry puts the rig, None where it does not run
-    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def known(self) -> Mask:
+        """(H, W): True where there is depth, or a valid disparity where the rig is not metric."""
+        if self.depth is None:
+            return self.valid
+        return self.valid & np.isfinite(self.depth.depth_m) & (self.depth.depth_m > 0)

@@ -9,7 +9,7 @@ from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg
 from roma_device.calibration.boards.sheet import sheet_of
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.files import write_atomic, write_exit_code
+from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
 
 from .no_overwrite import refuse_existing
 

@@ -11,18 +11,19 @@ from typing import Any
 
 import click
 
-from roma_device.app.cameras.pairing import find_images
+from roma_device.app.cameras.file_pairs import find_images
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.board import Board
-from roma_device.calibration.coverage import look_at_board, spread_choice
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.single import check_lens, save_camera
+from roma_device.calibration.guided.coverage import look_at_board, spread_choice
+from roma_device.calibration.guided.detection_gate import diagnosis, see_one
 from roma_device.calibration.quality.camera_report import CameraReport, make_camera_report
 from roma_device.calibration.quality.camera_text import camera_as_text
-from roma_device.calibration.sighting import diagnosis, see_one
+from roma_device.calibration.size import Size
+from roma_device.calibration.solver.observations import SoloView
 from roma_device.calibration.solver.outliers import DroppedView
 from roma_device.calibration.solver.solve_camera import solve_camera
-from roma_device.calibration.solver.views import SoloView
 
 from .finish import EXIT_REDO, FinishChoice, write_report
 from .from_images import MOST_VIEWS, by_size, grey_file
@@ -34,7 +35,7 @@ from .progress import progress_shown
 class Seen:
     """What the images show."""
 
-    size: tuple[int, int]  # width, height in px
+    size: Size
     views: list[SoloView]
     refused: dict[str, str]  # name -> why
     skipped: list[str]  # names of good images beyond MOST_VIEWS
@@ -61,9 +62,9 @@ def _look(paths: list[Path], folder: str, board: Board) -> Seen:
     views, refused, size = list[SoloView](), dict[str, str](), None
     for number, path in enumerate(paths, start=1):
         image = grey_file(path)
-        size = size or (image.shape[1], image.shape[0])
-        if size != (image.shape[1], image.shape[0]):
-            found = by_size((image.shape[1], image.shape[0]))
+        size = size or Size.of(image)
+        if size != Size.of(image):
+            found = by_size(Size.of(image))
             raise CalibrationError(f"{path} is {found}, but {paths[0]} is {by_size(size)}: one camera, one size")
         outcome = see_one(board, path.name, image)
         if isinstance(outcome, SoloView):

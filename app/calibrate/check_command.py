@@ -15,21 +15,22 @@ import cv2
 import numpy as np
 
 from roma_device.app.cameras import CameraError, open_camera
-from roma_device.app.geometry import fitted_calibration
 from roma_device.app.model_store import find_model
+from roma_device.calibration.arrays import FloatArray, GreyImage
 from roma_device.calibration.boards import parse_board
-from roma_device.calibration.boards.board import Board, FloatArray, GreyImage
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import load_calibration
-from roma_device.calibration.health import DepthHealth, corrected, depth_health, row_health
+from roma_device.calibration.guided.detection_gate import picture_problem, see_pair
+from roma_device.calibration.health.report import DepthHealth, corrected, depth_health, row_health
+from roma_device.calibration.health.row_matches import RowMatches, match_rows
 from roma_device.calibration.quality.epipolar import calibrated_scale
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.row_matches import RowMatches, match_rows
-from roma_device.calibration.sighting import picture_problem, see_pair
-from roma_device.calibration.solver.views import PairView
+from roma_device.calibration.size import Size
+from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.store import CalibrationStore
-from roma_device.runtime.preprocess import grey
+from roma_device.runtime.grey import grey
 from roma_device.runtime.types import StereoFrame
 
 from .health_report import DEFAULT_TOLERANCE_PX, HealthReport, judge_health
@@ -102,7 +103,7 @@ def _calibration(choice: CheckChoice, own: StereoCalibration | None, size: tuple
         if version is None:
             raise CalibrationError("no calibration is stored: give --calibration FILE", exit_code=os.EX_USAGE)
         calibration = version.load()
-    return fitted_calibration(calibration, (size[0], size[1]))
+    return calibration.fitted_to(Size(size[0], size[1]))
 
 
 def _look(

@@ -12,18 +12,19 @@ from typing import Any
 import click
 from loguru import logger
 
-from roma_device.app.calibrate.from_images import Sightings
-from roma_device.calibration.boards.board import Board, GreyImage
+from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.files import write_atomic, write_exit_code
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.quality.report import QualityReport, finished_calibration, make_report
 from roma_device.calibration.quality.text import as_text
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.outliers import DroppedView
-from roma_device.calibration.solver.solve import solve_rig
+from roma_device.calibration.solver.solve_stereo import solve_rig
+from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
 from roma_device.calibration.store import CalibrationStore
 
+from .from_images import Sightings
 from .interruption import told_when_interrupted
 from .no_overwrite import refuse_existing
 

@@ -12,13 +12,15 @@ import cv2
 import numpy as np
 
 from roma_device.app.cameras import CameraError
+from roma_device.app.cameras.file_pairs import Pair, find_pairs
 from roma_device.app.cameras.images import read_image, to_8_bit
-from roma_device.app.cameras.pairing import Pair, find_pairs
-from roma_device.calibration.boards.board import Board, GreyImage
-from roma_device.calibration.coverage import look_at_board, spread_choice
+from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.sighting import diagnosis, see_pair
-from roma_device.calibration.solver.views import PairView
+from roma_device.calibration.guided.coverage import look_at_board, spread_choice
+from roma_device.calibration.guided.detection_gate import diagnosis, see_pair
+from roma_device.calibration.size import Size
+from roma_device.calibration.solver.observations import PairView
 
 MOST_VIEWS = 60
 """More views hardly add to the solution and make it slow: those that differ most are taken."""
@@ -31,7 +33,7 @@ Progress = Callable[[int, int, str], None]
 class Sightings:
     """What a set of pairs shows."""
 
-    size: tuple[int, int]  # width, height in px
+    size: Size
     views: list[PairView] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)  # name -> why
     skipped: list[str] = field(default_factory=list)  # names of good views beyond MOST_VIEWS
@@ -47,7 +49,7 @@ def sightings_in(folder: str, board: Board, swap: bool = False, progress: Progre
     for number, (pair, left, right) in enumerate(_read(pairs), start=1):
         if swap:
             left, right = right, left
-        size = left.shape[1], left.shape[0]
+        size = Size.of(left)
         sightings = sightings or Sightings(size)
         if size != sightings.size:
             raise CalibrationError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from roma_device.calibration.health import Angle, DepthHealth, RowHealth
+from roma_device.calibration.health.report import Angle, DepthHealth, RowHealth
 
 State = Literal["good", "warning", "bad"]
 STATES: tuple[State, ...] = ("good", "warning", "bad")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from roma_device.app.cameras.pairing import find_pairs
+from roma_device.app.cameras.file_pairs import find_pairs
 from roma_device.calibration.boards import parse_board
 
 from .finish import FinishChoice, finish

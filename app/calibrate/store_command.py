@@ -12,6 +12,7 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import PAIRED, export_calibration, import_calibration
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 from roma_device.calibration.store import CalibrationStore
 
 from .no_overwrite import refuse_existing
@@ -120,8 +121,8 @@ def _facts(calibration: StereoCalibration) -> dict[str, Any]:
     }
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str) -> Size:
     width, cross, height = text.partition("x")
     if not cross or not (width.isdecimal() and height.isdecimal()) or "0" in (width, height):
         raise CalibrationError(f"--size {text} is not WIDTHxHEIGHT, such as 640x480", exit_code=os.EX_USAGE)
-    return int(width), int(height)
+    return Size(int(width), int(height))

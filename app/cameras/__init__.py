@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -10,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.runtime import registry
 from roma_device.runtime.types import StereoFrame
 
 from .capture_counts import CaptureCounts
@@ -18,7 +18,7 @@ CAMERAS: dict[str, str] = {
     "images": "roma_device.app.cameras.images:ImagesCamera",
     "recording": "roma_device.app.cameras.recording:RecordingCamera",
     "simulated": "roma_device.app.cameras.simulated:SimulatedCamera",
-    "v4l2": "roma_device.app.cameras.v4l2:V4l2Camera",
+    "v4l2": "roma_device.app.cameras.v4l2.camera:V4l2Camera",
     "video": "roma_device.app.cameras.video:VideoCamera",
 }
 """Kind -> "module:Class"; each class has ``from_spec(argument: str)`` for the text after ``KIND:``."""
@@ -61,7 +61,6 @@ def open_camera(spec: str) -> Camera:
         raise CameraError(f"camera {spec!r} holds characters that no name has", exit_code=os.EX_USAGE)
     if kind not in CAMERAS:
         raise CameraError(f"unknown camera kind {kind!r}; known: {', '.join(CAMERAS)}", exit_code=os.EX_USAGE)
-    module, _, name = CAMERAS[kind].partition(":")
-    factory: Any = getattr(importlib.import_module(module), name)
+    factory: Any = registry.load(CAMERAS, kind)
     camera: Camera = factory.from_spec(argument)
     return camera

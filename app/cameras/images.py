@@ -12,11 +12,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
-from .pairing import Pair, find_pairs
+from .file_pairs import Pair, find_pairs
 
 FRAME_PERIOD_NS = 1_000_000_000 // 30
 BIT_DEPTHS = (8, 10, 12, 14, 16)

@@ -13,21 +13,23 @@ from urllib.parse import parse_qsl
 import cv2
 import numpy as np
 
-from roma_device.app.simulation.atlas import paint_atlas
-from roma_device.app.simulation.noise import SensorNoise
-from roma_device.app.simulation.posed import SceneGeometry
-from roma_device.app.simulation.prints import CHESSBOARD
+from roma_device.app.simulation.camera_space import SceneGeometry
+from roma_device.app.simulation.paint.noise import SensorNoise
+from roma_device.app.simulation.paint.printed_textures import CHESSBOARD
+from roma_device.app.simulation.paint.texture_atlas import paint_atlas
 from roma_device.app.simulation.renderer import Renderer, camera_rays, depth_along
-from roma_device.app.simulation.rigs import AXES, LENSES, bumped, half_view_rad, virtual_rig
 from roma_device.app.simulation.scene import SKY_M, Scene
-from roma_device.app.simulation.scene_board import board as board_scene
-from roma_device.app.simulation.scenes import SCENES
+from roma_device.app.simulation.worlds.board import board as board_scene
+from roma_device.app.simulation.worlds.catalogue import SCENES
+from roma_device.app.simulation.worlds.rigs import AXES, LENSES, bumped, half_view_rad, virtual_rig
+from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.runtime.types import FloatImage, Frame, Image, StereoFrame, Truth
+from roma_device.calibration.size import Size
+from roma_device.runtime.types import Frame, StereoFrame, Truth
 
 from . import Camera, CameraError
 
@@ -44,7 +46,7 @@ class SimulatedSpec:
     scene: str  # default "room"
     seed: int  # default 0
     frames: int | None  # None, the default: without end
-    size: tuple[int, int]  # width, height in px, default 640x400
+    size: Size  # in px, default 640x400
     fps: int = 30
     lens: str = "plumb_bob"
     rig: int = 0  # variant of the rig; 0: as designed
@@ -103,7 +105,7 @@ class SimulatedCamera(Camera):
         scene = _scene(spec, half_view_rad(self._calibration.left))
         self._trajectory, self._geometry = scene.trajectory, SceneGeometry(scene)
         atlas = paint_atlas(scene, self._actual.left.fx, spec.seed)
-        fine = self._actual.scaled((spec.size[0] * spec.oversample, spec.size[1] * spec.oversample))
+        fine = self._actual.scaled(Size(spec.size[0] * spec.oversample, spec.size[1] * spec.oversample))
         self._renderers = [Renderer(self._geometry, atlas, camera) for camera in (fine.left, fine.right)]
         self._noise = SensorNoise(spec.size, NOISE_GREY_LEVELS, np.random.default_rng((spec.seed, 2)))
         rectification = Rectification.from_calibration(self._calibration)
@@ -185,11 +187,11 @@ def _bump(text: str) -> tuple[str, float]:
     return axis, angle_deg
 
 
-def _size(text: str) -> tuple[int, int]:
+def _size(text: str) -> Size:
     width, cross, height = text.partition("x")
     if not cross:
         raise _usage(f"size={text} of the simulated camera is not WIDTHxHEIGHT, such as 640x400")
-    return _number("size", width, SMALLEST_PX, LARGEST_PX), _number("size", height, SMALLEST_PX, LARGEST_PX)
+    return Size(*(_number("size", side, SMALLEST_PX, LARGEST_PX) for side in (width, height)))
 
 
 def _number(key: str, text: str, least: int, most: int = 2**31) -> int:

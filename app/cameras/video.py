@@ -15,11 +15,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
-from .pairing import split_pair
+from .file_pairs import split_pair
 
 URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 URL_COMMA = re.compile(r",(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)

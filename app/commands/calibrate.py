@@ -76,7 +76,7 @@ def calibrate(context: click.Context, /, **options: Any) -> int | None:
         from roma_device.app.calibrate.image_command import calibrate_images
 
         return calibrate_images(options["images"], options["board_text"], options["swap"], choice)
-    from roma_device.app.calibrate.capture_command import CaptureChoice, calibrate_camera
+    from roma_device.app.calibrate.guided.command import CaptureChoice, calibrate_camera
 
     names = ("camera", "board_text", "swap", "session", "pairs", "page", "max_skew_ms")
     return calibrate_camera(CaptureChoice(**{name: options[name] for name in names}), choice)

@@ -14,7 +14,7 @@ def cameras(as_json: bool) -> None:
 
     /dev/videoN may change at every start; give the by-path name to --camera v4l2:LEFT,RIGHT.
     """
-    from roma_device.app.cameras.v4l2_find import cameras_as_json, cameras_as_text, find_cameras
+    from roma_device.app.cameras.v4l2.discover import cameras_as_json, cameras_as_text, find_cameras
 
     found = find_cameras()
     click.echo(json.dumps(cameras_as_json(found)) if as_json else cameras_as_text(found))

@@ -24,7 +24,7 @@ def check(bundle: str, chip: str, npu: str | None, size: str | None, as_json: bo
     BUNDLE is a bundle folder, the name of a bundled model, or an .onnx or .axmodel file. The answer comes from the
     vendor's lists and from earlier measurements; only the compiler knows for sure. Exit code 1: it will not compile.
     """
-    from roma_device.app.model_check import check_model, parse_size
+    from roma_device.app.verify.model_check import check_model, parse_size
 
     report = check_model(bundle, chip, npu, parse_size(size))
     click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())

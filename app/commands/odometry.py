@@ -29,13 +29,13 @@ def evaluate_odometry(
     """
     if (index is None) == (trajectory is None or reference is None) or (index is not None and trajectory is not None):
         raise click.UsageError("give either TRAJECTORY and REFERENCE, or --index INDEX")
-    from roma_device.app.evaluate_odometry import evaluate_files, evaluate_index
-    from roma_device.app.odometry_tracker import open_tracker
-    from roma_device.app.pipeline import PipelineOptions
-    from roma_device.runtime.odometry import OdometryOptions
+    from roma_device.app.evaluate.odometry.evaluate import evaluate_files, evaluate_index
+    from roma_device.app.run.build_pipelines import open_tracker
+    from roma_device.runtime.matching_network import NetworkOptions
+    from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
     if index is not None:
-        with closing(open_tracker(tracker, PipelineOptions())) as followed_by:
+        with closing(open_tracker(tracker, NetworkOptions())) as followed_by:
             report = evaluate_index(index, OdometryOptions(points=points), followed_by)
     else:
         assert trajectory is not None and reference is not None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from roma_device.app.settings import Settings
+    from roma_device.app.settings.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MATCHER_HELP = "two-view (our network), sift, orb, or another two-view bundle: folder or name.  [default: two-view]"
@@ -48,7 +48,7 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
     chosen = matcher or options["model"]
 
     def run(settings: Settings) -> int:
-        from roma_device.app.pair_pose import PairPoseChoice, run_pair_pose
+        from roma_device.app.pair_pose.command import PairPoseChoice, run_pair_pose
 
         return run_pair_pose(settings, PairPoseChoice(intrinsics, chosen, as_json))
 
@@ -87,7 +87,7 @@ def evaluate_pose(pairs: Path, as_json: bool, **options: Any) -> None:
     The error of a pair is the larger of the rotation's angle and that between the translations' directions. PAIRS is
     our JSON, a list of SuperGlue's kind, or an index (.npz) of MegaDepth-1500 or ScanNet-1500.
     """
-    from roma_device.app.evaluate_pose import PoseEvaluation, run_evaluation
+    from roma_device.app.evaluate.pose.evaluate import PoseEvaluation, run_evaluation
 
     report = run_evaluation(PoseEvaluation(pairs, **options))
     click.echo(json.dumps(report.as_json()) if as_json else report.as_text())

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from roma_device.app.settings import Settings
+from roma_device.app.settings.settings import Settings
 
 Level = Literal["ok", "warn", "fail"]
 MIB = 1 << 20

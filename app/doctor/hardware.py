@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roma_device.app.cameras import CameraError
-from roma_device.app.cameras.v4l2_find import FoundCamera, find_cameras
-from roma_device.app.cameras.v4l2_spec import V4l2Spec
+from roma_device.app.cameras.v4l2.discover import FoundCamera, find_cameras
+from roma_device.app.cameras.v4l2.spec import V4l2Spec
 
 from .finding import MIB, Finding, Patient, read_text
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from roma_device.app.model_store import find_model
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.engine import AUTO_NODES, AUTO_ORDER, ENGINES, engine_class
-from roma_device.runtime.engines import ax_abi, axcl_abi
+from roma_device.runtime.engines.ax import abi as ax_abi
+from roma_device.runtime.engines.axcl import abi as axcl_abi
 from roma_device.runtime.engines.vendor import load_library
 
 from .finding import Finding, Patient

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roma_device.app.service.install import CONFIG
-from roma_device.app.settings import Settings, SettingsError, load_settings
+from roma_device.app.settings.settings import Settings, SettingsError, load_settings
 
 from .finding import Check, Finding, Patient
 from .hardware import check_cameras, check_npu, check_temperatures, check_usb

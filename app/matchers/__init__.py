@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import os
-from typing import Any, Protocol
+from typing import Any
 
 from roma_device.app.model_store import find_model
-from roma_device.app.pipeline import PipelineOptions
-from roma_device.calibration.errors import RomaError
-from roma_device.runtime.point_pairs import PointPairs
-from roma_device.runtime.types import Image
+from roma_device.runtime import registry
+from roma_device.runtime.matching_network import NetworkOptions
+
+from .pair_matcher import MatcherError, PairMatcher
+
+__all__ = ["MATCHERS", "MatcherError", "PairMatcher", "open_matcher"]
 
 MATCHERS: dict[str, str] = {
-    "sift": "roma_device.app.matchers.sift:SiftMatcher",
-    "orb": "roma_device.app.matchers.orb:OrbMatcher",
+    "sift": "roma_device.runtime.matching.sift:SiftMatcher",
+    "orb": "roma_device.runtime.matching.orb:OrbMatcher",
 }
 """Name -> "module:Class" of those that need no model; imported only when asked for."""
 
@@ -23,26 +23,7 @@ DEFAULT_MATCHER, WITHOUT_ENGINE = "two-view", "sift"
 does where no engine runs it, as with OpenCV 4 alone."""
 
 
-class MatcherError(RomaError):
-    """A matcher that does not exist, or a model that matches something else."""
-
-    exit_code = os.EX_USAGE
-
-
-class PairMatcher(Protocol):
-    """Finds the same points in two images, which may differ in size."""
-
-    @property
-    def name(self) -> str: ...
-
-    def match(self, a: Image, b: Image) -> PointPairs:
-        """Grey images (H, W) -> points in pixels of each; the same images give the same points."""
-
-    def close(self) -> None:
-        """Free what it holds."""
-
-
-def open_matcher(name: str | None, options: PipelineOptions) -> PairMatcher:
+def open_matcher(name: str | None, options: NetworkOptions) -> PairMatcher:
     """A matcher of MATCHERS, or the two-view model that ``name`` (bundle folder or bundled name) is; None: the default.
 
     Raises MatcherError and ModelError.
@@ -50,8 +31,7 @@ def open_matcher(name: str | None, options: PipelineOptions) -> PairMatcher:
     if name is None:
         return _open_default(options)
     if name in MATCHERS:
-        module, _, attribute = MATCHERS[name].partition(":")
-        factory: Any = getattr(importlib.import_module(module), attribute)
+        factory: Any = registry.load(MATCHERS, name)
         matcher: PairMatcher = factory()
         return matcher
     card = find_model(name)
@@ -60,12 +40,12 @@ def open_matcher(name: str | None, options: PipelineOptions) -> PairMatcher:
             f"model {card.name} matches along the rows of rectified pairs only: a pose needs a two_view model, "
             f"or {' or '.join(MATCHERS)}"
         )
-    from .dense import DenseMatcher
+    from roma_device.runtime.matching.dense import DenseMatcher
 
     return DenseMatcher(card, options)
 
 
-def _open_default(options: PipelineOptions) -> PairMatcher:
+def _open_default(options: NetworkOptions) -> PairMatcher:
     """An engine that the user names has to run; without one, any matcher is better than none."""
     network = open_matcher(DEFAULT_MATCHER, options)
     if options.engine != "auto":

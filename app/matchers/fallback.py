@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from loguru import logger
 
+from roma_device.calibration.arrays import Image
 from roma_device.runtime.engine import EngineError
-from roma_device.runtime.point_pairs import PointPairs
-from roma_device.runtime.types import Image
+from roma_device.runtime.matching.point_pairs import PointPairs
 
-from . import PairMatcher
+from .pair_matcher import PairMatcher
 
 
 class FallbackMatcher:

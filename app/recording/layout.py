@@ -15,8 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from roma_device.calibration.arrays import Image
 from roma_device.calibration.errors import RomaError
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.runtime.types import Frame, StereoFrame
 
 SESSION, CALIBRATION, SUFFIX = "session.json", "calibration.yaml", ".pairs"
 FORMAT, VERSION = "roma-device-recording", 1

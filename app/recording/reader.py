@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from loguru import logger
 
-from roma_device.runtime.types import Frame, Image, StereoFrame
+from roma_device.calibration.arrays import Image
+from roma_device.runtime.types import Frame, StereoFrame
 
 from .layout import HEADER, MAGIC, RecordHeader, RecordingError, pair_checksum
 

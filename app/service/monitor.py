@@ -11,11 +11,11 @@ from typing import Any
 
 from loguru import logger
 
-from roma_device.app.live_figures import LiveFigures
 from roma_device.app.recording.recorder import Recorder
-from roma_device.calibration.files import write_atomic
+from roma_device.calibration.storage.atomic_write import write_atomic
 from roma_device.runtime.types import Result
 
+from .live_stats import LiveStats
 from .notify import Notifier
 
 STATUS_S = 1.0
@@ -25,13 +25,19 @@ LOG_S = 60.0
 
 
 class Monitor:
-    """Told of each result when it went all the way through; nothing that fails here stops the run."""
+    """Observer of a run on behalf of all who watch it from outside; nothing that fails here stops the run."""
 
-    def __init__(self, figures: LiveFigures, notifier: Notifier, healthy_s: float, status_file: Path | None) -> None:
-        self.figures, self._notifier = figures, notifier
+    def __init__(
+        self,
+        stats: LiveStats,
+        notifier: Notifier,
+        healthy_s: float,
+        status_file: Path | None,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.stats, self._notifier, self._recorder = stats, notifier, recorder
         self._healthy_s, self._status_file = healthy_s, status_file
         self._metrics: Any = None
-        self.recorder: Recorder | None = None
         self._stack = ExitStack()
         self._logged_s = time.monotonic()
         self._ended = threading.Event()
@@ -42,7 +48,7 @@ class Monitor:
         from .metrics import Metrics
         from .web import WebServer
 
-        self._metrics = Metrics(self.figures, model, self.recorder)
+        self._metrics = Metrics(self.stats, model, self._recorder)
         server = WebServer(address, allow_remote, lambda: (self.is_healthy, self.status()), self._metrics.exposition)
         self._stack.enter_context(server)
         logger.info(f"http://{address}/healthz and /metrics")
@@ -50,13 +56,13 @@ class Monitor:
     @property
     def is_healthy(self) -> bool:
         """A frame went all the way through not long ago."""
-        age_s = self.figures.last_frame_age_s
+        age_s = self.stats.last_frame_age_s
         return age_s is not None and age_s <= self._healthy_s
 
     def status(self) -> dict[str, Any]:
-        status = {"healthy": self.is_healthy, **self.figures.as_dict()}
-        if self.recorder is not None:
-            recorder = self.recorder
+        status = {"healthy": self.is_healthy, **self.stats.as_dict()}
+        if self._recorder is not None:
+            recorder = self._recorder
             status["recording"] = {
                 "folder": str(recorder.folder),
                 "pairs": recorder.written,
@@ -65,23 +71,23 @@ class Monitor:
             }
         return status
 
-    def add(self, result: Result) -> None:
+    def observe(self, result: Result) -> None:
         """A frame went all the way through."""
-        figures = self.figures.add(result)
+        frame = self.stats.add(result)
         if self._metrics is not None:
-            self._metrics.add(result, figures)
-        if self.figures.frames == 1:
-            self._notifier.ready(self.figures.as_line())
+            self._metrics.add(result, frame)
+        if self.stats.frames == 1:
+            self._notifier.ready(self.stats.as_line())
         self._notifier.pet()
         now_s = time.monotonic()
         if now_s - self._logged_s >= LOG_S:
             self._logged_s = now_s
-            logger.info(self.figures.as_line())
+            logger.info(self.stats.as_line())
 
     def _tell_often(self) -> None:
         """In a thread of its own: that nothing comes any more is worth telling too."""
         while not self._ended.wait(STATUS_S):
-            self._notifier.status(self.figures.as_line())
+            self._notifier.status(self.stats.as_line())
             self._write_status()
 
     def _write_status(self) -> None:

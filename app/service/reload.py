@@ -5,27 +5,35 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from types import FrameType
 from typing import Any
 
 from loguru import logger
 from pydantic import BaseModel
 
-from roma_device.app.settings import Settings
+from roma_device.app.settings.settings import Settings
 from roma_device.calibration.errors import RomaError
+from roma_device.runtime.types import Result
 
 from .notify import Notifier
 
 
-def changed_keys(old: BaseModel, new: BaseModel, prefix: str = "") -> Iterator[tuple[str, bool]]:
+def changed_keys(old: Any, new: Any, prefix: str = "") -> Iterator[tuple[str, bool]]:
     """Dotted name of each key that differs, and whether it may change while the program runs."""
-    for name, field in type(old).model_fields.items():
+    for name, marks in _keys(old).items():
         before, after = getattr(old, name), getattr(new, name)
-        if isinstance(before, BaseModel):
+        if isinstance(before, BaseModel) or is_dataclass(before):
             yield from changed_keys(before, after, f"{prefix}{name}.")
         elif before != after:
-            marks: Any = field.json_schema_extra
             yield f"{prefix}{name}", isinstance(marks, Mapping) and bool(marks.get("reloadable"))
+
+
+def _keys(section: Any) -> Mapping[str, Any]:
+    """Names of the keys and their marks, of the settings or of a dataclass in them."""
+    if isinstance(section, BaseModel):
+        return {name: key.json_schema_extra for name, key in type(section).model_fields.items()}
+    return {key.name: key.metadata for key in fields(section)}
 
 
 class Reloader:
@@ -40,6 +48,10 @@ class Reloader:
     def ask(self, number: int = 0, frame: FrameType | None = None) -> None:
         """For a signal handler."""
         self._asked = True
+
+    def observe(self, result: Result) -> None:
+        """Observer: between two frames."""
+        self.reload_if_asked()
 
     def reload_if_asked(self) -> None:
         """Between two frames; never raises a RomaError."""

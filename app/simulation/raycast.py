@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from .posed import PosedBall, PosedScene
-from .scene import FloatArray
+from roma_device.calibration.arrays import FloatArray, FloatImage, IntArray, Mask
 
-FloatImage = npt.NDArray[np.float32]
+from .camera_space import PosedBall, PosedScene
+
 Window = tuple[slice, slice]
 
 
@@ -42,9 +41,7 @@ def _bounds(values: FloatImage, axis: int) -> tuple[FloatImage, FloatImage]:
     return lowest, highest
 
 
-def _overlap(
-    bounds: tuple[FloatImage, FloatImage], ranges: FloatArray
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _overlap(bounds: tuple[FloatImage, FloatImage], ranges: FloatArray) -> tuple[IntArray, IntArray]:
     lowest, highest = bounds
     return np.searchsorted(highest, ranges[:, 0]), np.searchsorted(lowest, ranges[:, 1], side="right")
 
@@ -66,13 +63,11 @@ class Hits:
         """Six arrays to compute in."""
         return [row[: shape[0] * shape[1]].reshape(shape) for row in self._scratch]
 
-    def masks(self, shape: tuple[int, ...]) -> list[npt.NDArray[np.bool_]]:
+    def masks(self, shape: tuple[int, ...]) -> list[Mask]:
         """Two masks to compute in."""
         return [row[: shape[0] * shape[1]].reshape(shape) for row in self._masks]
 
-    def keep(
-        self, window: Window, number: int, mask: npt.NDArray[np.bool_], hit: tuple[FloatImage, FloatImage, FloatImage]
-    ) -> None:
+    def keep(self, window: Window, number: int, mask: Mask, hit: tuple[FloatImage, FloatImage, FloatImage]) -> None:
         """Take over (inverse depth, u over depth, v over depth) of a surface where the mask says so."""
         if not mask.any():
             return

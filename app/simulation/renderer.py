@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatImage, Image, IntArray
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 
-from .atlas import Atlas
-from .posed import PosedScene, SceneGeometry
-from .raycast import FloatImage, Hits, Rays, cast
-
-Image = npt.NDArray[np.uint8]
+from .camera_space import PosedScene, SceneGeometry
+from .paint.texture_atlas import Atlas
+from .raycast import Hits, Rays, cast
 
 SAMPLES_PX = np.array([[-0.375, -0.125], [0.125, -0.375], [0.375, 0.125], [-0.125, 0.375]], np.float32)
 """Offsets (x, y) of the rays that outlines are averaged over: a rotated grid, good for all slopes."""
@@ -44,7 +42,7 @@ class Renderer:
             flat[pixels] = self._supersampled(pixels, posed, levels)
         return picture
 
-    def _supersampled(self, pixels: npt.NDArray[np.intp], posed: PosedScene, levels: FloatImage) -> Image:
+    def _supersampled(self, pixels: IntArray, posed: PosedScene, levels: FloatImage) -> Image:
         """Mean colours (N, 3) over several rays for each of N pixels, given by their flat index."""
         x, y = (
             axis.ravel()[pixels] + SAMPLES_PX @ slope[:, pixels]
@@ -107,7 +105,7 @@ def _slopes(values: FloatImage) -> FloatImage:
     return np.asarray([along_x.ravel(), along_y.ravel()], np.float32)
 
 
-def _outline(surface: npt.NDArray[np.uint8]) -> npt.NDArray[np.intp]:
+def _outline(surface: Image) -> IntArray:
     """Flat indices of the pixels next to another surface, column by column.
 
     The order keeps the x of their rays growing, which lets ``Rays`` skip what a chunk cannot see.

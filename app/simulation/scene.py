@@ -9,14 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 
 from .textures import Painter
 from .trajectory import Path
-
-FloatArray = npt.NDArray[np.float64]
 
 SKY_M = 300.0
 """What lies farther than this is a backdrop: it is seen, and has no depth."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-FloatImage = npt.NDArray[np.float32]
+from roma_device.calibration.arrays import FloatImage
+
 Colour = tuple[float, float, float]
 
 

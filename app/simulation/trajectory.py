@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
-
-FloatArray = npt.NDArray[np.float64]
 
 RATES = np.array([1.0, 1.7, 0.6])
 """Swings per period along x, y and z: not multiples of each other, so the path repeats late."""

@@ -9,7 +9,8 @@ import numpy as np
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.point_pairs import PointPairs
+from roma_device.calibration.size import Size
+from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.types import Matches
 
 MEAN_DEPTH_M = 4.0
@@ -55,7 +56,7 @@ def simulate_two_views(spec: TwoViewSpec, seed: int) -> TwoViews:
 
 
 def _camera() -> CameraModel:
-    return CameraModel.pinhole((640, 480), 500, 500, 319.5, 239.5)
+    return CameraModel.pinhole(Size(640, 480), 500, 500, 319.5, 239.5)
 
 
 def _motion(spec: TwoViewSpec, rng: np.random.Generator) -> Pose:

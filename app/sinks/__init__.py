@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
 from roma_device.calibration.errors import RomaError
+from roma_device.runtime import registry
 from roma_device.runtime.types import Result
 
 SINKS: dict[str, str] = {
@@ -36,8 +36,6 @@ class SinkError(RomaError):
 class Sink(AbstractContextManager["Sink"], Protocol):
     """Takes each result while its ``with`` block runs."""
 
-    needs_image: bool  # True where the sink draws the rectified left image
-
     def write(self, result: Result) -> None:
         """Store one result; raises SinkError."""
 
@@ -46,7 +44,6 @@ def open_sink(name: str, folder: Path) -> Sink:
     """Make the sink ``name`` that writes into the existing folder ``folder``."""
     if name not in SINKS:
         raise SinkError(f"cannot save {name!r}; known: {', '.join(SINKS)}", exit_code=os.EX_USAGE)
-    module, _, attribute = SINKS[name].partition(":")
-    factory: Any = getattr(importlib.import_module(module), attribute)
+    factory: Any = registry.load(SINKS, name)
     sink: Sink = factory(folder)
     return sink

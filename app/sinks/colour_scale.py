@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image
+
 UNKNOWN_BGR = (44, 44, 44)
 _STEPS = (1.0, 2.0, 5.0, 2.5, 4.0, 3.0, 1.5, 7.5)  # the roundest first; one of them always fits
 _SERIES = ((1.0, 2.0, 5.0), (1.0, 2.0, 3.0, 5.0), (1.0, 1.5, 2.0, 3.0, 5.0, 7.0), (1.0, 3.0), (1.0,))
@@ -26,7 +28,7 @@ class ColourScale:
     of_depth: bool  # False for what grows toward the camera, as disparity does
 
     @classmethod
-    def fit(cls, values: npt.NDArray[np.float32], *, of_depth: bool) -> ColourScale:
+    def fit(cls, values: FloatImage, *, of_depth: bool) -> ColourScale:
         """From the 2nd to the 98th percentile of the finite ``values``: outliers do not bleach the rest."""
         finite = values[np.isfinite(values)]
         low, high = np.percentile(finite, (2, 98)).tolist() if finite.size else (1.0, 10.0)
@@ -34,14 +36,14 @@ class ColourScale:
             low, high = low - 0.1 * max(abs(low), 1e-3), high + 0.1 * max(abs(high), 1e-3)
         return cls(low, high, of_depth)
 
-    def position(self, values: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def position(self, values: npt.ArrayLike) -> FloatArray:
         """0 at ``low`` to 1 at ``high``, NaN where ``values`` are."""
         clipped = np.clip(np.asarray(values, dtype=np.float64), self.low, self.high)
         if self.of_depth:
             return np.log(clipped / self.low) / math.log(self.high / self.low)
         return (clipped - self.low) / (self.high - self.low)
 
-    def colours(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    def colours(self, values: FloatImage) -> Image:
         """Values (H, W) -> BGR (H, W, 3); what is not finite gets UNKNOWN_BGR."""
         known = np.isfinite(values)
         position = self.position(np.where(known, values, self.low))
@@ -77,7 +79,7 @@ def _logarithmic_ticks(low: float, high: float) -> list[float]:
     return []
 
 
-def _palette() -> npt.NDArray[np.uint8]:
+def _palette() -> Image:
     """(256, 3) BGR: Google's Turbo without its ends, whose dark blue would pass for unknown."""
     levels = np.arange(256, dtype=np.uint8).reshape(-1, 1)
     turbo = cv2.applyColorMap(levels, cv2.COLORMAP_TURBO).reshape(256, 3)

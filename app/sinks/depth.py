@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from roma_device.app.record import known_pixels
 from roma_device.runtime.depth_encoding import encode_depth_mm
 from roma_device.runtime.types import Result
 
@@ -20,4 +19,4 @@ class DepthSink(FileSink):
         if result.depth is None:
             self.explain_once("No depth is saved: metric depth needs the rig's focal length and baseline.")
             return None
-        return encode_png(encode_depth_mm(np.where(known_pixels(result), result.depth.depth_m, np.nan)))
+        return encode_png(encode_depth_mm(np.where(result.known, result.depth.depth_m, np.nan)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from roma_device.app.pfm import encode_pfm
 from roma_device.runtime.types import Result
 
 from .file_sink import FileSink
+from .pfm import encode_pfm
 
 
 class DisparitySink(FileSink):

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
-from roma_device.calibration.files import write_atomic, write_exit_code
-from roma_device.runtime.types import Image, Result
+from roma_device.calibration.arrays import Image
+from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.runtime.types import Result
 
 from . import SinkError
 
@@ -29,7 +30,7 @@ def sink_error(action: str, error: OSError) -> SinkError:
     return SinkError(f"{action}: {error.strerror or error}", exit_code=write_exit_code(error))
 
 
-def encode_png(image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
+def encode_png(image: Image | npt.NDArray[np.uint16]) -> bytes:
     """(H, W) or (H, W, 3) BGR, 8 or 16 bit -> the bytes of a PNG file."""
     done, data = cv2.imencode(".png", image)
     if not done:
@@ -38,12 +39,9 @@ def encode_png(image: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> bytes:
 
 
 def left_image(result: Result) -> Image:
-    """The rectified left image (H, W, 3) BGR; raises SinkError where it was not kept."""
-    if result.left_rectified is None:
-        raise SinkError("the rectified left image is missing, though a sink asked for it")
-    if result.left_rectified.ndim == 2:
-        return np.repeat(result.left_rectified[:, :, None], 3, axis=2)
-    return result.left_rectified
+    """The rectified left image (H, W, 3) BGR."""
+    left = result.images.left
+    return np.repeat(left[:, :, None], 3, axis=2) if left.ndim == 2 else left
 
 
 def append_whole(file: FileIO, line: bytes) -> None:
@@ -76,7 +74,6 @@ class PeriodicSync:
 class FileSink(ABC):
     """Writes ``NNNNNN<suffix>`` for each result that it can encode; subclasses say how."""
 
-    needs_image: bool = False
     suffix: str
 
     def __init__(self, folder: Path) -> None:

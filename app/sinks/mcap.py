@@ -59,8 +59,6 @@ TOPICS: dict[str, tuple[str, dict[str, Any]]] = {
 class McapSink:
     """``results.mcap``, begun anew by each run."""
 
-    needs_image: bool = True
-
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._file: BufferedWriter | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.record import known_pixels
+from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.types import FloatImage, Image, Result
+from roma_device.runtime.types import Result
 
 from .file_sink import FileSink, left_image
 
@@ -18,18 +18,17 @@ _PLY_TYPES = {"<f4": "float", "|u1": "uchar"}
 class PlySink(FileSink):
     """``NNNNNN.ply``: the known pixels as points in metres, in the rectified left optical frame."""
 
-    needs_image = True
     suffix = ".ply"
 
     def encode(self, result: Result) -> bytes | None:
         if result.depth is None or result.rig is None or result.rig.focal_px is None:
             self.explain_once("No PLY is saved: metric points need the rig's focal length and baseline.")
             return None
-        points = _points(result.depth.depth_m, known_pixels(result), left_image(result), result.rig)
+        points = _points(result.depth.depth_m, result.known, left_image(result), result.rig)
         return _header(len(points), result) + points.tobytes()
 
 
-def _points(depth_m: FloatImage, known: npt.NDArray[np.bool_], image: Image, rig: RectifiedRig) -> npt.NDArray[np.void]:
+def _points(depth_m: FloatImage, known: Mask, image: Image, rig: RectifiedRig) -> npt.NDArray[np.void]:
     """Back-project the known pixels: (N,) of VERTEX."""
     row, column = np.nonzero(known)
     points = np.empty(len(row), dtype=VERTEX)

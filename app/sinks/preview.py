@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.app.record import known_pixels
-from roma_device.runtime.types import FloatImage, Image, Result
+from roma_device.calibration.arrays import FloatImage, Image, Mask
+from roma_device.calibration.size import Size
+from roma_device.runtime.types import Result
 
 from .colour_scale import ColourScale
 from .file_sink import FileSink, encode_png, left_image
@@ -32,7 +32,6 @@ class _Shown:
 class PreviewSink(FileSink):
     """``NNNNNN_preview.png``: depth in metres, or disparity in px where the rig is not metric."""
 
-    needs_image = True
     suffix = "_preview.png"
 
     def encode(self, result: Result) -> bytes | None:
@@ -57,7 +56,7 @@ def draw_preview(result: Result) -> Image:
 
 
 def _shown(result: Result) -> _Shown:
-    known = known_pixels(result)
+    known = result.known
     if result.depth is not None:
         return _Shown(_masked(result.depth.depth_m, known), "depth in m", "m", of_depth=True)
     if result.matches.disparity_px is not None:
@@ -65,13 +64,13 @@ def _shown(result: Result) -> _Shown:
     return _Shown(_masked(result.matches.certainty, known), "certainty", "", of_depth=False)
 
 
-def _masked(values: FloatImage, known: npt.NDArray[np.bool_]) -> FloatImage:
+def _masked(values: FloatImage, known: Mask) -> FloatImage:
     return np.where(known, values, np.nan).astype(np.float32)
 
 
-def _panel_size(width: int, height: int) -> tuple[int, int]:
+def _panel_size(width: int, height: int) -> Size:
     scale = min(np.clip(width, 480, 960) / width, 960 / height)
-    return max(round(width * scale), 1), max(round(height * scale), 1)
+    return Size(max(round(width * scale), 1), max(round(height * scale), 1))
 
 
 def _scale_bar(scale: ColourScale, unit: str, height: int, em: int) -> Image:

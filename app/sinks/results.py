@@ -6,10 +6,10 @@ import json
 from io import FileIO
 from pathlib import Path
 
-from roma_device.app.record import result_record
 from roma_device.runtime.types import Result
 
 from .file_sink import append_whole, sink_error
+from .result_record import result_record
 
 
 class ResultsSink:
@@ -18,8 +18,6 @@ class ResultsSink:
     The file is unbuffered and each line goes out in one piece. A line that does not fit on the
     disk is taken back, so that the next one does not continue it.
     """
-
-    needs_image: bool = False
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "results.jsonl"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.app.trajectory import HEADER, tum_line
-from roma_device.app.trajectory_plot import FloatArray, PlottedPath, draw_paths
-from roma_device.calibration.files import write_atomic
+from roma_device.app.trajectories.plot import PlottedPath, draw_paths
+from roma_device.app.trajectories.tum import HEADER, tum_line
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.storage.atomic_write import write_atomic
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 
@@ -29,8 +30,6 @@ class TrajectorySink:
     ``trajectory-2.tum`` and so on: what is known of the first says nothing of the second. ``trajectory.png`` shows
     them all.
     """
-
-    needs_image: bool = False
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -9,8 +9,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+
 from .artwork import Artwork, Shape, marker_shapes, rectangle
-from .board import Detection, FloatArray, GreyImage, IntArray
+from .board import Detection
 from .dictionaries import dictionary, marker_bits
 from .subpixel import refined
 

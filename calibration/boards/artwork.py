@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from roma_device.calibration.arrays import FloatArray, FloatImage, GreyImage
 
 OVERSAMPLING = 8
 """Fine pixels per pixel and axis, so that edges are smooth and stand where they should."""
@@ -43,7 +42,7 @@ class Artwork:
     origin_m: tuple[float, float]  # where the board's frame has its origin on the sheet
     shapes: tuple[Shape, ...]
 
-    def picture(self, size_px: tuple[int, int], oversampling: int = OVERSAMPLING) -> npt.NDArray[np.float32]:
+    def picture(self, size_px: tuple[int, int], oversampling: int = OVERSAMPLING) -> FloatImage:
         """The sheet as (H, W) from 0 (black) to 1 (white), for ``size_px`` (width, height); edges are smooth.
 
         Texel (0, 0) has its centre half a texel inside of the sheet's corner.
@@ -62,7 +61,7 @@ def rectangle(left_m: float, top_m: float, width_m: float, height_m: float, blac
     return Polygon(np.array([[left_m, top_m], [right, top_m], [right, bottom], [left_m, bottom]]), black)
 
 
-def marker_shapes(bits: npt.NDArray[np.uint8], left_m: float, top_m: float, side_m: float) -> list[Shape]:
+def marker_shapes(bits: GreyImage, left_m: float, top_m: float, side_m: float) -> list[Shape]:
     """A square marker from its cells (K, K), 0 being black, border included: black with white runs on it."""
     shapes: list[Shape] = [rectangle(left_m, top_m, side_m, side_m)]
     cell_m = side_m / len(bits)
@@ -74,7 +73,7 @@ def marker_shapes(bits: npt.NDArray[np.uint8], left_m: float, top_m: float, side
     return shapes
 
 
-def _draw(fine: npt.NDArray[np.uint8], shape: Shape, scale: FloatArray) -> None:
+def _draw(fine: GreyImage, shape: Shape, scale: FloatArray) -> None:
     """OpenCV fills whole fine pixels whose centres are at integers: -0.5 brings the sheet's corner to 0."""
     unit = 1 << SUBPIXEL_BITS
     if isinstance(shape, Polygon):

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
+
+from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray, Mask
 
 from .artwork import Artwork
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.intp]
-GreyImage = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +20,7 @@ class Detection:
     pixels: FloatArray  # (N, 2) x, y with pixel centres at integers
     note: str = ""  # what the detector found out, such as the layout of a ChArUco board
 
-    def keep(self, mask: npt.NDArray[np.bool_]) -> Detection:
+    def keep(self, mask: Mask) -> Detection:
         """The corners where ``mask`` (N,) is true."""
         return Detection(self.ids[mask], self.pixels[mask], self.note)
 

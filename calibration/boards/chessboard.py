@@ -8,8 +8,10 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+
 from .artwork import Artwork, rectangle
-from .board import Detection, FloatArray, GreyImage, IntArray, grid_outline, grid_points, turned_half
+from .board import Detection, grid_outline, grid_points, turned_half
 from .subpixel import nearest_spacing, refined
 
 CLASSIC_FLAGS = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK

@@ -8,8 +8,10 @@ from functools import cached_property
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+
 from .artwork import Artwork, Disc
-from .board import Detection, FloatArray, GreyImage, IntArray, grid_outline
+from .board import Detection, grid_outline
 
 RADIUS_PER_SPACING = 0.4
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.errors import CalibrationError
 
 DEFAULT = "5x5_1000"
@@ -41,7 +41,7 @@ def plain_name(name: str) -> str:
     return plain
 
 
-def marker_bits(name: str, number: int, border_bits: int = 1) -> npt.NDArray[np.uint8]:
+def marker_bits(name: str, number: int, border_bits: int = 1) -> GreyImage:
     """The cells (K, K) of a marker, border included: 0 black, 255 white."""
     chosen = dictionary(name)
     side = int(chosen.markerSize) + 2 * border_bits

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .board import FloatArray, IntArray
+from roma_device.calibration.arrays import FloatArray, IntArray
 
 NEAR_SHARE = 0.3
 """How far a neighbour may be from where a square expects it, over their distance: lenses bend rows."""

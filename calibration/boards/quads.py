@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from .board import FloatArray, GreyImage
+from roma_device.calibration.arrays import FloatArray, GreyImage, Mask
 
 BLOCKS_PER_IMAGE = (4, 10, 25)
 """Sizes of the neighbourhood over which is judged what is dark, as parts of the image's shorter side."""
@@ -102,7 +101,7 @@ def _sides(grey: GreyImage, quads: FloatArray) -> tuple[FloatArray, FloatArray]:
     return normal, _parabolas(along - 0.5, offset, weight > 1, (STRAIGHT_PX / length) ** 4)
 
 
-def _parabolas(along: FloatArray, offset: FloatArray, seen: npt.NDArray[np.bool_], stiffness: FloatArray) -> FloatArray:
+def _parabolas(along: FloatArray, offset: FloatArray, seen: Mask, stiffness: FloatArray) -> FloatArray:
     """Coefficients (..., 3) of 1, t and t^2 for offsets (..., S) at ``along`` (S,), which ``stiffness`` (...) keeps
     straight: least squares, once more without what lies far off."""
     powers = np.stack([np.ones_like(along), along, along**2], axis=-1)

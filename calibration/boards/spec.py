@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.section import Section, read_section
+from roma_device.calibration.storage.yaml_section import Section, read_section
 
 from .aprilgrid import KALIBR_BORDER_BITS, AprilGrid
 from .board import Board

@@ -7,8 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+
 from .artwork import Artwork, rectangle
-from .board import Detection, FloatArray, GreyImage, IntArray, grid_outline
+from .board import Detection, grid_outline
 from .quad_grid import QuadGrid, largest_grid
 from .quads import BLOCKS_PER_IMAGE, dark_quads, refined_quads
 

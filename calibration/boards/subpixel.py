@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from .board import FloatArray, GreyImage
+from roma_device.calibration.arrays import FloatArray, FloatImage, GreyImage
 
 LEAST_WINDOW_PX, GREATEST_WINDOW_PX = 2, 11
 CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-4)
@@ -46,7 +45,7 @@ def edge_width_px(grey: GreyImage, pixels: FloatArray, spacing_px: float) -> flo
     return float(np.median(widths)) if widths else float("inf")
 
 
-def _patch(grey: GreyImage, pixel: FloatArray, half: int) -> npt.NDArray[np.float32]:
+def _patch(grey: GreyImage, pixel: FloatArray, half: int) -> FloatImage:
     x, y = np.round(pixel).astype(int)
     inside = half <= x < grey.shape[1] - half and half <= y < grey.shape[0] - half
     if not inside:
@@ -54,7 +53,7 @@ def _patch(grey: GreyImage, pixel: FloatArray, half: int) -> npt.NDArray[np.floa
     return grey[y - half : y + half + 1, x - half : x + half + 1].astype(np.float32)
 
 
-def _edge_width(patch: npt.NDArray[np.float32]) -> float:
+def _edge_width(patch: FloatImage) -> float:
     low, high = np.percentile(patch, (5, 95))
     slope = np.hypot(*np.gradient(patch))
     return float((high - low) / max(float(np.percentile(slope, 98)), 1e-3))

@@ -10,7 +10,8 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.section import parse_section
+from roma_device.calibration.size import Size
+from roma_device.calibration.storage.yaml_section import parse_section
 
 from .text_file import read_text
 
@@ -36,5 +37,5 @@ def _read(path: Path) -> tuple[CameraModel, Pose]:
     distortion = np.array([*top.numbers("distortion_coefficients", 4), 0.0])
     body_from_camera = np.array(top.section("T_BS").numbers("data", 16)).reshape(4, 4)
     matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
-    camera = CameraModel((int(width), int(height)), matrix, distortion)
+    camera = CameraModel(Size(int(width), int(height)), matrix, distortion)
     return camera, Pose.from_rounded(body_from_camera[:3, :3], body_from_camera[:3, 3])

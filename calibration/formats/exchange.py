@@ -7,6 +7,7 @@ from pathlib import Path
 
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 
 from .euroc import load_euroc
 from .kalibr import load_kalibr, save_kalibr
@@ -32,11 +33,11 @@ _MARKS = {
 
 
 def import_calibration(
-    paths: list[Path], format_name: str | None = None, size: tuple[int, int] | None = None
+    paths: list[Path], format_name: str | None = None, size: Size | None = None
 ) -> StereoCalibration:
     """Read one file, two (left and right), or a folder with both; the format shows by itself.
 
-    ``size`` (width, height) is for files that do not tell it. Raises CalibrationError.
+    ``size`` is for files that do not tell it. Raises CalibrationError.
     """
     paths = _files(paths)
     name = format_name or format_of(paths[0])

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from roma_device.calibration.camera import CameraModel, DistortionModel, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.section import Section, read_section
+from roma_device.calibration.size import Size
+from roma_device.calibration.storage.yaml_section import Section, read_section
 
 from .text_file import write_text
 
@@ -75,6 +77,6 @@ def _camera(section: Section, path: Path) -> CameraModel:
     matrix: FloatArray = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
     distortion = np.array([*coefficients, 0.0] if model == "plumb_bob" else coefficients)
     try:
-        return CameraModel((int(width), int(height)), matrix, distortion, model)
+        return CameraModel(Size(int(width), int(height)), matrix, distortion, model)
     except CalibrationError as error:
         raise CalibrationError(f"{path}: {error}") from error

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.calibration.camera import CameraModel, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 
 from .number_lines import number_lines, numbers_of
 from .text_file import read_text
@@ -18,7 +20,7 @@ from .text_file import read_text
 GREY, COLOUR = ("00", "01"), ("02", "03")
 
 
-def load_kitti(path: Path, size: tuple[int, int] | None = None) -> StereoCalibration:
+def load_kitti(path: Path, size: Size | None = None) -> StereoCalibration:
     """The colour pair of a raw recording, where there is one, else the grey one; raises CalibrationError."""
     lines = number_lines(read_text(path, "KITTI calibration"), ":")
     if any(name.startswith("K_") for name in lines):
@@ -33,15 +35,13 @@ def _raw(lines: dict[str, FloatArray], pair: tuple[str, str], path: Path) -> Ste
     for number in pair:
         width, height = numbers_of(lines, f"S_{number}", 2, path).astype(int).tolist()
         matrix = numbers_of(lines, f"K_{number}", 9, path).reshape(3, 3)
-        cameras.append(CameraModel((width, height), matrix, numbers_of(lines, f"D_{number}", 5, path)))
+        cameras.append(CameraModel(Size(width, height), matrix, numbers_of(lines, f"D_{number}", 5, path)))
         rotation = numbers_of(lines, f"R_{number}", 9, path).reshape(3, 3)
         poses.append(Pose.from_rounded(rotation, numbers_of(lines, f"T_{number}", 3, path)))
     return StereoCalibration(cameras[0], cameras[1], poses[1] @ poses[0].inverse())
 
 
-def _rectified(
-    lines: dict[str, FloatArray], names: tuple[str, str], size: tuple[int, int], path: Path
-) -> StereoCalibration:
+def _rectified(lines: dict[str, FloatArray], names: tuple[str, str], size: Size, path: Path) -> StereoCalibration:
     """An ideal pair: P is K [I | t], with t from the reference camera."""
     matrices = [numbers_of(lines, name, 12, path).reshape(3, 4) for name in names]
     cameras = [CameraModel(size, matrix[:, :3], np.zeros(5)) for matrix in matrices]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.calibration.camera import FloatArray
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.errors import CalibrationError
 
 _SEPARATOR = re.compile(r"[\s,;\[\]]+")

@@ -14,11 +14,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
 
 from .ros import padded
 from .text_file import read_text, write_text
@@ -62,7 +64,7 @@ def save_opencv(path: Path, calibration: StereoCalibration) -> None:
     write_text(path, storage.releaseAndGetString())
 
 
-def load_opencv(paths: list[Path], size: tuple[int, int] | None = None) -> StereoCalibration:
+def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibration:
     """Read one file, or intrinsics and extrinsics apart; ``size`` where the files do not tell the image size."""
     nodes: dict[str, FloatArray] = {}
     facts: dict[str, Any] = {}
@@ -83,7 +85,7 @@ def load_opencv(paths: list[Path], size: tuple[int, int] | None = None) -> Stere
         raise CalibrationError(f"{where}: {error}") from error
 
 
-def _camera(nodes: dict[str, FloatArray], number: int, size: tuple[int, int], facts: dict[str, Any]) -> CameraModel:
+def _camera(nodes: dict[str, FloatArray], number: int, size: Size, facts: dict[str, Any]) -> CameraModel:
     distortion = nodes[f"D{number}"].ravel()
     model = facts.get("model") or _model_for(distortion)
     if model == "rational_polynomial" and len(distortion) > 8 and not distortion[8:].any():

@@ -8,12 +8,14 @@ from typing import Any, cast
 import numpy as np
 import yaml
 
-from roma_device.calibration.camera import CameraModel, DistortionModel, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.files import write_atomic, write_exit_code
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.section import Section, parse_section, read_section
+from roma_device.calibration.size import Size
+from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.yaml_section import Section, parse_section, read_section
 
 FORMAT = "roma-device-calibration"
 VERSION = 1
@@ -68,14 +70,14 @@ def _parse(top: Section, path: Path) -> StereoCalibration:
         raise CalibrationError(f"{path}: right_from_left: {error}") from error
 
 
-def _size(top: Section, path: Path) -> tuple[int, int]:
+def _size(top: Section, path: Path) -> Size:
     width, height = top.numbers("image_size", 2)
     if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
         raise CalibrationError(f"{path}: image_size is {width:g} x {height:g}: both must be whole")
-    return int(width), int(height)
+    return Size(int(width), int(height))
 
 
-def _camera(section: Section, size: tuple[int, int], where: str) -> CameraModel:
+def _camera(section: Section, size: Size, where: str) -> CameraModel:
     matrix = section.section("matrix")
     fx, fy, cx, cy = (matrix.number(key) for key in ("fx", "fy", "cx", "cy"))
     matrix.finish()

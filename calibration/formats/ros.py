@@ -15,12 +15,14 @@ from typing import Any, cast
 import numpy as np
 import yaml
 
-from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.section import Section, read_section
+from roma_device.calibration.size import Size
+from roma_device.calibration.storage.yaml_section import Section, read_section
 
 from .text_file import write_text
 
@@ -89,7 +91,7 @@ class _CameraInfo:
 
 def _read(path: Path) -> _CameraInfo:
     top = read_section(path, "camera info", CalibrationError)
-    size = int(top.number("image_width")), int(top.number("image_height"))
+    size = Size(int(top.number("image_width")), int(top.number("image_height")))
     matrix = _values(top.section("camera_matrix"), (3, 3), path)
     if matrix[0, 0] == 0:
         raise CalibrationError(f"{path}: camera_matrix is zero: this camera is not calibrated", exit_code=os.EX_DATAERR)
@@ -102,7 +104,7 @@ def _read(path: Path) -> _CameraInfo:
 
 
 def _camera(
-    size: tuple[int, int],
+    size: Size,
     matrix: FloatArray,
     distortion: Sequence[float] | FloatArray,
     model: DistortionModel,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.files import write_atomic, write_exit_code
+from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ from html import escape
 import cv2
 import numpy as np
 
-from roma_device.calibration.boards.board import GreyImage
+from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.solver.outliers import DroppedView
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.calibration.camera import CameraModel, FloatArray
-from roma_device.calibration.coverage import Look, covered_share, grid_counts, look_at_board
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.guided.coverage import Look, covered_share, grid_counts, look_at_board
 from roma_device.calibration.pose import nearest_rotation
-from roma_device.calibration.solver.bundle import Bundle, BundleState, moved_by
+from roma_device.calibration.solver.bundle_adjustment import Bundle, BundleState, moved_by
 from roma_device.calibration.solver.lens import camera_of
 from roma_device.calibration.solver.solve_camera import CameraSolution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance

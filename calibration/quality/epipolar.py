@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roma_device.calibration.boards.board import Board, FloatArray, IntArray
+from roma_device.calibration.arrays import FloatArray, IntArray
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.solver.bundle import Bundle
-from roma_device.calibration.solver.solve import Solution
-from roma_device.calibration.solver.views import PairView
+from roma_device.calibration.solver.bundle_adjustment import Bundle
+from roma_device.calibration.solver.observations import PairView
+from roma_device.calibration.solver.solve_stereo import Solution
 
 FOLDS = 5
 

@@ -8,9 +8,8 @@ from html import escape
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.boards.board import GreyImage
+from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.solver.outliers import DroppedView
 
@@ -93,7 +92,7 @@ def _example(report: QualityReport, example: tuple[GreyImage, GreyImage] | None)
     return f"<h2>A pair, rectified</h2>{picture('rectified pair with lines', both)}"
 
 
-def picture(what: str, image: npt.NDArray[np.uint8]) -> str:
+def picture(what: str, image: GreyImage) -> str:
     """An image (H, W[, 3]) inside of the page."""
     scale = min(1.0, WIDEST_PX / image.shape[1])
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -6,9 +6,9 @@ from html import escape
 
 import numpy as np
 
-from roma_device.calibration.boards.board import FloatArray
-from roma_device.calibration.coverage import grid_counts
-from roma_device.calibration.solver.solved import Solved
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.guided.coverage import grid_counts
+from roma_device.calibration.solver.solution import Solved
 
 from .epipolar import rms
 from .report import QualityReport

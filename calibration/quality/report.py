@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.calibration.boards.board import FloatArray
-from roma_device.calibration.coverage import Look, covered_share, grid_counts, look_at_board
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.guided.coverage import Look, covered_share, grid_counts, look_at_board
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.solver.bundle import BundleState
+from roma_device.calibration.solver.bundle_adjustment import BundleState
 from roma_device.calibration.solver.lens_choice import LENSES
-from roma_device.calibration.solver.solve import Solution
+from roma_device.calibration.solver.solve_stereo import Solution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance
 
 from .depth_error import DepthError, depth_errors

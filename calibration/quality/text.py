@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from roma_device.calibration.boards.chessboard import Chessboard
-from roma_device.calibration.solver.solved import Solved
+from roma_device.calibration.solver.solution import Solved
 
 from .epipolar import rms
 from .report import QualityReport

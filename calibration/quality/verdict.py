@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.coverage import Look, covered_share, distance_counts, grid_counts, tilt_counts
+from roma_device.calibration.guided.coverage import Look, covered_share, distance_counts, grid_counts, tilt_counts
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.solver.solve import Solution
-from roma_device.calibration.solver.solved import Solved
+from roma_device.calibration.solver.solution import Solved
+from roma_device.calibration.solver.solve_stereo import Solution
 
 Grade = Literal["good", "usable", "redo"]
 GRADES: tuple[Grade, ...] = ("good", "usable", "redo")

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from roma_device.calibration.boards.board import Detection, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.boards.board import Detection
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
 
 from .lens import camera_of, start_intrinsics
 
@@ -22,7 +24,7 @@ MOST_TRIED_VIEWS = 12
 
 
 def focal_by_trial(
-    detections: Sequence[Detection], points_m: FloatArray, size: tuple[int, int], model: DistortionModel
+    detections: Sequence[Detection], points_m: FloatArray, size: Size, model: DistortionModel
 ) -> FloatArray:
     """Intrinsics (4 + distortion,) under which the board is seen with the least error, distortion left out.
 

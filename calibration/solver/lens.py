@@ -7,7 +7,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
+from roma_device.calibration.size import Size
 
 PINHOLE = 4
 """fx, fy, cx, cy come first in a vector of intrinsics, then the distortion."""
@@ -26,12 +28,12 @@ def intrinsics_of(camera: CameraModel) -> FloatArray:
     return np.concatenate([[camera.fx, camera.fy, camera.cx, camera.cy], camera.distortion])
 
 
-def camera_of(intrinsics: FloatArray, size: tuple[int, int], model: DistortionModel) -> CameraModel:
+def camera_of(intrinsics: FloatArray, size: Size, model: DistortionModel) -> CameraModel:
     """The camera of such a vector; raises CalibrationError where the values describe none."""
     return CameraModel(size, _matrix(intrinsics), intrinsics[PINHOLE:], model)
 
 
-def start_intrinsics(size: tuple[int, int], focal_px: float, model: DistortionModel) -> FloatArray:
+def start_intrinsics(size: Size, focal_px: float, model: DistortionModel) -> FloatArray:
     """A lens without distortion whose axis meets the middle of the image."""
     middle = [(size[0] - 1) / 2, (size[1] - 1) / 2]
     return np.array([focal_px, focal_px, *middle, *np.zeros(COEFFICIENTS[model])])

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from roma_device.calibration.boards.board import Board, FloatArray
+from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import DistortionModel
+from roma_device.calibration.size import Size
 
-from .single import SingleCamera, as_rational, solve_single
-from .views import PairView, SoloView
+from .observations import PairView, SoloView
+from .single_camera import SingleCamera, as_rational, solve_single
 
 LENSES: dict[str, DistortionModel] = {
     "plumb_bob": "plumb_bob",
@@ -23,7 +25,7 @@ CLEARLY_BETTER = 0.93
 
 
 def solve_singles(
-    views: Sequence[PairView] | Sequence[SoloView], board: Board, size: tuple[int, int], lens: str
+    views: Sequence[PairView] | Sequence[SoloView], board: Board, size: Size, lens: str
 ) -> tuple[DistortionModel, tuple[SingleCamera, ...], dict[str, float]]:
     """The lens that was chosen, each camera solved with it, and the deviation (px) that each tried lens left."""
     chosen = LENSES.items() if lens == "auto" else [(lens, LENSES[lens])]
@@ -41,7 +43,7 @@ def solve_singles(
 def _singles(
     views: Sequence[PairView] | Sequence[SoloView],
     board: Board,
-    size: tuple[int, int],
+    size: Size,
     model: DistortionModel,
     starts: list[FloatArray],
 ) -> tuple[SingleCamera, ...]:

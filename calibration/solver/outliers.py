@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Generic
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.boards.board import FloatArray
+from roma_device.calibration.arrays import FloatArray, IntArray
 
-from .bundle import BEHIND_PX
-from .single import deviation_px
-from .views import Corners, View
+from .bundle_adjustment import BEHIND_PX
+from .observations import Corners, View
+from .single_camera import deviation_px
 
 CORNER_SIGMAS = 6.0
 LEAST_CORNER_PX = 0.6
@@ -58,7 +57,7 @@ class DroppedCorner:
 class Sifted(Generic[View]):
     """The views that stay, some without a corner, and what went."""
 
-    kept: npt.NDArray[np.intp]  # (K,) indices
+    kept: IntArray  # (K,) indices
     views: list[View]  # K of them
     dropped_views: list[DroppedView]
     dropped_corners: list[DroppedCorner]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.size import Size
 
 from .lens import camera_of
 from .lens_choice import solve_singles
+from .observations import LEAST_CORNERS, SoloView
 from .outliers import DroppedView
-from .solved import Solved, refine, require_enough
-from .views import LEAST_CORNERS, SoloView
+from .solution import Solved, refine, require_enough
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,8 +27,8 @@ class CameraSolution(Solved):
         return camera_of(self.state.intrinsics[0], self.size, self.model)
 
 
-def solve_camera(views: Sequence[SoloView], board: Board, size: tuple[int, int], lens: str = "auto") -> CameraSolution:
-    """Solve the camera whose images have ``size`` (width, height), as ``solve_rig`` does for a pair.
+def solve_camera(views: Sequence[SoloView], board: Board, size: Size, lens: str = "auto") -> CameraSolution:
+    """Solve the camera whose images have ``size``, as ``solve_rig`` does for a pair.
 
     Raises CalibrationError where too few images fit each other.
     """

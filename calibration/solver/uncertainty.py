@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from roma_device.calibration.camera import FloatArray
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 
-from .bundle import Bundle, BundleState
-from .solved import Solved
+from .bundle_adjustment import Bundle, BundleState
+from .solution import Solved
 
 INTERVAL_95 = 1.96
 FLOOR_PX = 0.02

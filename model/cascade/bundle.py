@@ -9,8 +9,8 @@ from typing import Any
 import onnx
 import yaml
 
-from model.checkpoint import load_averaged
-from model.onnx_file import INPUTS, check_operators, exported, fixed
+from model.base.checkpoint import load_averaged
+from model.base.onnx_file import INPUTS, check_operators, exported, fixed
 
 from .config import CascadeConfig
 from .network import STRIDES, Cascade

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.network import variant_values, variants
+from model.base.variants import variant_values, variants
 from roma_device.runtime.card import ModelError
 
 KIND = "cascade"

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.two_view import TwoViewBatch
-from model.two_view_loss import at_cells
+from model.data.two_view_pairs import TwoViewBatch
+from model.tiny_roma.loss import at_cells
 
-from .everywhere import Everywhere
+from .global_matching import Everywhere
 from .network import STRIDES, CascadeOutput
 from .refine import Refined
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from model.layers import double
-from model.network import Features
+from model.base.features import Features
+from model.base.layers import double
 
 from .config import CascadeConfig
-from .everywhere import Everywhere, MatchEverywhere
+from .global_matching import Everywhere, MatchEverywhere
 from .grid import Grid
 from .refine import Refine, Refined
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.layers import channel_sum, conv, single, unit
+from model.base.layers import channel_sum, conv, single, unit
 
 from .grid import Grid, fetched
-from .windows import contents, similarities, steps
+from .local_correlation import contents, similarities, steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""The stereo matcher: its second stage, what it is given, what it learns from and what judges it."""
+"""The stereo networks: definition, loss and bundle, and what judges them."""

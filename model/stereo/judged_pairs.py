@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from model.atlas import Atlas
-from model.command import run_tool
-from model.stream import batches
-from model.synthetic import PairBatch, PairRenderer, SceneSampler
-from model.textures import build_atlas
+from model.base.cli import run_tool
+from model.data.loader import batches
+from model.data.stereo_pairs import PairBatch, PairRenderer, SceneSampler
+from model.data.texture_atlas import Atlas
+from model.data.textures import build_atlas
 
 SEED = 20_000
 """Apart from the seeds of training and calibration."""

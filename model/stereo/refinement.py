@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.layers import Residual, around_peak, channel_max, channel_sum, conv, double, pad_columns, unit
-from model.network import variant_values
+from model.base.layers import Residual, around_peak, channel_max, channel_sum, conv, double, pad_columns, unit
+from model.base.variants import variant_values
 
 from .cells import COLUMNS, NEIGHBOURS, ROWS, from_parts, upsampled
 

@@ -9,9 +9,9 @@ from typing import Any
 import onnx
 import torch
 
-from model.checkpoint import load_averaged
-from model.command import run_tool
-from model.onnx_file import check_operators, exported_from
+from model.base.checkpoint import load_averaged
+from model.base.cli import run_tool
+from model.base.onnx_file import check_operators, exported_from
 
 from .cells import COLUMNS, ROWS
 from .refinement import HINTS, Refinement, RefinementConfig

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.losses import GOOD_PX
-from model.synthetic import PairBatch
+from model.data.stereo_pairs import PairBatch
 
 from .cells import COLUMNS, to_parts
 from .hints import cell_disparity
+from .loss import GOOD_PX
 from .refinement import REACH, RefinementOutput
 
 KNEE_PX = 0.5

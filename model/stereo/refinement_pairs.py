@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from model.atlas import Atlas
-from model.network import RowStereo
-from model.synthetic import PairBatch, PairRenderer, SceneBatch
-from model.training import normalize
+from model.base.loop import normalize
+from model.data.stereo_pairs import PairBatch, PairRenderer, SceneBatch
+from model.data.texture_atlas import Atlas
+
+from .network import RowStereo
 
 
 @dataclass(frozen=True, slots=True)

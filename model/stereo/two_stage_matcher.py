@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.network import RowStereo
-from model.training import normalize
+from model.base.loop import normalize
 
+from .network import RowStereo
 from .refinement import Refinement
 from .warp_host import Warp, from_parts
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 import yaml
 
-from model.network import VARIANTS, variants
+from model.base.variants import VARIANTS, variants
 from roma_device.runtime.card import ModelError
 
 KIND = "tiny_roma"

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.command import run_tool
-from roma_device.runtime.preprocess import value_table
+from model.base.cli import run_tool
+from roma_device.runtime.tensors.preprocess import value_table
 
 from .blocks import Enlarge, Normalize, matcher
 from .config import Normalization, TinyRomaConfig

@@ -16,9 +16,9 @@ import onnx
 import torch
 import yaml
 
-from model.checkpoint import load_weights, read_checkpoint
-from model.command import run_tool
-from model.onnx_file import INPUTS, exported
+from model.base.checkpoint import load_weights, read_checkpoint
+from model.base.cli import run_tool
+from model.base.onnx_file import INPUTS, exported
 from roma_device.runtime.card import ModelError
 
 from .config import TinyRomaConfig, names

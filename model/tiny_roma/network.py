@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from model.layers import single
+from model.base.layers import single
 
 from .backbone import Backbone
 from .band import BandComparison

@@ -8,7 +8,8 @@ import numpy as np
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
-from roma_device.runtime.precision import onnx_file
+
+from .precision import onnx_file
 
 
 class OnnxEngine:

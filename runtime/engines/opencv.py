@@ -9,12 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
-from roma_device.runtime.onnx_graph import read_onnx
-from roma_device.runtime.onnx_size import with_input_size
-from roma_device.runtime.precision import onnx_file
-from roma_device.runtime.protobuf import ProtobufError
+from roma_device.runtime.onnx.graph import read_onnx
+from roma_device.runtime.onnx.input_size import with_input_size
+from roma_device.runtime.onnx.protobuf import ProtobufError
+
+from .precision import onnx_file
 
 LACKING_IN_4 = frozenset({"GridSample", "Range"})
 
@@ -55,7 +57,7 @@ class OpenCVEngine:
         self._net = None
 
 
-def _sized(data: bytes, size: tuple[int, int]) -> bytes:
+def _sized(data: bytes, size: Size) -> bytes:
     """What is no ONNX file stays as it is: OpenCV says so in its own words."""
     try:
         return with_input_size(data, size)
@@ -76,7 +78,7 @@ def _check_operators(card: ModelCard, file: ModelFile, data: bytes) -> None:
         )
 
 
-def _load(card: ModelCard, file: ModelFile, size: tuple[int, int]) -> Any:
+def _load(card: ModelCard, file: ModelFile, size: Size) -> Any:
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
     content = file.read()
     if classic is None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
-from roma_device.runtime.precision import onnx_file
+
+from .precision import onnx_file
 
 
 class OpenVinoEngine:

@@ -9,18 +9,19 @@ import numpy as np
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.point_pairs import PointPairs
+from roma_device.calibration.size import Size
+from roma_device.runtime.matching.point_pairs import PointPairs
 
-from .chance import is_by_chance
-from .consensus import THRESHOLD_PX, consensus_motion
-from .judge import DEFAULT_LIMITS, LEAST_INLIERS, Judge, PoseLimits
+from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, Judge, PoseLimits
 from .motion import Motion
-from .plane import NOTHING_ELSE_SHARE, Plane, find_plane
+from .planar_scene import NOTHING_ELSE_SHARE, Plane, find_plane
+from .pure_rotation import Turning, fit_turning
+from .ransac import THRESHOLD_PX, consensus_motion
 from .rays import RayPairs
 from .refine import Refined, refine
 from .result import RelativePose
 from .robust import INLIER_SIGMAS, cost_over_scales
-from .turning import Turning, fit_turning
+from .significance import is_by_chance
 
 CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""
@@ -60,9 +61,7 @@ def estimate_relative_pose(
     return replace(result, inliers=inliers)
 
 
-def _estimate(
-    rays: RayPairs, size_b: tuple[int, int], seed: int, threshold_px: float, limits: PoseLimits
-) -> RelativePose:
+def _estimate(rays: RayPairs, size_b: Size, seed: int, threshold_px: float, limits: PoseLimits) -> RelativePose:
     matches = len(rays)
     if matches < LEAST_INLIERS:
         return RelativePose.lost(f"{matches} matches, at least {LEAST_INLIERS} are needed", matches)
@@ -120,7 +119,7 @@ def _is_rival(other: Refined, best: Refined) -> bool:
     return bool(other.cost_at(best.noise_px) - best.cost_at(best.noise_px) < margin)
 
 
-def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: tuple[int, int]) -> RelativePose:
+def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: Size) -> RelativePose:
     """The result for a camera that turned, or did not even turn."""
     whole = fit_turning(rays, noise_px, turning.rotation)
     inliers, matches = whole.agreeing(noise_px), len(rays)

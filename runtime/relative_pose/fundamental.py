@@ -5,13 +5,14 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from roma_device.runtime.point_pairs import PointPairs
+from roma_device.calibration.size import Size
+from roma_device.runtime.matching.point_pairs import PointPairs
 
-from .chance import is_by_chance
-from .consensus import THRESHOLD_PX, usac_parameters
-from .judge import LEAST_INLIERS
-from .plane import PLANAR_SHARE
+from .finalize import LEAST_INLIERS
+from .planar_scene import PLANAR_SHARE
+from .ransac import THRESHOLD_PX, usac_parameters
 from .result import EpipolarGeometry
+from .significance import is_by_chance
 
 SAMPLE = 7
 """Matches that determine a fundamental matrix."""
@@ -20,7 +21,7 @@ PLANE_LIMIT_PX = 2.0
 
 
 def estimate_fundamental(
-    pairs: PointPairs, size_b: tuple[int, int], seed: int = 0, threshold_px: float = THRESHOLD_PX
+    pairs: PointPairs, size_b: Size, seed: int = 0, threshold_px: float = THRESHOLD_PX
 ) -> EpipolarGeometry:
     """The fundamental matrix by MAGSAC; ``size_b``: width and height of the second image in px.
 

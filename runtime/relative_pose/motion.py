@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose, skew
-from roma_device.runtime.point_pairs import FloatArray
 
 TURNS = np.stack([skew(axis) for axis in np.eye(3)])
 """(3, 3, 3) matrices of the cross products with the axes: the derivatives of ``skew``."""

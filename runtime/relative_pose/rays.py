@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, IntArray, Mask
 from roma_device.calibration.camera import CameraModel
-from roma_device.runtime.point_pairs import FloatArray, PointPairs
+from roma_device.runtime.matching.point_pairs import PointPairs
 
-Choice = npt.NDArray[np.bool_] | npt.NDArray[np.intp] | slice
+Choice = Mask | IntArray | slice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +25,7 @@ class RayPairs:
     b: FloatArray  # (3, N)
     focal_a_px: float
     focal_b_px: float
-    block: npt.NDArray[np.intp] | None = None  # (N,) as in PointPairs
+    block: IntArray | None = None  # (N,) as in PointPairs
 
     @classmethod
     def of(cls, pairs: PointPairs, camera_a: CameraModel, camera_b: CameraModel) -> RayPairs:

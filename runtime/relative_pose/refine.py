@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray, IntArray, Mask
 
-from .depths import trust_of
 from .motion import Motion
 from .rays import RayPairs
 from .robust import INLIER_SIGMAS, m_covariance, noise_of, tukey_cost, tukey_weight
 from .sampson import sampson_px, sampson_slopes
+from .triangulate import trust_of
 
 START_NOISE_PX = 0.5
 MOST_STEPS = 15
@@ -34,7 +33,7 @@ class Refined:
     slopes: FloatArray  # (5, N) px of the distances by the numbers of Motion.moved
 
     @property
-    def inliers(self) -> npt.NDArray[np.bool_]:
+    def inliers(self) -> Mask:
         """(N,)"""
         return np.asarray((np.abs(self.distance_px) <= INLIER_SIGMAS * self.noise_px) & (self.trust > 0))
 
@@ -42,7 +41,7 @@ class Refined:
         """In squared deviations; lower is better."""
         return tukey_cost(self.distance_px / noise_px, self.trust > 0)
 
-    def covariance(self, block: npt.NDArray[np.intp] | None) -> FloatArray:
+    def covariance(self, block: IntArray | None) -> FloatArray:
         """(5, 5) rad^2 of the numbers of ``Motion.moved``; ``block`` (N,) is that of the refinement's rays."""
         return m_covariance(self.slopes, self.distance_px, self.noise_px, self.trust, block)
 

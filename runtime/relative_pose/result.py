@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.point_pairs import FloatArray
 from roma_device.runtime.pose_estimate import PoseState
 
 AnyJudged = TypeVar("AnyJudged", bound="Judged")
@@ -21,7 +20,7 @@ class Judged:
 
     state: PoseState
     reasons: tuple[str, ...]  # clauses for the user; empty only if ok
-    inliers: npt.NDArray[np.bool_]  # (N,) which of the matches agree
+    inliers: Mask  # (N,) which of the matches agree
 
     @classmethod
     def lost(cls: type[AnyJudged], reason: str, matches: int) -> AnyJudged:

@@ -8,9 +8,8 @@ errors themselves, for points of unequal quality too.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.runtime.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray, IntArray, Mask
 
 TUKEY = 4.685
 INLIER_SIGMAS = 3.0
@@ -34,7 +33,7 @@ def tukey_weight(deviations: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 2)
 
 
-def tukey_cost(deviations: FloatArray, trust: FloatArray | npt.NDArray[np.bool_] | None = None) -> float:
+def tukey_cost(deviations: FloatArray, trust: FloatArray | Mask | None = None) -> float:
     """Twice the sum of the loss: for small errors the sum of squared deviations.
 
     What is trusted less counts, for the rest of its share, as an outlier.
@@ -45,7 +44,7 @@ def tukey_cost(deviations: FloatArray, trust: FloatArray | npt.NDArray[np.bool_]
     return float(TUKEY**2 / 3 * (len(deviations) - gain.sum()))
 
 
-def cost_over_scales(distance_px: FloatArray, trust: FloatArray | npt.NDArray[np.bool_] | None = None) -> float:
+def cost_over_scales(distance_px: FloatArray, trust: FloatArray | Mask | None = None) -> float:
     """How badly a hypothesis fits, whatever the noise may be."""
     return sum(tukey_cost(distance_px / scale, trust) for scale in SCALES_PX)
 
@@ -59,7 +58,7 @@ def m_covariance(
     distance_px: FloatArray,
     noise_px: float,
     trust: FloatArray,
-    block: npt.NDArray[np.intp] | None,
+    block: IntArray | None,
 ) -> FloatArray:
     """(P, P) from slopes (P, N), distances (N,) and the points' weights besides Tukey's, ``trust`` (N,).
 
@@ -79,7 +78,7 @@ def m_covariance(
     return np.asarray(inverse @ (scores @ scores.T) @ inverse)
 
 
-def _summed(scores: FloatArray, block: npt.NDArray[np.intp]) -> FloatArray:
+def _summed(scores: FloatArray, block: IntArray) -> FloatArray:
     """Scores (P, N) -> those of the blocks (P, B), enlarged for their being few.
 
     Where blocks are too few to show how much they vary, each point's own score, as if all of a block were one.

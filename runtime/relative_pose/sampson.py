@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from roma_device.runtime.point_pairs import FloatArray
+from roma_device.calibration.arrays import FloatArray
 
 from .motion import Motion
 from .rays import RayPairs

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from roma_device.runtime.engines import ax_abi, axcl_abi
+from roma_device.runtime.engines.ax import abi as ax_abi
+from roma_device.runtime.engines.axcl import abi as axcl_abi
 
 from .elf import NotALibrary, exported, machine
 from .layout import AX, AXCL, FAMILIES, compiled, differences, recorded

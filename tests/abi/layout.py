@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from roma_device.runtime.engines import ax_abi, axcl_abi
+from roma_device.runtime.engines.ax import abi as ax_abi
+from roma_device.runtime.engines.axcl import abi as axcl_abi
 
 RECORDED = Path(__file__).parent / "recorded.json"
 """Layouts that were compiled from the vendor's headers; those themselves are not ours to pass on."""

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roma_device.runtime.engines import ax_abi, axcl_abi
+from roma_device.runtime.engines.ax import abi as ax_abi
+from roma_device.runtime.engines.axcl import abi as axcl_abi
 from tests.standin.build import build, compiler
 
 from .elf import NotALibrary, exported

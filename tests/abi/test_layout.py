@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from roma_device.runtime.engine import EngineError
-from roma_device.runtime.engines import ax_abi, axcl_abi, vendor
-from roma_device.runtime.engines.ax_library import load_libraries
+from roma_device.runtime.engines import vendor
+from roma_device.runtime.engines.ax import abi as ax_abi
+from roma_device.runtime.engines.ax.library import load_libraries
+from roma_device.runtime.engines.axcl import abi as axcl_abi
 from roma_device.runtime.engines.vendor import load_library
 from tests.standin.build import compiler
 

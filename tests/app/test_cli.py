@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from roma_device.app.pfm import read_pfm
+from roma_device.app.sinks.pfm import read_pfm
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.depth_encoding import decode_depth_mm
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from roma_device.app.cameras import open_camera
 from roma_device.app.cameras.simulated import virtual_rig
-from roma_device.app.cameras.v4l2_spec import V4l2Spec
-from roma_device.app.settings import Settings, load_settings
+from roma_device.app.cameras.v4l2.spec import V4l2Spec
+from roma_device.app.settings.settings import Settings, load_settings
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.formats.own import load_calibration, save_calibration
 from roma_device.configs import __file__ as configs

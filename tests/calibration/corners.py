@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from roma_device.app.simulation.rigs import virtual_rig
+from roma_device.app.simulation.worlds.rigs import virtual_rig
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.boards import Board, Detection, parse_board
-from roma_device.calibration.boards.board import FloatArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.solver.views import PairView
+from roma_device.calibration.solver.observations import PairView
 
 SIZE = (640, 400)
 BOARD = parse_board("chessboard:9x6:30mm")

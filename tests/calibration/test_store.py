@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from roma_device.app.simulation.rigs import virtual_rig
+from roma_device.app.simulation.worlds.rigs import virtual_rig
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.store import CalibrationStore, default_folder
 

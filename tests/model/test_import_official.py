@@ -12,7 +12,7 @@ pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 from model.import_official import import_weights, main  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402
-from tests.model.numpy_tiny_roma import forward, random_state  # noqa: E402
+from tests.model.tiny_roma.numpy_tiny_roma import forward, random_state  # noqa: E402
 from tests.model.tool_failure import exit_code  # noqa: E402
 
 SIZE = (128, 64)

@@ -17,7 +17,7 @@ pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 import onnx
 
 from model.pulsar2 import main
-from model.sensitivity import measure
+from model.studies.sensitivity import measure
 from tests.model.tiny_networks import SIZE, random_bundle
 from tests.model.tool_failure import exit_code
 

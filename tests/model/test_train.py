@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 
-from model.slim import slim  # noqa: E402
-from model.stereo_bundle import load_network  # noqa: E402
+from model.base.loop import CHECKPOINT  # noqa: E402
+from model.stereo.bundle import load_network  # noqa: E402
+from model.studies.strip_checkpoint import slim  # noqa: E402
 from model.train import StereoTraining, parse, run  # noqa: E402
-from model.training import CHECKPOINT  # noqa: E402
 
 
 def words(folder: Path, steps: int, *more: str) -> list[str]:
@@ -35,9 +35,9 @@ def test_interrupted_training_goes_on_as_if_nothing_happened(tmp_path: Path) -> 
 
 
 def test_training_learns_a_pair(tmp_path: Path) -> None:
-    from model.atlas import Atlas
-    from model.synthetic import PairRenderer, SceneSampler
-    from model.textures import build_atlas
+    from model.data.stereo_pairs import PairRenderer, SceneSampler
+    from model.data.texture_atlas import Atlas
+    from model.data.textures import build_atlas
 
     trainer = StereoTraining(parse(words(tmp_path, 1000, "--warmup", "1")))
     batch = PairRenderer(Atlas(build_atlas(None, 6)), (192, 64))(SceneSampler((192, 64), 2, 6, 40.0)(0))
@@ -61,7 +61,7 @@ def test_checkpoint_can_be_exported(tmp_path: Path) -> None:
 
 
 def test_prepared_atlas_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from model import textures
+    from model.data import textures
     from model.train import open_atlas
 
     photos = tmp_path / "photos"

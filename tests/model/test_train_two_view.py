@@ -8,9 +8,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
+from model.base.loop import CHECKPOINT  # noqa: E402
 from model.tiny_roma.export import load_network  # noqa: E402
 from model.train_two_view import TwoViewTraining, pairs, parse, run  # noqa: E402
-from model.training import CHECKPOINT  # noqa: E402
 from roma_device.runtime.card import ModelError  # noqa: E402
 
 

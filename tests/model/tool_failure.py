@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from model.command import run_tool
+from model.base.cli import run_tool
 
 
 def exit_code(main: Callable[[list[str]], None], words: list[str]) -> int:

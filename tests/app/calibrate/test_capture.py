@@ -20,9 +20,9 @@ from termios import TIOCSWINSZ
 import numpy as np
 import pytest
 
-from roma_device.app.calibrate.capture_state import CaptureState
-from roma_device.app.calibrate.live_page import LivePage
-from roma_device.app.calibrate.screen import screen_lines
+from roma_device.app.calibrate.guided.live_page import LivePage
+from roma_device.app.calibrate.guided.screen import screen_lines
+from roma_device.app.calibrate.guided.state import CaptureState
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.store import CalibrationStore
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.simulation.rigs import virtual_rig
+from roma_device.app.simulation.worlds.rigs import virtual_rig
 
 from .conftest import BOARD, Run, copied, sentence
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.simulation.rigs import virtual_rig
+from roma_device.app.simulation.worlds.rigs import virtual_rig
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.section import read_section
+from roma_device.calibration.storage.yaml_section import read_section
 
 from .conftest import BOARD, Run, sentence
 

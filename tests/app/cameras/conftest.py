@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.runtime.types import Image
+from roma_device.calibration.arrays import Image
 
 WriteVideo = Callable[[str, int, tuple[int, int]], Path]
 

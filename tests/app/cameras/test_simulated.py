@@ -10,7 +10,7 @@ import pytest
 
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.simulated import SimulatedCamera, virtual_rig
-from roma_device.app.simulation.scenes import SCENES
+from roma_device.app.simulation.worlds.catalogue import SCENES
 from roma_device.runtime.types import StereoFrame
 
 

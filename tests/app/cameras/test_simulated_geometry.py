@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roma_device.app.cameras.simulated import SimulatedCamera
-from roma_device.app.simulation.posed import SceneGeometry
-from roma_device.app.simulation.prints import CHESSBOARD
+from roma_device.app.simulation.camera_space import SceneGeometry
+from roma_device.app.simulation.paint.printed_textures import CHESSBOARD
 from roma_device.app.simulation.renderer import camera_rays, depth_along
 from roma_device.app.simulation.scene import Light, Scene, Sphere, Surface, quad, turned
-from roma_device.app.simulation.scenes import SCENES
 from roma_device.app.simulation.textures import plaster
 from roma_device.app.simulation.trajectory import Trajectory
+from roma_device.app.simulation.worlds.catalogue import SCENES
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification

@@ -14,7 +14,7 @@ from roma_device.app.cameras.simulated import virtual_rig
 from roma_device.app.doctor import hardware, report, state
 from roma_device.app.doctor.finding import Finding, Patient
 from roma_device.app.doctor.report import CHECKS, examine, exit_code, findings_as_text
-from roma_device.app.settings import Settings
+from roma_device.app.settings.settings import Settings
 from roma_device.calibration.formats.own import load_calibration, save_calibration
 from roma_device.calibration.store import CalibrationStore
 
@@ -84,7 +84,7 @@ def test_npu_nodes_that_are_closed_to_this_user(tmp_path: Path, monkeypatch: pyt
 
 
 def test_two_cameras_that_do_not_fit_into_one_usb_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from roma_device.app.cameras.v4l2_find import FoundCamera
+    from roma_device.app.cameras.v4l2.discover import FoundCamera
 
     for number in (0, 1):
         write(tmp_path, f"sys/class/video4linux/video{number}/device/name", "")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from roma_device.app.cameras.capture_counts import CaptureCounts
-from roma_device.app.capture import FileSource, RateLimit
-from roma_device.app.live_figures import LiveFigures
+from roma_device.app.cameras.source import FileSource, RateLimit
+from roma_device.app.service.live_stats import LiveStats
 from roma_device.runtime.types import DepthMap, Frame, Matches, Result, StageTimes, StereoFrame
 
 
@@ -35,5 +35,5 @@ def result(index: int) -> Result:
 
 
 @pytest.fixture
-def figures() -> LiveFigures:
-    return LiveFigures(LiveStub())
+def figures() -> LiveStats:
+    return LiveStats(LiveStub())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from roma_device.app.cameras.v4l2_spec import V4l2Spec
+from roma_device.app.cameras.v4l2.spec import V4l2Spec
 from roma_device.app.service.install import (
     CONFIG,
     UNIT,
@@ -21,7 +21,7 @@ from roma_device.app.service.install import (
     service_files,
     uninstall,
 )
-from roma_device.app.settings import load_settings
+from roma_device.app.settings.settings import load_settings
 
 EXECUTABLE = Path(sys.executable)  # verify wants a program that is there
 

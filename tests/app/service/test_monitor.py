@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from roma_device.app.live_figures import WINDOW, LiveFigures
+from roma_device.app.service.live_stats import WINDOW, LiveStats
 from roma_device.app.service.monitor import Monitor
 from roma_device.app.service.notify import Notifier
 from roma_device.app.service.web import MonitorError
-from roma_device.app.settings import MonitorSettings, Settings, SettingsError
+from roma_device.app.settings.settings import MonitorSettings, Settings, SettingsError
 
 from .conftest import result
 
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def watched(figures: LiveFigures, tmp_path: Path) -> Iterator[tuple[Monitor, int]]:
+def watched(figures: LiveStats, tmp_path: Path) -> Iterator[tuple[Monitor, int]]:
     port = free_port()
     monitor = Monitor(figures, Notifier({}), 10.0, tmp_path / "status.json")
     with monitor:
@@ -49,7 +49,7 @@ def test_health_follows_the_frames(watched: tuple[Monitor, int]) -> None:
     code, text = get(port, "/healthz")
     assert code == 503 and json.loads(text)["last_frame_age_s"] is None
     for index in range(3):
-        monitor.add(result(index))
+        monitor.observe(result(index))
     code, text = get(port, "/healthz")
     status = json.loads(text)
     assert code == 200 and status["frames"] == 3 and status["valid_ratio"] == 0.5
@@ -61,8 +61,8 @@ def test_health_follows_the_frames(watched: tuple[Monitor, int]) -> None:
 
 def test_metrics_have_their_names_and_values(watched: tuple[Monitor, int]) -> None:
     monitor, port = watched
-    monitor.figures.source.counts.drop("unpaired", 4)
-    monitor.add(result(0))
+    monitor.stats.source.counts.drop("unpaired", 4)
+    monitor.observe(result(0))
     code, text = get(port, "/metrics")
     assert code == 200
     for line in (
@@ -102,23 +102,23 @@ def test_what_is_no_address(address: str) -> None:
         Settings().overridden(monitor={"listen": address})
 
 
-def test_an_address_in_use_is_one_sentence(watched: tuple[Monitor, int], figures: LiveFigures) -> None:
+def test_an_address_in_use_is_one_sentence(watched: tuple[Monitor, int], figures: LiveStats) -> None:
     with pytest.raises(MonitorError, match="Address already in use"), Monitor(figures, Notifier({}), 1, None) as second:
         second.serve(f"127.0.0.1:{watched[1]}", False, "stereo")
 
 
 def test_the_status_file_tells_of_silence_too(watched: tuple[Monitor, int], tmp_path: Path) -> None:
     monitor, _ = watched
-    monitor.figures.source.counts.is_connected = False
+    monitor.stats.source.counts.is_connected = False
     deadline = time.monotonic() + 10
     while not (tmp_path / "status.json").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     status = json.loads((tmp_path / "status.json").read_text())
     assert status["connected"] is False and status["healthy"] is False
-    assert "cameras are gone" in monitor.figures.as_line()
+    assert "cameras are gone" in monitor.stats.as_line()
 
 
-def test_figures_take_no_more_room_with_time(figures: LiveFigures) -> None:
+def test_figures_take_no_more_room_with_time(figures: LiveStats) -> None:
     for index in range(3 * WINDOW):
         figures.add(result(index))
     assert figures.frames == 3 * WINDOW and len(figures.recent) == WINDOW

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from roma_device.app.service.notify import Notifier
 from roma_device.app.service.reload import Reloader, changed_keys, reload_on_hangup
-from roma_device.app.settings import Settings, SettingsError, load_settings
+from roma_device.app.settings.settings import Settings, SettingsError, load_settings
 
 
 def test_marked_keys_are_told_from_those_that_need_a_restart() -> None:

@@ -3,6 +3,7 @@ import pytest
 from loguru import logger
 
 from roma_device.calibration.rectify import RectifiedRig
+from roma_device.runtime.rectified_images import RectifiedImages
 from roma_device.runtime.types import DepthMap, Frame, Matches, Result, StageTimes, StereoFrame
 
 SIZE = (48, 32)
@@ -30,7 +31,7 @@ def make_result():
             "valid": valid,
             "rig": rig,
             "depth": DepthMap(depth_m, certainty, 1_000_000 + index) if metric else None,
-            "left_rectified": image,
+            "images": RectifiedImages(image, image),
             "times": StageTimes({"rectify": 1.25, "run": 20.5}),
         }
         return Result(**(fields | changes))

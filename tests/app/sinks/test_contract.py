@@ -45,14 +45,11 @@ def test_writes_its_file_per_frame_and_nothing_else(tmp_path, make_result, name)
 
 
 @every_sink
-def test_asks_for_the_image_only_where_it_draws_it(tmp_path, make_result, name):
+def test_images_are_rectified_only_where_they_are_drawn(tmp_path, make_result, name):
+    result = make_result()
     with open_sink(name, tmp_path) as sink:
-        assert sink.needs_image == (name in ("preview", "ply", "mcap"))
-        if not sink.needs_image:
-            sink.write(make_result(left_rectified=None))
-            return
-        with pytest.raises(SinkError, match="image is missing"):
-            sink.write(make_result(left_rectified=None))
+        sink.write(result)
+    assert ("left" in vars(result.images)) == (name in ("preview", "ply", "mcap"))
 
 
 @every_sink
@@ -94,7 +91,7 @@ def test_does_not_change_the_result(tmp_path, make_result, name):
         (result.matches.certainty, untouched.matches.certainty),
         (result.depth.depth_m, untouched.depth.depth_m),
         (result.valid, untouched.valid),
-        (result.left_rectified, untouched.left_rectified),
+        (result.images.left, untouched.images.left),
     ):
         assert one.tobytes() == other.tobytes()
 

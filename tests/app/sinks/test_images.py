@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from roma_device.app.pfm import read_pfm
 from roma_device.app.sinks import open_sink
+from roma_device.app.sinks.pfm import read_pfm
 from roma_device.runtime.types import DepthMap, Matches
 
 

@@ -51,7 +51,7 @@ def test_what_is_written_can_be_read_back(tmp_path, make_result):
     assert time_ns == depth["timestamp"]["sec"] * 10**9 + depth["timestamp"]["nsec"]
     assert time_ns - found["/depth"][0][1] == 1  # as the frames' stamps are
     image = cv2.imdecode(np.frombuffer(base64.b64decode(found["/left/image"][0][2]["data"]), np.uint8), 1)
-    assert image.shape == results[0].left_rectified.shape
+    assert image.shape == results[0].images.left.shape
     calibration = found["/left/calibration"][0][2]
     assert calibration["K"][0] == results[0].rig.focal_px and len(calibration["P"]) == 12
 

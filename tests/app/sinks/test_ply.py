@@ -42,7 +42,7 @@ def test_points_are_the_known_pixels_back_projected_in_metres(write, make_result
         assert point["z"] == z
         assert 40.0 * point["x"] / z + 23.0 == pytest.approx(column, abs=1e-4)
         assert 40.0 * point["y"] / z + 15.5 == pytest.approx(row, abs=1e-4)
-        blue, green, red = result.left_rectified[row, column]
+        blue, green, red = result.images.left[row, column]
         assert (point["red"], point["green"], point["blue"]) == (red, green, blue)
 
 
@@ -58,7 +58,7 @@ def test_x_is_right_y_is_down_z_is_forward_and_the_header_says_so(write, make_re
 def test_grey_images_give_grey_points(write, make_result):
     result = make_result(grey=True)
     _, points = write(result)
-    assert points[0]["red"] == points[0]["green"] == points[0]["blue"] == result.left_rectified[0, 0]
+    assert points[0]["red"] == points[0]["green"] == points[0]["blue"] == result.images.left[0, 0]
 
 
 def test_depth_that_is_not_positive_is_no_point(write, make_result):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from roma_device.app.sinks import open_sink
 from roma_device.app.sinks.colour_scale import UNKNOWN_BGR, ColourScale
 from roma_device.app.sinks.preview import draw_preview
+from roma_device.runtime.rectified_images import RectifiedImages
 from roma_device.runtime.types import DepthMap, Matches
 
 limits = st.tuples(st.floats(1e-2, 300), st.floats(1.0005, 3000)).map(lambda pair: (pair[0], pair[0] * pair[1]))
@@ -21,7 +22,7 @@ def result_of_size(make_result, width, height, metric=True):
         matches=Matches(ones, 10 / depth_m),
         valid=ones > 0,
         depth=DepthMap(depth_m, ones, 0) if metric else None,
-        left_rectified=np.full((height, width, 3), (200, 100, 0), np.uint8),
+        images=RectifiedImages(*2 * (np.full((height, width, 3), (200, 100, 0), np.uint8),)),
     )
 
 

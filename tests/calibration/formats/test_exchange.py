@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from roma_device.app.simulation.rigs import LENSES, virtual_rig
+from roma_device.app.simulation.worlds.rigs import LENSES, virtual_rig
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import WRITTEN, export_calibration, format_of, import_calibration
 from roma_device.calibration.rig import StereoCalibration

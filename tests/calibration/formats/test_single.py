@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from roma_device.app.simulation.rigs import virtual_rig
+from roma_device.app.simulation.worlds.rigs import virtual_rig
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.single import SINGLE, save_camera

@@ -14,7 +14,8 @@ import pytest
 from roma_device.app.cli import main
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Engine, EngineOptions, open_engine
-from roma_device.runtime.engines import ax_runtime, axcl_device
+from roma_device.runtime.engines.ax import runtime as ax_runtime
+from roma_device.runtime.engines.axcl import device as axcl_device
 from roma_device.runtime.engines.shared_state import SharedState
 from tests.standin.build import PREBUILT_VARIABLE, build_all, compiler
 from tests.standin.control import STRICT, AxStandin, Standin

@@ -12,7 +12,7 @@ import pytest
 
 from roma_device.runtime.card import DTYPES, ModelCard, ModelError, TensorSpec
 from roma_device.runtime.engine import EngineError, EngineOptions, NpuOptions, OverlappingEngine, open_engine
-from roma_device.runtime.engines.ax import AxEngine
+from roma_device.runtime.engines.ax.engine import AxEngine
 from tests.standin.control import AxStandin
 from tests.standin.network import NetworkRunner, standin_card
 

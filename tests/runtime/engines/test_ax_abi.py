@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roma_device.runtime.engines import ax_abi as abi
+from roma_device.runtime.engines.ax import abi as abi
 
 
 @pytest.mark.parametrize(

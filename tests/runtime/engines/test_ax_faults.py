@@ -12,8 +12,8 @@ import pytest
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import AUTO_NODES, EngineError, EngineOptions, NpuOptions, open_engine
-from roma_device.runtime.engines import ax as ax_engine
-from roma_device.runtime.engines.ax import AxEngine
+from roma_device.runtime.engines.ax import engine as ax_engine
+from roma_device.runtime.engines.ax.engine import AxEngine
 from tests.standin.control import HANG, NAN, SHORT, AxStandin
 from tests.standin.network import NetworkRunner
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.engines import ax_abi as abi
+from roma_device.runtime.engines.ax import abi as abi
 from tests.standin.control import AS_ON_BOARDS, AxStandin
 from tests.standin.network import NetworkRunner, standin_card
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from roma_device.runtime.engines import axcl_abi as abi
+from roma_device.runtime.engines.axcl import abi as abi
 from tests.standin.control import Standin
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
 from roma_device.runtime.engine import AUTO_NODES, EngineError, EngineOptions, NpuOptions, open_engine
-from roma_device.runtime.engines.axcl import AxclEngine
-from roma_device.runtime.engines.axcl_device import card_states
+from roma_device.runtime.engines.axcl.device import card_states
+from roma_device.runtime.engines.axcl.engine import AxclEngine
 from tests.standin.build import build, compiler
 from tests.standin.control import HANG, NAN, SHORT, Standin
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.engines.axcl_abi import PROTOTYPES
+from roma_device.runtime.engines.axcl.abi import PROTOTYPES
 from tests.standin.control import Standin
 
 NO_CONTEXT, NOT_DEVICE_MEMORY = 0x80300284, 0x80300581

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from roma_device.runtime.bfloat16 import to_float32
 from roma_device.runtime.card import ModelCard, TensorSpec
-from roma_device.runtime.preprocess import value_table, write_numbers
+from roma_device.runtime.tensors.bfloat16 import to_float32
+from roma_device.runtime.tensors.preprocess import value_table, write_numbers
 from tests.standin.network import NetworkRunner, standin_bundle
 
 from .conftest import SIZE, Command, Npu

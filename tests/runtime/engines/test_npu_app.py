@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import yaml
 
-from roma_device.app.pfm import read_pfm
+from roma_device.app.sinks.pfm import read_pfm
 from roma_device.runtime.card import ModelCard
 from tests.standin.control import HANG, NAN
 from tests.standin.network import NetworkRunner, standin_bundle

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from roma_device.app.pose_metrics import Auc, pose_error_deg
+from roma_device.app.evaluate.pose.metrics import Auc, pose_error_deg
 from roma_device.app.simulation.two_views import TwoViews, TwoViewSpec, simulate_two_views
 from roma_device.calibration.camera import CameraModel
-from roma_device.runtime.point_pairs import PointPairs
+from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
 from roma_device.runtime.relative_pose.motion import Motion

@@ -5,7 +5,7 @@ import pytest
 
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_two_views
 from roma_device.calibration.camera import CameraModel
-from roma_device.runtime.point_pairs import PointPairs
+from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.relative_pose.motion import Motion, tangents
 from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.relative_pose.sampson import sampson_px, sampson_slopes

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from board import sh, wait_for
 
-from roma_device.app.cameras import v4l2_abi as abi
-from roma_device.app.cameras.v4l2_device import V4l2Device
+from roma_device.app.cameras.v4l2 import abi as abi
+from roma_device.app.cameras.v4l2.device import V4l2Device
 
 VIVID = "n_devs=2 num_inputs=1,1 input_types=0,0 num_outputs=0,0 node_types=0x1,0x1 multiplanar=1,1"
 DRIVER = Path("/sys/bus/platform/drivers/vivid")

@@ -1,0 +1,1 @@
+"""``roma-device bench``: latency of every stage."""

@@ -1,0 +1,1 @@
+"""Guided capture: which view of the board is missing, told on screen or page."""

@@ -1,0 +1,120 @@
+"""Where a guided capture is shown: a terminal of 80x24, or lines of text where there is none."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol
+
+import click
+
+from .state import CaptureState
+
+SHADES = ("· ", "░░", "▒▒", "▓▓", "██")
+WIDTH = 80
+
+
+class Screen(AbstractContextManager["Screen"], Protocol):
+    """Shows states; a context manager."""
+
+    def show(self, state: CaptureState) -> None:
+        """The newest state."""
+
+
+def open_screen() -> Screen:
+    """For the terminal on stderr, where it is one."""
+    return TerminalScreen() if sys.stderr.isatty() else LineScreen()
+
+
+class LineScreen(Screen):
+    """A line on stderr whenever something changes: for logs, pipes and systemd."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def show(self, state: CaptureState) -> None:
+        line = f"{state.taken}/{state.wanted} pairs: {state.status}"
+        if line != self._last:
+            ending = f"; next: {state.advice}" if state.accepted else ""
+            click.echo(f"{line}{ending}", err=True)
+        self._last = line
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to close."""
+
+
+class TerminalScreen(Screen):
+    """A picture of 20 lines that is drawn over itself."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        console = Console(stderr=True, highlight=False)
+        self._live = Live(console=console, auto_refresh=False, transient=True)
+
+    def __enter__(self) -> TerminalScreen:
+        self._live.start()
+        return self
+
+    def show(self, state: CaptureState) -> None:
+        from rich.text import Text
+
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for line, style in screen_lines(state):
+            text.append(line[:WIDTH] + "\n", style=style)
+        self._live.update(text, refresh=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+
+def screen_lines(state: CaptureState) -> list[tuple[str, str]]:
+    """Lines of at most 80 columns with their style."""
+    share = min(state.taken / state.wanted, 1.0)
+    bar = "#" * round(30 * share) + "-" * (30 - round(30 * share))
+    lines = [
+        (f"Calibration with {state.board}", "bold"),
+        (f"[{bar}] {state.taken} of {state.wanted} pairs", ""),
+        ("", ""),
+        (f"now:  {state.status}", "bold green" if state.accepted else "yellow"),
+        (f"next: {state.advice}", "bold cyan"),
+        ("", ""),
+        (f"{_title('left', state.coverage[0])}    {_title('right', state.coverage[1])}    tilts", ""),
+    ]
+    tilts = [f"{name:12} {_marks(count)}" for name, count in state.tilts.items()]
+    notes = iter([*tilts, ""])
+    for row in range(len(state.grids[0])):
+        cells = [_row(state, side, row) for side in range(2)]
+        lines.append((f"  {cells[0]}    {cells[1]}    {next(notes, '')}", ""))
+    distances = "  ".join(f"{name} {_marks(count)}" for name, count in state.distances.items())
+    return [
+        *lines,
+        ("", ""),
+        (f"distances: {distances}", ""),
+        ("", ""),
+        (f"kept in {state.folder}", "dim"),
+        ("q: solve now   u: undo the last pair   Ctrl-C: stop, go on later", "dim"),
+    ]
+
+
+def _title(name: str, share: float) -> str:
+    return f"  {name} image {share:4.0%}".ljust(18)
+
+
+def _row(state: CaptureState, side: int, row: int) -> str:
+    cells = [SHADES[min(count, len(SHADES) - 1)] for count in state.grids[side][row]]
+    if side == 0 and state.now is not None:
+        column = min(int(state.now[0] * len(cells)), len(cells) - 1)
+        if min(int(state.now[1] * len(state.grids[0])), len(state.grids[0]) - 1) == row:
+            cells[column] = "[]"
+    return "".join(cells)
+
+
+def _marks(count: int) -> str:
+    return "." if count == 0 else "#" * min(count, 8) + ("+" if count > 8 else "")

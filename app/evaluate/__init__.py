@@ -1,0 +1,1 @@
+"""``roma-device evaluate``: accuracy on data with ground truth."""

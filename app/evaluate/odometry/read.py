@@ -1,0 +1,109 @@
+"""Trajectories read from files: TUM, KITTI, and the INS of the Karlsruhe sequences."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.calibration.arrays import FloatArray, IntArray
+from roma_device.calibration.pose import Pose
+
+COLUMNS = {8: "tum", 12: "kitti"}
+"""Numbers in a line -> format."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trajectory:
+    """Poses world_from_sensor in the order of time."""
+
+    source: str
+    poses: tuple[Pose, ...]
+    times_s: FloatArray | None  # (N,) strictly increasing; None where the format has none
+    is_oriented: bool = True  # False: positions alone are to be trusted
+
+    @property
+    def positions_m(self) -> FloatArray:
+        """(N, 3)."""
+        return np.array([pose.translation_m for pose in self.poses])
+
+    def chosen(self, indices: IntArray) -> Trajectory:
+        times_s = None if self.times_s is None else self.times_s[indices]
+        return Trajectory(self.source, tuple(self.poses[index] for index in indices), times_s, self.is_oriented)
+
+
+def read_trajectory(path: Path) -> Trajectory:
+    """A TUM file (8 numbers a line) or a KITTI file (12); raises EvaluationError naming file and line."""
+    rows = numbered_rows(path)
+    width = len(rows[0][1])
+    if width not in COLUMNS:
+        raise EvaluationError(
+            f"{path}:{rows[0][0]}: {width} numbers: a TUM trajectory has 8 in each line, a KITTI one has 12"
+        )
+    numbers = table(path, rows, width)
+    lines = [line for line, _ in rows]
+    parse: Callable[[Path, list[int], FloatArray], Trajectory] = _tum if width == 8 else _kitti
+    return parse(path, lines, numbers)
+
+
+def numbered_rows(path: Path) -> list[tuple[int, list[str]]]:
+    """(line number, words) of each line that is neither empty nor a remark; raises EvaluationError where none is."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_NOINPUT
+        raise EvaluationError(f"cannot read the trajectory {path}: {error.strerror}", exit_code=code) from None
+    except UnicodeDecodeError:
+        raise EvaluationError(f"{path} is not a text file") from None
+    rows = [(number, line.replace(",", " ").split()) for number, line in enumerate(text.splitlines(), start=1)]
+    rows = [(number, words) for number, words in rows if words and not words[0].startswith("#")]
+    if len(rows) < 2:
+        raise EvaluationError(f"{path}: a trajectory needs two poses at least, this one has {len(rows)}")
+    return rows
+
+
+def table(path: Path, rows: list[tuple[int, list[str]]], width: int) -> FloatArray:
+    """(N, width) finite numbers; raises EvaluationError naming the line."""
+    values = np.empty((len(rows), width))
+    for row, (line, words) in zip(values, rows, strict=True):
+        if len(words) != width:
+            raise EvaluationError(f"{path}:{line}: {len(words)} numbers, the lines before have {width}")
+        try:
+            row[:] = [float(word) for word in words]
+        except ValueError:
+            raise EvaluationError(f"{path}:{line}: not a line of numbers") from None
+        if not np.isfinite(row).all():
+            raise EvaluationError(f"{path}:{line}: a number is not finite")
+    return values
+
+
+def check_times(path: Path, lines: list[int], times_s: FloatArray) -> None:
+    """Raises EvaluationError where a time is not after the one before."""
+    for index in np.flatnonzero(np.diff(times_s) <= 0):
+        what = "repeats the time" if times_s[index] == times_s[index + 1] else "goes back in time from that"
+        raise EvaluationError(f"{path}:{lines[index + 1]}: {what} of line {lines[index]}: stamps must increase")
+
+
+def _tum(path: Path, lines: list[int], numbers: FloatArray) -> Trajectory:
+    check_times(path, lines, numbers[:, 0])
+    poses = []
+    for line, row in zip(lines, numbers, strict=True):
+        length = float(np.linalg.norm(row[4:]))
+        if not 0.99 < length < 1.01:
+            raise EvaluationError(f"{path}:{line}: the quaternion has the length {length:.3g} instead of 1")
+        poses.append(Pose.from_quaternion(row[4:] / length, row[1:4]))
+    return Trajectory(str(path), tuple(poses), numbers[:, 0])
+
+
+def _kitti(path: Path, lines: list[int], numbers: FloatArray) -> Trajectory:
+    poses = []
+    for line, row in zip(lines, numbers.reshape(-1, 3, 4), strict=True):
+        pose = Pose.from_rounded(row[:, :3], row[:, 3])
+        if np.abs(pose.rotation @ pose.rotation.T - np.eye(3)).max() > 1e-6:
+            raise EvaluationError(f"{path}:{line}: the left 3x3 part is not a rotation")
+        poses.append(pose)
+    return Trajectory(str(path), tuple(poses), None)

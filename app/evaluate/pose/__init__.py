@@ -1,0 +1,1 @@
+"""Evaluation of relative poses of image pairs."""

@@ -1,0 +1,71 @@
+"""Our own list: a JSON file.
+
+``{"pairs": [{"id", "set", "a", "b", "K_a", "K_b", "R_b_from_a", "t_b_from_a"}, ...]}`` with matrices by rows, K for the
+stored images with pixel centres at integers, and ``x_b = R x_a + t`` in any unit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from roma_device.app.evaluate.errors import EvaluationError
+
+from .pair import PoseImage, PosePair, checked_matrix, checked_pose
+
+_NUMBERS = {"K_a": 9, "K_b": 9, "R_b_from_a": 9, "t_b_from_a": 3}
+_TEXTS = ("id", "a", "b")
+
+
+def load_own(path: Path, images: Path) -> list[PosePair]:
+    """Raises EvaluationError naming the file, the pair and the key at fault."""
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{path}: cannot read the pairs ({error.strerror})"
+        raise EvaluationError(message, exit_code=os.EX_NOINPUT) from None
+    except (ValueError, RecursionError) as error:
+        raise EvaluationError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(raw, dict) or not isinstance(entries := raw.get("pairs"), list):
+        raise EvaluationError(f"{path}: 'pairs' must be a list")
+    return [_pair(entry, number, path, images) for number, entry in enumerate(entries)]
+
+
+def _pair(entry: Any, number: int, path: Path, images: Path) -> PosePair:
+    where = f"{path}: pair number {number}"
+    if not isinstance(entry, dict):
+        raise EvaluationError(f"{where}: must be a mapping of keys to values")
+    texts = {key: _text(entry, key, where) for key in _TEXTS}
+    where = f"{path}: pair {texts['id']!r}"
+    numbers = {key: _numbers(entry, key, count, where) for key, count in _NUMBERS.items()}
+    return PosePair(
+        path,
+        texts["id"],
+        str(entry.get("set", path.stem)),
+        PoseImage(images / texts["a"], checked_matrix(numbers["K_a"], f"{where}: K_a")),
+        PoseImage(images / texts["b"], checked_matrix(numbers["K_b"], f"{where}: K_b")),
+        checked_pose(numbers["R_b_from_a"], numbers["t_b_from_a"], where),
+    )
+
+
+def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str) or not value:
+        raise EvaluationError(f"{where}: {key}: must be a text, not {value!r}")
+    return value
+
+
+def _numbers(entry: Mapping[str, Any], key: str, count: int, where: str) -> list[float]:
+    values = entry.get(key)
+    good = isinstance(values, list) and len(values) == count
+    if not good or not all(_is_number(value) for value in values or ()):
+        raise EvaluationError(f"{where}: {key}: must be a list of {count} numbers")
+    return [float(value) for value in values or ()]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,134 @@
+"""Pairs with known pose -> scores of our poses, and of what OpenCV makes of SIFT and ORB on the same images."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from roma_device.app.matchers import PairMatcher, open_matcher
+from roma_device.app.settings.settings import Settings
+from roma_device.calibration.arrays import Image
+from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
+from roma_device.runtime.matching.features import FeatureMatcher
+from roma_device.runtime.matching.point_pairs import PointPairs
+from roma_device.runtime.matching_network import NetworkOptions
+from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
+from roma_device.runtime.relative_pose.rays import RayPairs
+from roma_device.runtime.tensors.preprocess import resize_filter
+
+from .datasets import load_pairs
+from .datasets.pair import PosePair
+from .metrics import pose_error_deg
+from .report import PoseReport, PoseScore, PoseScores
+
+BASELINES = ("sift", "orb")
+BASELINE_THRESHOLD_PX = 1.0
+
+View = tuple[Image, CameraModel]
+Method = Callable[[View, View], tuple[Pose | None, str, float]]
+"""Two views -> the pose, its state, and CPU time in ms from matches to pose."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoseEvaluation:
+    """What is to be evaluated, and how."""
+
+    pairs: Path
+    matcher: str | None = None  # None: the default
+    format_name: str | None = None
+    images: Path | None = None
+    size: int = 640  # longer side in px; 0: as the files are
+    engine: str | None = None
+    threads: int | None = None
+    precision: str | None = None  # of a model on a host engine
+    no_baseline: bool = False
+
+
+def run_evaluation(choice: PoseEvaluation) -> PoseReport:
+    """Raises EvaluationError, MatcherError, ModelError and SettingsError."""
+    settings = Settings().overridden(engine=choice.engine, threads=choice.threads, precision=choice.precision)
+    width = choice.size or 10**6
+    options = NetworkOptions(settings.engine, settings.threads, width, precision=settings.precision)
+    pairs = load_pairs(choice.pairs, choice.format_name, choice.images)
+    baselines = {each: open_matcher(each, options) for each in (() if choice.no_baseline else BASELINES)}
+    named = None if choice.matcher is None else baselines.get(choice.matcher)  # shares its features
+    matcher = named or open_matcher(choice.matcher, options)
+    methods = [_ours(matcher), *(_plain(each) for each in baselines.values())]
+    try:
+        rows = [_scores(pair, choice.size, methods) for pair in pairs]
+    finally:
+        matcher.close()
+    ours, *others = (
+        PoseScores(title, scores) for title, scores in zip(["ours", *baselines], zip(*rows, strict=True), strict=True)
+    )
+    return PoseReport(matcher.name, choice.size, ours, tuple(others))
+
+
+def _scores(pair: PosePair, size_px: int, methods: Sequence[Method]) -> list[PoseScore]:
+    a, b = (_resized(image, camera, size_px) for image, camera in pair.load())
+    scores = []
+    for method in methods:
+        pose, state, cpu_ms = method(a, b)
+        scores.append(PoseScore(pair.id, pair.set, pose_error_deg(pose, pair.b_from_a), state, cpu_ms))
+    return scores
+
+
+def _resized(image: Image, camera: CameraModel, size_px: int) -> View:
+    """The view with its longer side at ``size_px``, as it is for 0."""
+    height, width = image.shape
+    scale = size_px / max(width, height)
+    size = Size(round(width * scale), round(height * scale))
+    if not size_px or size == (width, height):
+        return image, camera
+    small = cv2.resize(image, size, interpolation=resize_filter(width, size[0]))
+    return np.asarray(small, np.uint8), camera.scaled(size)
+
+
+def _ours(matcher: PairMatcher) -> Method:
+    def method(a: View, b: View) -> tuple[Pose | None, str, float]:
+        pairs = matcher.match(a[0], b[0])
+        start = time.process_time()
+        found = estimate_relative_pose(pairs, a[1], b[1])
+        return found.b_from_a, found.state, (time.process_time() - start) * 1000
+
+    return method
+
+
+def _plain(matcher: PairMatcher) -> Method:
+    """What one gets from OpenCV: ratio test, MAGSAC at 1 px, recoverPose."""
+
+    def method(a: View, b: View) -> tuple[Pose | None, str, float]:
+        assert isinstance(matcher, FeatureMatcher)
+        pairs = matcher.candidates(a[0], b[0])
+        start = time.process_time()
+        pose = magsac_pose(pairs, a[1], b[1])
+        return pose, "lost" if pose is None else "ok", (time.process_time() - start) * 1000
+
+    return method
+
+
+def magsac_pose(pairs: PointPairs, camera_a: CameraModel, camera_b: CameraModel) -> Pose | None:
+    """OpenCV's findEssentialMat (MAGSAC, defaults, 1 px) and recoverPose; None where they fail.
+
+    Points are in px of one ideal camera: in focal lengths, with the threshold divided by the focal length, OpenCV's
+    MAGSAC is worse by a third, since limits inside of it are constants in px.
+    """
+    if len(pairs) < 5:
+        return None
+    rays = RayPairs.of(pairs, camera_a, camera_b)
+    a, b = rays.plane_points()
+    matrix = rays.plane_matrix
+    essential, mask = cv2.findEssentialMat(
+        a, b, matrix, method=cv2.USAC_MAGSAC, prob=0.999, threshold=BASELINE_THRESHOLD_PX
+    )
+    if essential is None or np.shape(essential) != (3, 3):
+        return None
+    _, rotation, direction, _ = cv2.recoverPose(essential, a, b, matrix, mask=mask)
+    return Pose(np.asarray(rotation), np.asarray(direction).ravel())

@@ -1,0 +1,1 @@
+"""Evaluation of disparity on rectified pairs."""

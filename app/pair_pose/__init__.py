@@ -1,0 +1,1 @@
+"""``run --intrinsics``: the relative pose of the two cameras of each pair."""

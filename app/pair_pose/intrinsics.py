@@ -1,0 +1,96 @@
+"""What ``--intrinsics`` names: cameras of a pair, as numbers or from calibration files."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.size import Size
+
+UNKNOWN, RIG = "unknown", "rig"
+_NUMBERS = re.compile(r"(?P<numbers>[^@]+)(@(?P<width>\d+)x(?P<height>\d+))?")
+CENTRE_SHARE = 0.3, 0.7
+"""Where in the image a principal point may lie, as a share of its size, if nobody says for which size it is."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairCameras:
+    """Both cameras of a pair, and how they stand to each other where a rig's calibration tells."""
+
+    a: CameraModel
+    b: CameraModel
+    rig: StereoCalibration | None = None
+
+
+def pair_cameras(texts: tuple[str, ...], sizes: tuple[Size, Size], rig: StereoCalibration | None) -> PairCameras | None:
+    """The cameras of images of ``sizes``; None for "unknown". Raises CalibrationError.
+
+    One text for both images, or one for each: "rig" (the calibration's cameras), a calibration file of a rig (its
+    left camera), or FX,FY,CX,CY[@WIDTHxHEIGHT] in px.
+    """
+    if not 1 <= len(texts) <= 2:
+        raise _usage("--intrinsics is given once for both images, or twice, for the first and the second")
+    if UNKNOWN in texts:
+        return None
+    if RIG in texts:
+        return _rig_cameras(rig, sizes)
+    a, b = (_camera(text, size) for text, size in zip((texts[0], texts[-1]), sizes, strict=True))
+    return PairCameras(a, b)
+
+
+def _rig_cameras(rig: StereoCalibration | None, sizes: tuple[Size, Size]) -> PairCameras:
+    if rig is None:
+        raise _usage("--intrinsics rig takes the cameras of a rig: give its calibration with --calibration FILE")
+    what = "the calibration"
+    return PairCameras(rig.left.fitted_to(sizes[0], what), rig.right.fitted_to(sizes[1], what), rig)
+
+
+def _camera(text: str, size: Size) -> CameraModel:
+    match = _NUMBERS.fullmatch(text)
+    words = match["numbers"].split(",") if match else []
+    if match is None or len(words) != 4:
+        return _from_file(Path(text), size)
+    try:
+        fx, fy, cx, cy = map(float, words)
+    except ValueError:
+        raise _usage(f"--intrinsics {text!r}: FX,FY,CX,CY must be four numbers in px") from None
+    own = Size(int(match["width"]), int(match["height"])) if match["width"] else None
+    try:
+        camera = CameraModel.pinhole(own or size, fx, fy, cx, cy)
+    except CalibrationError as error:
+        raise _usage(f"--intrinsics {text}: {error}") from None
+    if own is None:
+        _check_centre(text, camera)
+    return camera.fitted_to(size, f"--intrinsics {text}")
+
+
+def _check_centre(text: str, camera: CameraModel) -> None:
+    low, high = CENTRE_SHARE
+    shares = [(camera.cx + 0.5) / camera.size[0], (camera.cy + 0.5) / camera.size[1]]
+    if not all(low <= share <= high for share in shares):
+        width, height = camera.size
+        raise CalibrationError(
+            f"--intrinsics {text}: the principal point {camera.cx:g},{camera.cy:g} is far from the centre of the "
+            f"{width}x{height} px image: for which size are they? Add it, as in {text}@1920x1080",
+            exit_code=os.EX_USAGE,
+        )
+
+
+def _from_file(path: Path, size: Size) -> CameraModel:
+    from roma_device.calibration.formats.exchange import import_calibration
+
+    if not path.exists():
+        raise CalibrationError(
+            f"--intrinsics {path}: no such file, and not FX,FY,CX,CY[@WIDTHxHEIGHT], rig or unknown",
+            exit_code=os.EX_NOINPUT,
+        )
+    return import_calibration([path]).left.fitted_to(size, str(path))
+
+
+def _usage(message: str) -> CalibrationError:
+    return CalibrationError(message, exit_code=os.EX_USAGE)

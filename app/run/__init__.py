@@ -1,0 +1,1 @@
+"""``roma-device run``: pipelines for the camera's frames, the loop, and the observers of a run."""

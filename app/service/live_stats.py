@@ -1,0 +1,110 @@
+"""How the run is doing now: rate, latency, skew, drops."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from roma_device.app.cameras.source import FrameSource
+from roma_device.runtime.types import Result
+
+WINDOW = 100
+"""Frames over which the figures are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameStats:
+    """One frame that went all the way through."""
+
+    done_ns: int  # monotonic clock
+    latency_ms: float | None  # from the kernel's timestamp to the last sink; None where stamps are not of now
+    mailbox_age_ms: float
+    skew_ms: float
+    valid_ratio: float
+
+
+class RowWatch(Protocol):
+    """Who measures how far the rows of left and right are apart."""
+
+    @property
+    def vertical_px(self) -> float | None:
+        """By the newest look; None before the first."""
+
+
+@dataclass(slots=True)
+class LiveStats:
+    """Collects figures frame by frame; one thread adds, any may read ``as_dict``."""
+
+    source: FrameSource
+    watch: RowWatch | None = None
+    frames: int = 0
+    recent: deque[FrameStats] = field(default_factory=lambda: deque(maxlen=WINDOW))
+    started_ns: int = field(default_factory=time.monotonic_ns)
+
+    def add(self, result: Result) -> FrameStats:
+        """Take the figures of a frame when its last sink is done with it."""
+        done_ns = time.monotonic_ns()
+        latency_ms = (done_ns - result.frame.timestamp_ns) / 1e6 if self.source.is_live else None
+        valid = result.depth.valid_ratio if result.depth else float(result.valid.mean())
+        figures = FrameStats(done_ns, latency_ms, self.source.mailbox_age_ns / 1e6, result.frame.skew_ns / 1e6, valid)
+        self.frames += 1
+        self.recent.append(figures)
+        return figures
+
+    @property
+    def vertical_px(self) -> float | None:
+        """How far the rows of left and right are apart, by the newest look."""
+        return None if self.watch is None else self.watch.vertical_px
+
+    @property
+    def last_frame_age_s(self) -> float | None:
+        """Since the last frame that went all the way through; None before the first."""
+        return (time.monotonic_ns() - self.recent[-1].done_ns) / 1e9 if self.recent else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON. Rates and medians are those of the last WINDOW frames."""
+        recent = list(self.recent)
+        age_s = self.last_frame_age_s
+        counts = self.source.counts
+        return {
+            "frames": self.frames,
+            "fps": _fps(recent),
+            "latency_ms": _median(each.latency_ms for each in recent if each.latency_ms is not None),
+            "mailbox_age_ms": _median(each.mailbox_age_ms for each in recent),
+            "skew_ms": _median(each.skew_ms for each in recent),
+            "valid_ratio": _median(each.valid_ratio for each in recent),
+            "vertical_px": None if (vertical_px := self.vertical_px) is None else round(vertical_px, 3),
+            "last_frame_age_s": None if age_s is None else round(age_s, 3),
+            "running_s": round((time.monotonic_ns() - self.started_ns) / 1e9, 1),
+            "connected": counts.is_connected,
+            "reconnects": counts.reconnects,
+            "pairs": counts.pairs,
+            "dropped": counts.dropped,
+        }
+
+    def as_line(self) -> str:
+        """One line for a person."""
+        now = self.as_dict()
+        parts = [f"{now['frames']} frames", f"{now['fps'] or 0:.1f} fps"]
+        if now["latency_ms"] is not None:
+            parts.append(f"latency {now['latency_ms']:.1f} ms")
+            parts.append(f"skew {now['skew_ms']:.1f} ms")
+        if now["valid_ratio"] is not None:
+            parts.append(f"valid {100 * now['valid_ratio']:.0f} %")
+        dropped = ", ".join(f"{count} {reason}" for reason, count in now["dropped"].items() if count)
+        parts.append(f"dropped: {dropped or 'none'}")
+        return "; ".join(parts) + ("" if now["connected"] else "; cameras are gone")
+
+
+def _fps(recent: list[FrameStats]) -> float | None:
+    if len(recent) < 2:
+        return None
+    return round(1e9 * (len(recent) - 1) / max(recent[-1].done_ns - recent[0].done_ns, 1), 2)
+
+
+def _median(values: Iterable[float]) -> float | None:
+    ordered = sorted(values)
+    return round(ordered[len(ordered) // 2], 3) if ordered else None

@@ -1,0 +1,1 @@
+"""Settings: the schema of the settings file, and how it is read."""

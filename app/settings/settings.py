@@ -1,0 +1,246 @@
+"""Settings of the program: typed, checked before the first frame, read from YAML."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from roma_device.app.cameras import CAMERAS
+from roma_device.app.sinks import SINKS
+from roma_device.calibration.errors import RomaError
+from roma_device.calibration.rectify import View
+from roma_device.calibration.storage.strict_yaml import YamlError
+from roma_device.runtime.depth import RELOADABLE, DepthLimits
+from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
+from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
+
+from .network_address import is_loopback, parse_address
+from .sections import AnyPath, OfDataclass, Positive, Section, section_of
+from .yaml_lines import KeyPath, YamlDocument, parse_yaml
+
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+
+_DEMANDS = {
+    "bool_type": "must be true or false",
+    "float_type": "must be a number",
+    "int_type": "must be a whole number",
+    "is_instance_of": "must be a path",
+    "model_type": "must be a mapping of keys to values",
+    "string_too_short": "must be a text with something in it",
+    "string_type": "must be a text",
+    "tuple_type": "must be a list",
+}
+"""pydantic's kind of mistake -> what to tell the user; its own words serve for the rest."""
+
+
+class SettingsError(RomaError):
+    """Settings that cannot be read or make no sense."""
+
+    exit_code = os.EX_CONFIG
+
+
+Odometry = Annotated[
+    OdometryOptions,
+    OfDataclass(OdometryOptions, points=Annotated[int, Field(ge=50, le=2000)], seed=Annotated[int, Field(ge=0)]),
+]
+Npu = Annotated[
+    NpuOptions,
+    OfDataclass(
+        NpuOptions,
+        device=Annotated[int, Field(ge=0)],
+        affinity=Annotated[int, Field(ge=0, le=0b111)],
+        library_dir=AnyPath | None,
+        run_limit_s=Positive,
+    ),
+]
+Depth = Annotated[
+    DepthLimits,
+    OfDataclass(DepthLimits, min_m=Positive, max_m=Positive, min_confidence=Annotated[float, Field(ge=0, le=1)] | None),
+]
+
+TASKS = ("depth", "pose")
+"""What a run may find out of each frame."""
+
+
+class OutputSettings(Section):
+    """What is written, and where."""
+
+    folder: AnyPath | None = None
+    save: Names = ()  # names of sinks
+
+    @field_validator("save")
+    @classmethod
+    def _sinks_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            _check_known(name, SINKS)
+        return names
+
+
+class MonitorSettings(Section):
+    """How others may watch the run."""
+
+    listen: str | None = None  # HOST:PORT of /healthz and /metrics
+    allow_remote: bool = False
+    status_file: AnyPath | None = None
+    healthy_s: Positive = 10.0
+
+    @model_validator(mode="after")
+    def _stays_on_this_machine(self) -> MonitorSettings:
+        if self.listen is None:
+            return self
+        try:
+            host, _ = parse_address(self.listen)
+        except ValueError:
+            raise ValueError(f"listen {self.listen!r} is no address such as 127.0.0.1:9470") from None
+        if not (self.allow_remote or is_loopback(host)):
+            raise ValueError(f"listen {self.listen} could be reached by other machines: allow_remote must be true")
+        return self
+
+
+class Settings(Section):
+    """All settings; each is explained in ``configs/default.yaml``."""
+
+    task: Names = ("depth",)
+    camera: str | None = Field(default=None, min_length=1)  # KIND or KIND:ARGUMENT; None: simulated
+    calibration: AnyPath | None = None
+    rectified: bool = False
+    focal_px: Positive | None = None
+    baseline_m: Positive | None = None
+    model: str = Field(default="stereo", min_length=1)
+    engine: str = "auto"
+    threads: int = Field(default=0, ge=0)  # 0: the engine's choice
+    precision: Precision = "auto"
+    input_width: int = Field(default=640, gt=0)  # px
+    odometry: Odometry = OdometryOptions()
+    npu: Npu = NpuOptions()
+    depth: Depth = DepthLimits()
+    output: OutputSettings = OutputSettings()
+    record: AnyPath | None = None  # folder for recordings
+    # Rarer than that, the watchdog would take it for a program that hangs.
+    max_fps: float | None = Field(default=None, ge=0.1, allow_inf_nan=False, json_schema_extra={**RELOADABLE})
+    monitor: MonitorSettings = MonitorSettings()
+    frames: int | None = Field(default=None, gt=0)  # None: until the camera ends
+    health_every: int = Field(default=30, ge=0)  # frames between looks at the calibration; 0: never
+    view: View = "native"  # what the rectified image shows
+
+    @field_validator("camera")
+    @classmethod
+    def _camera_is_known(cls, spec: str | None) -> str | None:
+        if spec is not None:
+            _check_known(spec.partition(":")[0], CAMERAS)
+        return spec
+
+    @field_validator("task")
+    @classmethod
+    def _tasks_are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            _check_known(name, TASKS)
+        if not names:
+            raise ValueError(f"must name at least one of {', '.join(TASKS)}")
+        return names
+
+    @field_validator("engine")
+    @classmethod
+    def _engine_is_known(cls, name: str) -> str:
+        _check_known(name, ("auto", *ENGINES))
+        return name
+
+    def overridden(self, **flags: Any) -> Settings:
+        """New settings in which flags win; those that are None or () were not given.
+
+        A key may be dotted (``**{"depth.min_m": 1.0}``) or hold a mapping (``depth={"min_m": 1.0}``).
+        Raises SettingsError with the exit code for wrong usage.
+        """
+        changed = self.model_dump()
+        for key, value in flags.items():
+            _place(changed, tuple(key.split(".")), value)
+        try:
+            return Settings.model_validate(changed)
+        except ValidationError as error:
+            message = f"command line: {_sentence(error.errors()[0])}"
+            raise SettingsError(message, exit_code=os.EX_USAGE) from None
+
+
+def load_settings(path: Path) -> Settings:
+    """Read settings; raises SettingsError naming file, line and key of the first mistake."""
+    document = _read(path)
+    try:
+        return Settings.model_validate({} if document.value is None else document.value)
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda each: document.line_of(_key_path(each)))
+        line = document.line_of(_key_path(first))
+        raise SettingsError(f"{path}:{line}: {_sentence(first)}") from None
+
+
+def _read(path: Path) -> YamlDocument:
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"{path}: cannot read the settings ({error.strerror})"
+        raise SettingsError(message, exit_code=os.EX_NOINPUT) from None
+    except YamlError as error:
+        raise SettingsError(f"{path}:{error.line}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+
+
+def _place(values: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _place(values, (*keys, key), inner)
+    elif value is not None and value != ():
+        for key in keys[:-1]:
+            if not isinstance(values.get(key), dict):
+                values[key] = {}
+            values = values[key]
+        values[keys[-1]] = value
+
+
+def _key_path(error: ErrorDetails) -> KeyPath:
+    return tuple(error["loc"])
+
+
+def _sentence(error: ErrorDetails) -> str:
+    """One clause for one mistake: the dotted key, then what is wrong with it."""
+    keys = [str(key) for key in error["loc"]]
+    message = _unknown_key(keys) if error["type"] == "extra_forbidden" else _wrong_value(error)
+    return f"{'.'.join(keys) or 'the settings'}: {message}"
+
+
+def _unknown_key(keys: list[str]) -> str:
+    section: type[BaseModel] = Settings
+    for key in keys[:-1]:
+        inner = section_of(section.model_fields[key])
+        assert inner is not None
+        section = inner
+    return f"unknown key; {_hint(keys[-1], section.model_fields)}"
+
+
+def _wrong_value(error: ErrorDetails) -> str:
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    demand = _DEMANDS.get(error["type"]) or error["msg"].replace("Input should", "must")
+    return f"{demand}, not {error['input']!r}"
+
+
+def _check_known(name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise ValueError(f"unknown name {name!r}; {_hint(name, known)}")
+
+
+def _hint(wrong: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(wrong, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"

@@ -1,0 +1,1 @@
+"""Appearance of simulated surfaces: textures, light, shadows and sensor noise."""

@@ -1,0 +1,1 @@
+"""Worlds of the simulated rig: scenes, paths and rigs by name."""

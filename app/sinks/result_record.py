@@ -1,0 +1,52 @@
+"""One result as a flat record for logs and scripts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.arrays import FloatImage, Mask
+from roma_device.runtime.types import Result
+
+
+def result_record(result: Result) -> dict[str, Any]:
+    """What is worth keeping of one frame, ready for ``json.dumps``: finite numbers, or None for unknown.
+
+    Medians are over the known pixels. The keys are the same for every frame.
+    """
+    known = result.known
+    depth_m = None if result.depth is None else result.depth.depth_m
+    return {
+        "index": result.index,
+        "timestamp_ns": result.frame.timestamp_ns,
+        "skew_ns": result.frame.skew_ns,
+        "size": list(result.frame.size),
+        "times": {name: _number(value) for name, value in result.times.as_dict().items()},
+        "total_ms": _number(result.times.total_ms, 3),
+        "valid_ratio": _mean(known),
+        "median_depth_m": _median(depth_m, known),
+        "median_disparity_px": _median(result.matches.disparity_px, known),
+        "mean_certainty": _mean(result.matches.certainty),
+        "dropped": result.dropped,
+        "pose": None if result.pose is None else result.pose.as_dict(),
+    }
+
+
+def _median(values: FloatImage | None, known: Mask) -> float | None:
+    if values is None or not known.any():
+        return None
+    return _number(float(np.median(values[known])))
+
+
+def _mean(values: npt.NDArray[Any]) -> float | None:
+    if values.size == 0:
+        return None
+    return _number(float(values.mean(dtype=np.float64)))
+
+
+def _number(value: float, digits: int = 4) -> float | None:
+    """JSON knows neither NaN nor infinity."""
+    return round(float(value), digits) if math.isfinite(value) else None

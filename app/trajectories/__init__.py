@@ -1,0 +1,1 @@
+"""Trajectories: TUM lines, absolute and relative errors, plots."""

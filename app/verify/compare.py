@@ -1,0 +1,126 @@
+"""Does an engine compute what the network should? Stored vectors in, errors and a verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from roma_device.calibration.size import Size
+from roma_device.runtime.card import ModelCard
+from roma_device.runtime.engine import Array, EngineOptions, engine_name
+from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
+from roma_device.runtime.tensors.decode import as_numbers
+
+from .tensor_error import DisparityEffect, TensorError
+from .test_vectors import VectorFolder
+
+DISPARITY, CERTAINTY = "disparity", "certainty"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyLimits:
+    """What still passes. The defaults let rounding to 8 or 16 bits pass, and a broken network not."""
+
+    min_cosine: float = 0.99  # of every output
+    max_mean_px: float = 0.25  # mean effect on the disparity
+    max_over_1px: float = 0.05  # share of pixels off by more than 1 px
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """Errors of each output over all vectors, what they do to the disparity, and the verdict."""
+
+    header: Mapping[str, str]
+    outputs: Mapping[str, TensorError]
+    effect: DisparityEffect | None  # None for a model without disparities
+    limits: VerifyLimits
+
+    @property
+    def failures(self) -> list[str]:
+        """What is beyond its limit, a phrase for each; empty where all passes."""
+        limits, found = self.limits, []
+        for name, error in self.outputs.items():
+            if not error.cosine >= limits.min_cosine:  # NaN fails too
+                found.append(f"cosine of {name} {error.cosine:.6f} < {limits.min_cosine}")
+        if self.effect is not None and self.effect.mean_px > limits.max_mean_px:
+            found.append(f"mean effect {self.effect.mean_px:.3f} px > {limits.max_mean_px} px")
+        if self.effect is not None and self.effect.over_1px > limits.max_over_1px:
+            found.append(f"{_percent(self.effect.over_1px)} off by over 1 px > {_percent(limits.max_over_1px)}")
+        return found
+
+    def as_text(self) -> str:
+        lines = ["  Verify:", *(f"{key:>13}: {value}" for key, value in self.header.items())]
+        for name, error in self.outputs.items():
+            figures = f"max = {error.max_abs:.6g}   mean = {error.mean_abs:.6g}   cosine = {error.cosine:.6f}"
+            lines.append(f"{name:>13}: {figures}")
+        if self.effect is not None:
+            lines.append(f"{'effect':>13}: {_effect(self.effect)}")
+        verdict = "failed: " + "; ".join(self.failures) if self.failures else "passed"
+        return "\n".join([*lines, f"  {verdict}"])
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "header": dict(self.header),
+            "outputs": {name: error.as_json() for name, error in self.outputs.items()},
+            "effect": None if self.effect is None else self.effect.as_json(),
+            "limits": asdict(self.limits),
+            "failures": self.failures,
+            "passed": not self.failures,
+        }
+
+
+def verify(
+    card: ModelCard, chosen_engine: str, options: EngineOptions, folder: VectorFolder, limits: VerifyLimits
+) -> VerifyReport:
+    """Run every vector of ``folder`` and compare; raises EngineError, ModelError or VectorError."""
+    with MatchingNetwork(card, options.size, _network_options(chosen_engine, options)) as network:
+        engine = network.engine
+        errors: dict[str, list[TensorError]] = {name: [] for name in engine.outputs}
+        effects: list[DisparityEffect] = []
+        for name in folder.names:
+            reference = as_numbers(folder.read_outputs(name, engine.outputs), card.outputs)
+            folder.read_inputs(name, engine.inputs)
+            outputs = network.infer()
+            for output, array in outputs.items():
+                errors[output].append(TensorError.of(array, reference[output]))
+            effects += _effect_of(outputs, reference, card)
+        header = _header(card, engine_name(engine), options.size, len(folder.names))
+    worst = {name: TensorError.worst(found) for name, found in errors.items()}
+    return VerifyReport(header, worst, DisparityEffect.total(effects) if effects else None, limits)
+
+
+def _network_options(engine: str, options: EngineOptions) -> NetworkOptions:
+    return NetworkOptions(engine, options.threads, options.size[0], options.npu, options.precision)
+
+
+def _effect_of(got: Mapping[str, Array], reference: Mapping[str, Array], card: ModelCard) -> list[DisparityEffect]:
+    """Empty for a model without disparities."""
+    if DISPARITY not in reference:
+        return []
+    certain = np.ones(reference[DISPARITY].shape, bool)
+    if CERTAINTY in reference:
+        certain = _on_the_grid_of(reference[DISPARITY], reference[CERTAINTY]) >= card.min_confidence
+    return [DisparityEffect.of(got[DISPARITY], reference[DISPARITY], certain)]
+
+
+def _on_the_grid_of(target: Array, values: Array) -> Array:
+    """``values`` (..., h, w) repeated to the height and width of ``target``, which are whole multiples of theirs."""
+    for axis in (-2, -1):
+        values = np.repeat(values, target.shape[axis] // values.shape[axis], axis)
+    return values
+
+
+def _header(card: ModelCard, engine: str, size: Size, vectors: int) -> dict[str, str]:
+    return {"model": card.name, "engine": engine, "input": f"{size[0]}x{size[1]}", "vectors": str(vectors)}
+
+
+def _effect(effect: DisparityEffect) -> str:
+    figures = f"mean = {effect.mean_px:.4f} px   max = {effect.max_px:.4f} px"
+    return f"{figures}   over 1 px = {_percent(effect.over_1px)} of {effect.pixels} certain pixels"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

@@ -1,0 +1,129 @@
+"""Stored test vectors, in the folder layout of the NPU vendor's ``pulsar2 run`` and ``ax_run_model``.
+
+``DIR/list.txt`` names one sub-folder per line; ``DIR/input/LINE/NAME.bin`` and ``DIR/output/LINE/NAME.bin``
+hold the tensors of that line, raw bytes in C order.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from roma_device.calibration.errors import RomaError
+from roma_device.runtime.engine import Array
+from roma_device.runtime.tensors.set_inputs import feed
+
+LIST, INPUT, OUTPUT = "list.txt", "input", "output"
+
+
+class VectorError(RomaError):
+    """Vectors that are missing, incomplete or of another size than the model's tensors."""
+
+    exit_code = os.EX_DATAERR
+
+
+def file_name(tensor: str) -> str:
+    """The file of the tensor ``tensor``: the vendor's tools replace all but letters, digits, - and _."""
+    return re.sub(r"[^a-zA-Z0-9_-]", "_", tensor) + ".bin"
+
+
+@dataclass(frozen=True, slots=True)
+class VectorFolder:
+    """A folder of vectors; ``names`` are the lines of its list."""
+
+    root: Path
+    names: tuple[str, ...]
+
+    @classmethod
+    def open(cls, root: Path) -> VectorFolder:
+        """Raises VectorError where the list is missing, empty or not text."""
+        path = root / LIST
+        try:
+            names = tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        except UnicodeDecodeError:
+            raise VectorError(f"{path}: not a text file") from None
+        if not names:
+            raise VectorError(f"{path}: the list is empty; it names one sub-folder of {INPUT}/ per line")
+        return cls(root, names)
+
+    def read_inputs(self, name: str, tensors: Mapping[str, Array]) -> None:
+        """Fill ``tensors`` from ``input/NAME``; raises VectorError for what does not fit them byte for byte."""
+        feed(tensors, dict(_read(self.root / INPUT / name, tensors)))
+
+    def read_outputs(self, name: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
+        """New arrays from ``output/NAME``, shaped like ``tensors``; raises VectorError as read_inputs."""
+        return dict(_read(self.root / OUTPUT / name, tensors))
+
+
+class VectorWriter:
+    """Writes a folder of vectors, one line at a time; the list comes last, so that a broken folder has none."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises VectorError where ``root`` exists and is not an empty folder."""
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise VectorError(f"{root}: vectors go into a new or empty folder only", exit_code=os.EX_CANTCREAT)
+        self._root = root
+        self._names: list[str] = []
+
+    def add(self, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        """Write both sides of the next line; raises VectorError where the disk refuses."""
+        name = f"{len(self._names):06d}"
+        try:
+            _write(self._root / INPUT / name, inputs)
+            _write(self._root / OUTPUT / name, outputs)
+        except OSError as error:
+            raise _unwritable(self._root, error) from None
+        self._names.append(name)
+
+    def finish(self) -> VectorFolder:
+        """Write the list and return the finished folder."""
+        try:
+            (self._root / LIST).write_text("".join(f"{name}\n" for name in self._names))
+        except OSError as error:
+            raise _unwritable(self._root, error) from None
+        return VectorFolder(self._root, tuple(self._names))
+
+
+def _read(folder: Path, tensors: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+    _refuse_strangers(folder, tensors)
+    for tensor, like in tensors.items():
+        path = folder / file_name(tensor)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise _unreadable(path, error) from None
+        if len(data) != like.nbytes:
+            shape = "x".join(map(str, like.shape))
+            raise VectorError(f"{path}: {len(data)} bytes, but {shape} of {like.dtype} takes {like.nbytes}")
+        yield tensor, np.frombuffer(data, like.dtype).reshape(like.shape)
+
+
+def _refuse_strangers(folder: Path, tensors: Mapping[str, Array]) -> None:
+    """A file that no tensor asks for means vectors of another model."""
+    if not folder.is_dir():
+        raise VectorError(f"{folder}: no such folder, though {LIST} names it", exit_code=os.EX_NOINPUT)
+    known = sorted(map(file_name, tensors))
+    for path in sorted(folder.glob("*.bin")):
+        if path.name not in known:
+            raise VectorError(f"{path}: the model has no such tensor; its files here are {', '.join(known)}")
+
+
+def _write(folder: Path, tensors: Mapping[str, Array]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for tensor, array in tensors.items():
+        (folder / file_name(tensor)).write_bytes(array.tobytes())
+
+
+def _unreadable(path: Path, error: OSError) -> VectorError:
+    return VectorError(f"{path}: cannot read it ({error.strerror})", exit_code=os.EX_NOINPUT)
+
+
+def _unwritable(path: Path, error: OSError) -> VectorError:
+    return VectorError(f"{path}: cannot write vectors ({error.strerror})", exit_code=os.EX_CANTCREAT)

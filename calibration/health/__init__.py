@@ -1,0 +1,1 @@
+"""Health of a calibration in use: row errors of natural images against the stored geometry."""

@@ -1,0 +1,86 @@
+"""One camera alone: lens and board poses, held against false corners by a robust loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from roma_device.calibration.arrays import FloatArray, IntArray
+from roma_device.calibration.boards.board import Detection
+from roma_device.calibration.camera import COEFFICIENTS, DistortionModel
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.size import Size
+
+from .bundle_adjustment import Bundle, BundleState
+from .initial import board_pose, focal_by_trial
+from .lens import PINHOLE, camera_of
+from .observations import Corners
+
+LEAST_VIEWS = 4
+ROUNDS = 4
+LEAST_LOSS_PX = 0.15
+PLAIN_SCALE = 1.4826
+"""A median of absolute values times this is the sigma of a normal distribution."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SingleCamera:
+    """The lens of one camera, and which of the views it was found from."""
+
+    intrinsics: FloatArray  # (4 + distortion,)
+    used: IntArray  # (V,) indices of views in which the board has a pose
+    state: BundleState  # of these views
+    sigma_px: float  # robust deviation of one coordinate
+
+
+def solve_single(
+    detections: Sequence[Detection],
+    points_m: FloatArray,
+    size: Size,
+    model: DistortionModel,
+    start: FloatArray | None = None,
+) -> SingleCamera:
+    """The lens for detections in images of ``size``; raises CalibrationError where fewer than 4 views make sense."""
+    intrinsics = focal_by_trial(detections, points_m, size, model) if start is None else start
+    camera = camera_of(intrinsics, size, model)
+    poses = [board_pose(camera, one, points_m) for one in detections]
+    used = np.array([index for index, pose in enumerate(poses) if pose is not None], dtype=np.intp)
+    if len(used) < LEAST_VIEWS:
+        raise CalibrationError(
+            f"the corners of {len(used)} views alone make sense: is the board's type and size as stated?"
+        )
+    found = [pose for pose in poses if pose is not None]
+    state = BundleState(
+        (intrinsics,),
+        (),
+        np.stack([pose.rotation for pose in found]),
+        np.stack([pose.translation_m for pose in found]),
+    )
+    corners = (Corners.of([detections[index] for index in used], points_m),)
+    state, sigma_px = solve_robustly(corners, state, model)
+    return SingleCamera(state.intrinsics[0], used, state, sigma_px)
+
+
+def solve_robustly(
+    corners: tuple[Corners, ...], state: BundleState, model: DistortionModel
+) -> tuple[BundleState, float]:
+    """Rounds of least squares whose loss tightens with the residuals; the state and the deviation in px."""
+    sigma = deviation_px(Bundle(model, corners).residuals(state))
+    for _ in range(ROUNDS):
+        state = Bundle(model, corners, max(3 * sigma, LEAST_LOSS_PX)).solve(state)
+        previous, sigma = sigma, deviation_px(Bundle(model, corners).residuals(state))
+        if sigma > 0.9 * previous:
+            break
+    return state, sigma
+
+
+def deviation_px(residuals: Sequence[FloatArray]) -> float:
+    """Robust deviation of one coordinate over all cameras' residuals (N, 2)."""
+    return PLAIN_SCALE * float(np.median(np.abs(np.concatenate([each.ravel() for each in residuals]))))
+
+
+def as_rational(plumb_bob: FloatArray) -> FloatArray:
+    """The rational model's vector of the same lens."""
+    return np.concatenate([plumb_bob, np.zeros(PINHOLE + COEFFICIENTS["rational_polynomial"] - len(plumb_bob))])

@@ -1,0 +1,93 @@
+"""Corners of many pairs -> a calibrated rig, with a list of what did not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from roma_device.calibration.boards.board import Board
+from roma_device.calibration.camera import CameraModel, DistortionModel
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.size import Size
+
+from .lens_choice import solve_singles
+from .observations import LEAST_CORNERS, PairView
+from .outliers import DroppedView
+from .single_camera import SingleCamera
+from .solution import LEAST_VIEWS, Solved, refine, require_enough
+from .stereo_extrinsics import agreed_pose, cameras_of, pair_state, poses_in
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution(Solved):
+    """A solved rig with all that a report needs."""
+
+    views: tuple[PairView, ...]
+
+    @property
+    def cameras(self) -> tuple[CameraModel, CameraModel]:
+        return cameras_of(self.state.intrinsics, self.size, self.model)
+
+    @property
+    def right_from_left(self) -> Pose:
+        return self.state.from_first[0]
+
+
+def solve_rig(views: Sequence[PairView], board: Board, size: Size, lens: str = "auto") -> Solution:
+    """Solve the rig whose images have ``size``.
+
+    Each camera alone first, then the pair; then views and corners that do not fit are dropped, and the rest
+    is solved by plain least squares. Raises CalibrationError where too few pairs fit each other.
+    """
+    usable, dropped = _with_enough_corners(views)
+    require_enough(usable, dropped, len(views), "pairs")
+    model, singles, tried = solve_singles(usable, board, size, lens)
+    solution = _solve_pair(usable, board, size, model, singles, dropped)
+    return replace(solution, tried=tried)
+
+
+def _with_enough_corners(views: Sequence[PairView]) -> tuple[list[PairView], list[DroppedView]]:
+    usable, dropped = [], []
+    for view in views:
+        least = min(len(side.ids) for side in view.sides())
+        if least < LEAST_CORNERS or len(view.common()[0]) < LEAST_CORNERS:
+            dropped.append(DroppedView(view.name, f"only {least} corners are seen"))
+        else:
+            usable.append(view)
+    return usable, dropped
+
+
+def _solve_pair(
+    views: Sequence[PairView],
+    board: Board,
+    size: Size,
+    model: DistortionModel,
+    singles: tuple[SingleCamera, ...],
+    dropped: list[DroppedView],
+) -> Solution:
+    intrinsics = singles[0].intrinsics, singles[1].intrinsics
+    cameras = cameras_of(intrinsics, size, model)
+    pose, agree, left = agreed_pose(cameras, views, board.points_m)
+    moved = "left and right image do not agree on where the board is: it moved between them, or corners are false"
+    dropped = dropped + [
+        DroppedView(view.name, moved) for view, fits in zip(views, agree.tolist(), strict=True) if not fits
+    ]
+    kept = [view for view, fits in zip(views, agree.tolist(), strict=True) if fits]
+    poses = [own for own, fits in zip(left, agree.tolist(), strict=True) if fits and own is not None]
+    if pose is None or len(kept) < LEAST_VIEWS:
+        raise _disagreement(cameras, views, board, len(kept))
+    refined = refine(kept, board.points_m, model, pair_state(intrinsics, pose, poses), dropped, "pairs")
+    return Solution(board, model, size, *refined)
+
+
+def _disagreement(
+    cameras: tuple[CameraModel, CameraModel], views: Sequence[PairView], board: Board, kept: int
+) -> CalibrationError:
+    """Why the views do not agree: try what people do wrong."""
+    mirrored = CameraModel(cameras[1].size, cameras[1].matrix, cameras[1].distortion, cameras[1].model)
+    seen = sum(pose is not None for pose in poses_in(mirrored, views, 1, board.points_m))
+    return CalibrationError(
+        f"only {kept} of {len(views)} pairs agree on where the right camera stands ({seen} show the board to it): "
+        "are left and right images of the same instant, paired in the right order, and neither mirrored nor turned?"
+    )

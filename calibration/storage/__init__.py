@@ -1,0 +1,1 @@
+"""Files of calibrations: atomic writes, strict YAML and its sections."""

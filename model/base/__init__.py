@@ -1,0 +1,1 @@
+"""What every network here is made of and trained by: layers, features, variants, checkpoints, the training loop."""

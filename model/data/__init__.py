@@ -1,0 +1,1 @@
+"""Synthetic training data: textures, scenes, rendering, photometric changes, the loader."""

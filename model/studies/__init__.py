@@ -1,0 +1,1 @@
+"""Studies: ablations, sensitivity, confidence intervals, the figures of the models page."""

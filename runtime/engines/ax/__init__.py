@@ -1,0 +1,1 @@
+"""The Axera board's runtime (libax_engine) by ctypes."""

@@ -1,0 +1,1 @@
+"""The Axera PCIe card's runtime (AXCL) by ctypes."""

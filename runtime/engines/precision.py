@@ -1,0 +1,27 @@
+"""Which of a bundle's ONNX files a host engine runs: the float one, or the one with 8-bit convolutions."""
+
+from __future__ import annotations
+
+import platform
+
+from roma_device.runtime.card import ModelCard, ModelFile
+from roma_device.runtime.engine import EngineError, Precision
+
+INT8_PAYS = frozenset((engine, machine) for engine in ("openvino", "onnx") for machine in ("x86_64", "AMD64"))
+"""Engine and machine (``platform.machine()``) where the 8-bit file was measured faster: ``bench/stereo_cost.py``."""
+
+FILES: dict[Precision, str] = {"fp32": "onnx", "int8": "onnx_int8"}
+"""Precision -> format in the card."""
+
+
+def onnx_file(card: ModelCard, engine: str, precision: Precision) -> tuple[Precision, ModelFile]:
+    """What ``engine`` is to run, and in which precision; "auto" takes 8 bits where they are there and pay.
+
+    Raises EngineError where the bundle has no such file.
+    """
+    if precision == "auto":
+        pays = (engine, platform.machine()) in INT8_PAYS and FILES["int8"] in card.files
+        precision = "int8" if pays else "fp32"
+    if FILES[precision] not in card.files:
+        raise EngineError(f"model {card.name} has no ONNX file in {precision} ({FILES[precision]!r} in its card)")
+    return precision, card.files[FILES[precision]]

@@ -1,0 +1,1 @@
+"""Point correspondences: sampling of dense matches, subpixel refinement, SIFT and ORB."""

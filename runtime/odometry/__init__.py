@@ -1,0 +1,1 @@
+"""Stereo visual odometry: keyframe tracking, motion by RANSAC and refinement, covariance."""

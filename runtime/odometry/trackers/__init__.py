@@ -1,0 +1,33 @@
+"""Trackers: who finds the points of one image again in another. One file each, named in TRACKERS."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from roma_device.calibration.arrays import FloatArray, Image, Mask
+from roma_device.runtime import registry
+
+TRACKERS: dict[str, str] = {
+    "klt": "roma_device.runtime.odometry.trackers.klt:KltTracker",
+}
+"""Name (as in ``odometry.tracker``) -> "module:Class" of those that need no model; made without arguments."""
+
+
+class Tracker(Protocol):
+    """Finds points of a rectified grey image again in a later one."""
+
+    def follow(self, first: Image, second: Image, points: FloatArray, guess: FloatArray) -> tuple[FloatArray, Mask]:
+        """Where ``points`` (N, 2) px of ``first`` (H, W) are in ``second`` (H, W), and which of them were found.
+
+        ``guess`` (N, 2) px is where a constant motion would take them; it may be far off.
+        """
+
+    def close(self) -> None:
+        """Free what it holds until it is used again."""
+
+
+def make_tracker(name: str) -> Tracker:
+    """The tracker ``name`` of TRACKERS."""
+    factory: Any = registry.load(TRACKERS, name)
+    tracker: Tracker = factory()
+    return tracker

@@ -1,0 +1,1 @@
+"""ONNX files without the onnx package: protobuf, graph, shapes, input size."""

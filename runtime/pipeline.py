@@ -1,0 +1,119 @@
+"""Stereo pipeline: one stereo frame in, one result out."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from roma_device.calibration.arrays import Mask
+from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
+from roma_device.calibration.size import Size
+
+from .card import ModelCard
+from .depth import DepthLimits, make_depth, valid_matches
+from .matching_network import MatchingNetwork, NetworkOptions, timed
+from .rectified_images import RectifiedImages
+from .tensors.input_plan import plan_input
+from .types import Result, StageTimes, StereoFrame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Submitted:
+    """A frame on its way."""
+
+    frame: StereoFrame
+    index: int
+    dropped: int
+    times: StageTimes
+
+
+class Pipeline(Protocol):
+    """One stereo frame in, one result out, in two halves; StereoPipeline has what the members mean."""
+
+    rig: RectifiedRig
+    capacity: int
+
+    @property
+    def pending(self) -> int: ...
+
+    def set_limits(self, limits: DepthLimits) -> None: ...
+
+    def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None: ...
+
+    def collect(self) -> Result: ...
+
+    def close(self) -> None: ...
+
+
+class StereoPipeline:
+    """Rectification, matching network and depth.
+
+    Every frame must have the size of ``rectification.rig``. Use as a context manager. ``submit`` and ``collect``
+    are the two halves of ``process``, as in MatchingNetwork.
+    """
+
+    def __init__(
+        self,
+        card: ModelCard,
+        rectification: Rectification,
+        options: NetworkOptions | None = None,
+        limits: DepthLimits | None = None,
+    ) -> None:
+        """Raises ModelError and EngineError."""
+        options = options or NetworkOptions()
+        self.card, self.rig, self.rectification = card, rectification.rig, rectification
+        maps = rectification.maps(plan_input(card, self.rig.size, options.input_width).content)
+        self.network = MatchingNetwork(card, self.rig.size, options, maps)
+        self.capacity = self.network.capacity
+        self._submitted: deque[_Submitted] = deque()
+        self.set_limits(limits or DepthLimits())
+        left_maps = rectification.left_maps
+        self._in_view = None if left_maps is None else _in_view(left_maps, self.rig.size)
+
+    @property
+    def pending(self) -> int:
+        """Frames that were submitted and not collected."""
+        return len(self._submitted)
+
+    def set_limits(self, limits: DepthLimits) -> None:
+        """Take ``limits`` from the next result on."""
+        self._limits = limits
+        self._min_confidence = self.card.min_confidence if limits.min_confidence is None else limits.min_confidence
+
+    def process(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> Result:
+        """Raises EngineError where the network fails."""
+        self.submit(frame, index, dropped)
+        return self.collect()
+
+    def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None:
+        """Prepare ``frame`` and let the network run on it; at most ``capacity`` frames at a time."""
+        times = StageTimes()
+        self.network.submit(frame.left.image, frame.right.image, times)
+        self._submitted.append(_Submitted(frame, index, dropped, times))
+
+    def collect(self) -> Result:
+        """The result of the frame that was submitted first; waits for the network, and raises EngineError."""
+        first = self._submitted.popleft()
+        frame, matches = first.frame, self.network.collect()
+        with timed(first.times, "depth"):
+            valid = valid_matches(matches, self._min_confidence, self._in_view)
+            metric = self.rig.is_metric and matches.disparity_px is not None
+            depth = make_depth(matches, valid, self.rig, self._limits, frame.timestamp_ns) if metric else None
+        images = RectifiedImages(frame.left.image, frame.right.image, self.rectification)
+        return Result(frame, first.index, matches, valid, self.rig, depth, images, first.times, first.dropped)
+
+    def close(self) -> None:
+        self.network.close()
+
+    def __enter__(self) -> StereoPipeline:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _in_view(maps: MapPair, size: Size) -> Mask:
+    """(H, W): pixels of the rectified image that lie inside the raw one."""
+    x, y = maps
+    return (x >= 0) & (x <= size[0] - 1) & (y >= 0) & (y <= size[1] - 1)

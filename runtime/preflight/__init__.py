@@ -1,0 +1,1 @@
+"""Preflight of a graph before the NPU's compiler: rules, cost and estimated latency."""

@@ -1,0 +1,76 @@
+"""A camera that only turned: its images tell the rotation, and nothing of a direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from roma_device.calibration.arrays import FloatArray, Mask
+from roma_device.calibration.pose import nearest_rotation
+
+from .motion import TURNS
+from .rays import RayPairs
+from .robust import m_covariance, noise_of, tukey_weight
+
+STEPS = 3
+NOISES = 4.0
+LEAST_PARALLAX_PX = 0.5
+"""Lenses and shutters are not known better: what is below is no parallax, however many points agree on it."""
+
+LEAST_MOVED, LEAST_MOVED_SHARE = 10, 0.03
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Turning:
+    """The rotation alone that fits matches best."""
+
+    rotation: FloatArray  # (3, 3) b_from_a
+    covariance: FloatArray  # (3, 3) rad^2, about b's axes
+    error_px: FloatArray  # (2, N) what it leaves unexplained in the second image
+
+    def has_parallax(self, noise_px: float) -> bool:
+        """Whether more points than chance would have it moved against the others.
+
+        ``noise_px`` is that of one coordinate in one image; here two images' come together.
+        """
+        limit_px = max(NOISES * np.sqrt(2) * noise_px, LEAST_PARALLAX_PX)
+        moved = int((np.hypot(*self.error_px) > limit_px).sum())
+        return bool(moved >= max(LEAST_MOVED, LEAST_MOVED_SHARE * self.error_px.shape[1]))
+
+    def agreeing(self, noise_px: float) -> Mask:
+        """(N,) points that it explains."""
+        return np.asarray(np.hypot(*self.error_px) <= max(NOISES * np.sqrt(2) * noise_px, LEAST_PARALLAX_PX))
+
+
+def fit_turning(rays: RayPairs, noise_px: float, start: FloatArray | None = None) -> Turning:
+    """Gauss-Newton under Tukey's loss from ``start`` (3, 3), by default Kabsch's rotation of all points."""
+    rotation = _kabsch(rays) if start is None else start
+    error, slopes = _errors(rays, rotation)
+    for _ in range(STEPS):
+        noise_px = noise_of(error.ravel(), max(noise_px, 1.0))
+        weight = tukey_weight(np.hypot(*error) / noise_px)
+        weighted = slopes * weight
+        hessian = np.einsum("kin,jin->kj", weighted, slopes) + 1e-9 * np.eye(3)
+        step = np.linalg.solve(hessian, -np.einsum("kin,in->k", weighted, error))
+        rotation = np.asarray(cv2.Rodrigues(step)[0]) @ rotation
+        error, slopes = _errors(rays, rotation)
+    flat = slopes.reshape(3, -1)
+    block = None if rays.block is None else np.tile(rays.block, 2)
+    return Turning(rotation, m_covariance(flat, error.ravel(), noise_px, np.ones(error.size), block), error)
+
+
+def _kabsch(rays: RayPairs) -> FloatArray:
+    """The rotation that brings the unit rays nearest to each other, by least squares."""
+    a, b = (side / np.linalg.norm(side, axis=0) for side in (rays.a, rays.b))
+    return nearest_rotation(b @ a.T)
+
+
+def _errors(rays: RayPairs, rotation: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Error (2, N) in px of b and its slopes (3, 2, N) by a turn about b's axes."""
+    turned = rotation @ rays.a
+    z = np.where(turned[2] > 1e-3, turned[2], 1e-3)
+    seen = turned[:2] / z
+    slopes = np.stack([(each[:2] - seen * each[2]) / z for each in TURNS @ turned])
+    return rays.focal_b_px * (seen - rays.b[:2]), rays.focal_b_px * slopes

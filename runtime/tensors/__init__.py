@@ -1,0 +1,1 @@
+"""Tensors in and out of a network: preprocessing, layout of inputs, decoding of outputs."""

@@ -1,0 +1,156 @@
+"""Trajectories against references: the figures, the formats, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate.odometry.read import Trajectory, read_trajectory
+from roma_device.app.evaluate.odometry.report import judge
+from roma_device.app.trajectories.tum import tum_line
+from roma_device.calibration.pose import Pose
+from roma_device.runtime.odometry.frames import body_pose, optical_pose
+from tests.app.command_line import call
+
+
+def circle(count: int = 60, radius_m: float = 5.0) -> list[Pose]:
+    """A vehicle that drives a circle; body axes."""
+    angles = np.linspace(0, 1.8 * np.pi, count)
+    places = radius_m * np.column_stack([np.sin(angles), 1 - np.cos(angles), 0.02 * angles])
+    return [Pose.from_rotation_vector([0, 0, a], place) for a, place in zip(angles, places, strict=True)]
+
+
+def trajectory(poses: list[Pose], oriented: bool = True) -> Trajectory:
+    return Trajectory("test", tuple(poses), np.arange(len(poses)) * 0.1, oriented)
+
+
+def write_tum(path: Path, poses: list[Pose]) -> Path:
+    path.write_text("# remark\n" + "".join(tum_line(10**8 * n, pose) + "\n" for n, pose in enumerate(poses)))
+    return path
+
+
+def write_kitti(path: Path, poses: list[Pose]) -> Path:
+    path.write_text("".join(" ".join(map(str, pose.matrix[:3].ravel())) + "\n" for pose in poses))
+    return path
+
+
+def test_a_trajectory_in_other_frames_has_no_error() -> None:
+    """Another world, and a camera's axes instead of the vehicle's: both are found and removed."""
+    world = Pose.from_rotation_vector([0.3, -2.0, 1.0], [40.0, -3.0, 7.0])
+    score = judge("x", trajectory([world @ optical_pose(pose) for pose in circle()]), trajectory(circle()))
+    assert score.absolute.rmse_m < 1e-9 and score.segments.translation < 1e-9
+    assert score.segments.rotation_deg < 1e-6 and score.missing == 0
+
+
+def test_a_scale_of_two_percent_shows_as_two_percent() -> None:
+    long = [Pose(pose.rotation, 1.02 * pose.translation_m) for pose in circle()]
+    score = judge("x", trajectory(long), trajectory(circle()))
+    assert score.relative["1 frame"].translation == pytest.approx(0.02, abs=1e-3)
+    assert score.segments.translation == pytest.approx(0.02, abs=1e-3)
+    assert score.absolute.rmse_m == pytest.approx(0.02 * 5.0, rel=0.35)
+
+
+def test_positions_alone_suffice() -> None:
+    score = judge("x", trajectory(circle()), trajectory([Pose(np.eye(3), p.translation_m) for p in circle()], False))
+    assert score.absolute.rmse_m < 1e-9 and score.segments.rotation_deg is None
+
+
+def test_poses_of_the_same_time_are_compared() -> None:
+    reference = trajectory(circle())
+    score = judge("x", reference.chosen(np.arange(0, 60, 3)), reference)
+    assert score.poses == 20 and score.missing == pytest.approx(2 / 3) and score.absolute.rmse_m < 1e-9
+
+
+def test_formats_are_read_as_they_were_written(tmp_path: Path) -> None:
+    tum = read_trajectory(write_tum(tmp_path / "a.tum", circle()))
+    kitti = read_trajectory(write_kitti(tmp_path / "a.txt", circle()))
+    for read in (tum, kitti):
+        for pose, expected in zip(read.poses, circle(), strict=True):
+            assert np.allclose(pose.matrix, expected.matrix, atol=1e-6)
+    assert tum.times_s[7] == pytest.approx(0.7) and kitti.times_s is None
+
+
+def test_the_command_compares_tum_with_kitti(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = (
+        write_tum(tmp_path / "a.tum", circle()),
+        write_kitti(tmp_path / "b.txt", [optical_pose(p) for p in circle()]),
+    )
+    code, out, _ = call(capsys, "evaluate", "odometry", *map(str, files), "--json")
+    figures = json.loads(out)["sets"]["a.tum"]
+    assert code == 0 and figures["ate"]["rmse_m"] < 1e-5 and figures["poses"] == 60
+    code, out, _ = call(capsys, "evaluate", "odometry", *map(str, files))
+    assert code == 0 and "ATE" in out and "segments" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0 0 0 0 0 0 0 1\n1 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n", ":3: repeats the time of line 2"),
+        ("0 0 0 0 0 0 0 1\n2 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n", ":3: goes back in time"),
+        ("0 0 0 0 0 0 0 1\n1 0 0 0 0 0 1\n", ":2: 7 numbers"),
+        ("0 0 0 0 0 0 0 1\n1 0 0 nan 0 0 0 1\n", ":2: a number is not finite"),
+        ("0 0 0 0 0 0 0 1\n1 0 0 x 0 0 0 1\n", ":2: not a line of numbers"),
+        ("0 0 0 0 0 0 0 1\n1 0 0 0 0 0 0 2\n", ":2: the quaternion"),
+        ("1 2 3\n4 5 6\n", ":1: 3 numbers"),
+        ("# nothing\n", "two poses at least"),
+        ("1 0 0 0 0 1 0 0 0 0 1 0\n2 0 0 0 0 1 0 0 0 0 1 0\n", ":2: the left 3x3 part"),
+    ],
+)
+def test_a_broken_trajectory_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    broken, good = tmp_path / "broken.tum", write_tum(tmp_path / "good.tum", circle())
+    broken.write_text(text)
+    code, out, err = call(capsys, "evaluate", "odometry", str(broken), str(good))
+    assert code == 65 and not out and said in err and len(err.splitlines()) == 1
+
+
+def test_trajectories_of_different_clocks_are_refused() -> None:
+    late = Trajectory("late", tuple(circle()), np.arange(60) * 0.1 + 1e6)
+    with pytest.raises(EvaluationError, match="are the stamps of one clock"):
+        judge("x", late, trajectory(circle()))
+
+
+def test_a_reference_that_stands_still_is_refused() -> None:
+    with pytest.raises(EvaluationError, match="does not move"):
+        judge("x", trajectory(circle()), trajectory([Pose.identity()] * 60))
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["one.tum"], ["one.tum", "two.tum", "--index", "clips.json"], ["one.tum", "--index", "clips.json"]]
+)
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
+    code, _, err = call(capsys, "evaluate", "odometry", *words)
+    assert code == 2 and "give either TRAJECTORY and REFERENCE, or --index" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "not valid JSON"), ("{}", "'clips' must be a list"), ('{"clips": [{"id": 3}]}', "must be texts")],
+)
+def test_a_broken_index_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    (tmp_path / "clips.json").write_text(text)
+    code, _, err = call(capsys, "evaluate", "odometry", "--index", str(tmp_path / "clips.json"))
+    assert code == 65 and said in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_the_karlsruhe_street_within_its_ins(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "evaluate", "odometry", "--index", str(shared_data / "clips.json"), "--json")
+    figures = json.loads(out)["sets"]["karlsruhe_2010_03_09_drive_0023"]
+    assert code == 0 and figures["missing"] == 0
+    assert figures["rpe"]["1 s"]["translation"] < 0.025 and figures["segments"]["translation"] < 0.025
+    assert figures["ate"]["of_path"] < 0.01
+
+
+def test_body_and_optical_frames_are_inverse() -> None:
+    pose = Pose.from_rotation_vector([0.1, -0.4, 0.7], [1.0, 2.0, 3.0])
+    assert np.allclose(body_pose(optical_pose(pose)).matrix, pose.matrix)
+    ahead = body_pose(Pose(np.eye(3), np.array([0.0, 0.0, 1.0])))
+    assert np.allclose(ahead.translation_m, [1, 0, 0])
