@@ -20,7 +20,7 @@ from model.stereo.bundle import load_network
 from model.stereo.error_classes import Score, inconsistent
 from model.stereo.judged_pairs import JudgedPair, read
 from model.stereo.refinement_file import load_refinement
-from model.stereo.two_stage_matcher import TwoStageMatcher
+from model.stereo.two_stage_matcher import Second, TwoStageMatcher
 from roma_device.app.evaluate.stereo.evaluate import StereoMatcher, evaluate_stereo
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
 from roma_device.app.evaluate.stereo.index import load_index
@@ -44,11 +44,23 @@ def matchers(arguments: argparse.Namespace) -> list[StereoMatcher]:
         return found
     first, _ = load_network(arguments.first)
     found.append(TwoStageMatcher("first stage", first, None, 0))
+    for path in arguments.second_file:
+        found += [TwoStageMatcher(f"{path.name}, passes: {n}", first, in_engine(path), n) for n in arguments.passes]
     if arguments.second is not None:
         second, origin = load_refinement(arguments.second)
         name = f"step {origin['step']}, passes: "
         found += [TwoStageMatcher(f"{name}{count}", first, second, count) for count in arguments.passes]
     return found
+
+
+def in_engine(path: Path) -> Second:
+    """The second stage's ONNX file in ONNX Runtime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return lambda inputs: tuple(session.run(None, inputs))
 
 
 def on_generated(pairs: Sequence[JudgedPair], matcher: StereoMatcher) -> Column:
@@ -98,6 +110,7 @@ def main() -> None:
     add = parser.add_argument
     add("--first", type=Path, default=CHECKPOINTS / "stereo.pt", help="checkpoint of the first stage")
     add("--second", type=Path, help="checkpoint of the second stage")
+    add("--second-file", type=Path, nargs="*", default=[], help="ONNX files of it, in ONNX Runtime")
     add("--passes", type=int, nargs="+", default=[1, 2, 3], help="of the second stage")
     add("--sgbm", action="store_true", help="a column for OpenCV's SGBM")
     add("--model", nargs="*", default=[], help="bundles to score as the program runs them")

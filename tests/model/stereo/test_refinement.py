@@ -171,11 +171,12 @@ def test_interrupted_training_goes_on_as_if_nothing_happened(tmp_path: Path) -> 
 
 def test_training_learns_an_offset(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    left, truth, hidden = torch.rand(2, 1, 64, 192), torch.full((2, 64, 192), 8.0), torch.zeros(2, 64, 192, dtype=bool)
+    left = torch.nn.functional.avg_pool2d(torch.rand(2, 1, 66, 194), 3, 1)
+    truth, hidden = torch.full((2, 64, 192), 8.0), torch.zeros(2, 64, 192, dtype=bool)
     hidden[..., :8] = True
     pairs = PairBatch(left, torch.roll(left, -8, 3), truth, hidden, torch.zeros_like(truth))
-    guess = FirstGuess(pairs, truth[:, None] + 3, torch.ones(2, 1, 16, 48))
+    guess = FirstGuess(pairs, truth[:, None] + 4, torch.ones(2, 1, 16, 48))
     options = train_refinement.parse(words(tmp_path, 1000, "--warmup", "1", "--blotches", "0"))
     training = train_refinement.RefinementTraining(options)
-    losses = [training.learn(guess)["fine"] for _ in range(30)]
-    assert min(losses[-4:]) < 0.5 * losses[0]
+    losses = [training.learn(guess)["fine"] for _ in range(40)]
+    assert losses[-1] < 0.7 * losses[0]
