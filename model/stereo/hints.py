@@ -33,6 +33,12 @@ def warp(right: Tensor, disparity_px: Tensor) -> Tensor:
     return functional.grid_sample(right, grid, align_corners=True, padding_mode="border")
 
 
+def cell_disparities(disparity_px: Tensor) -> Tensor:
+    """(B, 1, H, W) -> (B, 2, H/4, W/2): that of the cells, and what the row holds beside hidden ones."""
+    cells_px = cell_disparity(disparity_px)
+    return torch.cat([cells_px, _filled(cells_px)], 1)
+
+
 def cell_disparity(disparity_px: Tensor) -> Tensor:
     """(B, 1, H, W) -> (B, 1, H/4, W/2): that of one pixel; a mean would invent depths at edges."""
     return disparity_px[..., SAMPLE_ROW::ROWS, ::COLUMNS]
@@ -55,6 +61,25 @@ def _local_mean(x: Tensor) -> Tensor:
     reach = MEAN_CELLS // 2
     padded = functional.pad(x, (reach, reach, reach, reach), mode="replicate")
     return functional.avg_pool2d(functional.avg_pool2d(padded, (1, MEAN_CELLS), 1), (MEAN_CELLS, 1), 1)
+
+
+def _filled(cells_px: Tensor) -> Tensor:
+    """Cells that the right camera does not see have the smaller of the nearest seen disparities in the row.
+
+    What hides is nearer than what is hidden. A row of which nothing is seen stays as it is.
+    """
+    match_px = COLUMNS * torch.arange(cells_px.shape[-1], device=cells_px.device) - cells_px
+    is_seen = (match_px >= 0) & (_first_to_the_right(match_px) >= match_px)
+    known = torch.where(is_seen, cells_px, torch.inf)
+    on_left, on_right = _nearest_on_left(known, is_seen), _nearest_on_left(known.flip(-1), is_seen.flip(-1)).flip(-1)
+    filled = torch.minimum(on_left, on_right)
+    return torch.where(filled.isfinite(), filled, cells_px)
+
+
+def _nearest_on_left(values: Tensor, is_seen: Tensor) -> Tensor:
+    """Each cell's own value where it is seen, else the last seen one before it in the row, else inf."""
+    column = torch.where(is_seen, torch.arange(values.shape[-1], device=values.device), 0)
+    return values.gather(-1, column.cummax(-1).values)
 
 
 def _first_to_the_right(match_px: Tensor) -> Tensor:

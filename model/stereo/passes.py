@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .hints import cell_disparity, hints, warp
+from .hints import cell_disparities, hints, warp
 from .refinement import Refinement, RefinementOutput
 
 
@@ -27,9 +27,9 @@ def found_first(disparity_px: Tensor, certainty: Tensor) -> Found:
 
 def refined(network: Refinement, left: Tensor, right: Tensor, found: Found) -> tuple[RefinementOutput, Tensor]:
     """One pass on normalized images, and the disparity of the cells that it started from."""
-    cells_px = cell_disparity(found.disparity_px)
-    known = hints(cells_px, found.certainty)
-    return network.infer(left, warp(right, found.disparity_px), cells_px, known), cells_px
+    both_px = cell_disparities(found.disparity_px)
+    known = hints(both_px[:, :1], found.certainty)
+    return network.infer(left, warp(right, found.disparity_px), both_px, known), both_px[:, :1]
 
 
 @torch.no_grad()

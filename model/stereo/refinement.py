@@ -34,6 +34,15 @@ STAY = 3.0
 HINTS = 4
 """Channels of what the host knows about each cell (``hints.py``)."""
 
+DISPARITIES = 2
+"""Of each cell: what was found so far, and what the row holds beside it where it cannot be seen by the right camera."""
+
+BEHIND_PX, MOST_BEHIND = 16.0, 4.0
+"""What 1 stands for in the difference of the two, and where that is cut."""
+
+GATE_GAIN, GATE_START = 8.0, -0.25
+"""How fast the choice between the two is learned, and where it starts: at what was found."""
+
 
 @dataclass(frozen=True, slots=True)
 class RefinementConfig:
@@ -116,10 +125,11 @@ class Refinement(nn.Module):
         fine = config.hourglass_widths[0]
         self.features = CellFeatures(config)
         self.match = nn.Conv2d(config.cell_width, config.match_width, 1)
-        self.hourglass = RefinementHourglass(offsets + config.cell_width + HINTS, config.hourglass_widths)
+        self.hourglass = RefinementHourglass(offsets + config.cell_width + HINTS + 1, config.hourglass_widths)
         self.score = nn.Conv2d(fine, offsets, 1)
         self.direct = nn.Parameter(torch.tensor(4.0))  # how much raw similarity counts besides the filtered one
         self.free = nn.Conv2d(fine, 1, 1)
+        self.gate = nn.Conv2d(fine, 1, 1)
         weights = NEIGHBOURS * ROWS * COLUMNS
         self.guide = nn.Sequential(
             conv(fine + config.cell_width, config.guide_width, 1), nn.Conv2d(config.guide_width, weights, 1)
@@ -135,11 +145,12 @@ class Refinement(nn.Module):
         """At first the match stays nearly where it was, and each pixel has its cell's disparity."""
         last = self.guide[1]
         assert isinstance(last, nn.Conv2d) and last.bias is not None
-        for head in (self.score, self.free, last):
+        for head in (self.score, self.free, self.gate, last):
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.get_parameter("bias"))
         with torch.no_grad():
             self.score.get_parameter("bias")[REACH] = STAY
+            self.gate.get_parameter("bias").fill_(GATE_START)
             last.bias.copy_(torch.tensor([2.0] + [-3.0] * (NEIGHBOURS - 1)).repeat(ROWS * COLUMNS))
 
     def forward(self, left: Tensor, warped: Tensor, disparity: Tensor, hints: Tensor) -> tuple[Tensor, Tensor]:
@@ -149,12 +160,15 @@ class Refinement(nn.Module):
     def infer(self, left: Tensor, warped: Tensor, disparity: Tensor, hints: Tensor) -> RefinementOutput:
         seen, fetched = self._features(left, warped)
         similarities = offset_similarities(unit(self.match(seen)), unit(self.match(fetched)))
-        filtered = self.hourglass(torch.cat([similarities, seen, hints], 1))
+        found, behind = disparity[:, :1], disparity[:, 1:] - disparity[:, :1]
+        hidden = (behind / BEHIND_PX).clamp(-MOST_BEHIND, MOST_BEHIND)
+        filtered = self.hourglass(torch.cat([similarities, seen, hints, hidden], 1))
         logits = self.score(filtered) + self.direct * similarities
         relative = torch.exp(logits - channel_max(logits).detach())
         near_peak = relative * around_peak(relative.detach(), PEAK_REACH)
         offset = channel_sum(near_peak * self.offsets_px) / channel_sum(near_peak)
-        cell = disparity + offset + FREE_PX * self.free(filtered)
+        moved = offset + FREE_PX * self.free(filtered)
+        cell = found + torch.sigmoid(GATE_GAIN * self.gate(filtered)) * behind + moved
         parts = upsampled(cell, self.guide(torch.cat([filtered, seen], 1)))
         total = channel_sum(relative)
         sharpness = channel_sum(relative * relative) / (total * total)

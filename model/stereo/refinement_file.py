@@ -14,9 +14,14 @@ from model.base.cli import run_tool
 from model.base.onnx_file import check_operators, exported_from
 
 from .cells import COLUMNS, ROWS
-from .refinement import HINTS, Refinement, RefinementConfig
+from .refinement import DISPARITIES, HINTS, Refinement, RefinementConfig
 
-INPUTS = {"left": (1, 1, 1), "warped": (1, 1, 1), "disparity": (1, ROWS, COLUMNS), "hints": (HINTS, ROWS, COLUMNS)}
+INPUTS = {
+    "left": (1, 1, 1),
+    "warped": (1, 1, 1),
+    "disparity": (DISPARITIES, ROWS, COLUMNS),
+    "hints": (HINTS, ROWS, COLUMNS),
+}
 """Name -> channels, and px of the image per row and column."""
 DEFAULT_SIZE = (640, 320)
 OUTPUTS = {"parts": (ROWS * COLUMNS, ROWS, COLUMNS), "certainty": (1, ROWS, COLUMNS)}

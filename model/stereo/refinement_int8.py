@@ -23,7 +23,7 @@ from model.data.textures import build_atlas
 from model.quantize import CALIBRATION_SEED, Inputs, Samples, quantize
 
 from .bundle import load_network
-from .hints import cell_disparity, hints, warp
+from .hints import cell_disparities, hints, warp
 from .network import RowStereo
 from .passes import Found, after_passes, found_first
 from .refinement import Refinement
@@ -45,9 +45,10 @@ def calibration_inputs(first: RowStereo, second: Refinement, atlas: Atlas, count
 
 
 def _inputs(left: Tensor, right: Tensor, found: Found) -> Inputs:
-    cells = cell_disparity(found.disparity_px)
+    cells = cell_disparities(found.disparity_px)
     known = {"left": left, "warped": warp(right, found.disparity_px), "disparity": cells}
-    return {name: np.ascontiguousarray(x) for name, x in (known | {"hints": hints(cells, found.certainty)}).items()}
+    known["hints"] = hints(cells[:, :1], found.certainty)
+    return {name: np.ascontiguousarray(value) for name, value in known.items()}
 
 
 def main() -> None:

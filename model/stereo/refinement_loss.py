@@ -15,7 +15,7 @@ from .refinement import REACH, RefinementOutput
 
 KNEE_PX = 0.5
 """Error from which on the loss grows by the root alone."""
-HIDDEN_WEIGHT = 0.7
+HIDDEN_WEIGHT = 1.0
 """Of pixels that the right camera does not see."""
 
 

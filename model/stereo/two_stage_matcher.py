@@ -51,7 +51,7 @@ class TwoStageMatcher:
         _, _, height, width = left.shape
         warp, image = Warp((width, height)), right[0, 0].numpy()
         cells = (height // 4, width // 2)
-        inputs = {name: np.zeros((1, count, *cells), np.float32) for name, count in (("disparity", 1), ("hints", 4))}
+        inputs = {name: np.zeros((1, count, *cells), np.float32) for name, count in (("disparity", 2), ("hints", 4))}
         inputs |= {"left": left.numpy(), "warped": np.zeros((1, 1, height, width), np.float32)}
         for _ in range(self._passes):
             warp(image, disparity_px, certainty, inputs)

@@ -35,7 +35,7 @@ class Warp:
     def __call__(
         self, right: Image, disparity_px: Image, certainty: Image, inputs: Mapping[str, npt.NDArray[Any]]
     ) -> None:
-        """Fill ``warped`` (1, 1, H, W), ``disparity`` (1, 1, H/4, W/2) and ``hints`` (1, 4, H/4, W/2) of ``inputs``.
+        """Fill ``warped`` (1, 1, H, W), ``disparity`` (1, 2, H/4, W/2) and ``hints`` (1, 4, H/4, W/2) of ``inputs``.
 
         ``right`` (H, W) is the normalized image, ``disparity_px`` (H, W) what was found so far in px, ``certainty``
         (h, w) its certainty at any resolution.
@@ -45,15 +45,13 @@ class Warp:
             right, self._match, self._rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         cells = np.ascontiguousarray(disparity_px[SAMPLE_ROW::ROWS, ::COLUMNS], np.float32)
-        inputs["disparity"][0, 0] = cells
-        self._fill_hints(cells, certainty, inputs["hints"][0])
-
-    def _fill_hints(self, cells: Image, certainty: Image, hints: npt.NDArray[Any]) -> None:
-        mean = cv2.blur(cells, (MEAN_CELLS, MEAN_CELLS), borderType=cv2.BORDER_REPLICATE)
         match = self._cell_columns - cells
+        behind = first_to_the_right(match) - match
+        inputs["disparity"][0] = cells, filled(cells, (match >= 0) & (behind >= 0))
+        hints, mean = inputs["hints"][0], cv2.blur(cells, (MEAN_CELLS, MEAN_CELLS), borderType=cv2.BORDER_REPLICATE)
         hints[0] = np.clip((cells - mean) / CONTEXT_PX, -MOST_CONTEXT, MOST_CONTEXT)
         hints[1] = np.clip(match / BORDER_PX, -1, 1)
-        hints[2] = np.clip((first_to_the_right(match) - match) / HIDDEN_PX, -1, 1)
+        hints[2] = np.clip(behind / HIDDEN_PX, -1, 1)
         hints[3] = cv2.resize(certainty, cells.shape[::-1], interpolation=cv2.INTER_NEAREST)
 
 
@@ -61,6 +59,23 @@ def first_to_the_right(match: Image) -> Image:
     """The leftmost match of all cells farther right in the same row: one that lies left of the cell's own hides it."""
     least = np.minimum.accumulate(match[:, ::-1], axis=1)[:, ::-1]
     return np.concatenate([least[:, 1:], np.full((len(match), 1), FAR_AWAY_PX, np.float32)], axis=1)
+
+
+def filled(cells: Image, is_seen: npt.NDArray[np.bool_]) -> Image:
+    """Cells that the right camera does not see have the smaller of the nearest seen disparities in the row.
+
+    What hides is nearer than what is hidden. A row of which nothing is seen stays as it is.
+    """
+    known = np.where(is_seen, cells, np.float32(np.inf))
+    on_right = _nearest_on_left(known[:, ::-1], is_seen[:, ::-1])[:, ::-1]
+    nearest = np.minimum(_nearest_on_left(known, is_seen), on_right)
+    return np.where(np.isfinite(nearest), nearest, cells)
+
+
+def _nearest_on_left(values: Image, is_seen: npt.NDArray[np.bool_]) -> Image:
+    """Each cell's own value where it is seen, else the last seen one before it in the row, else inf."""
+    column = np.where(is_seen, np.arange(values.shape[1]), 0)
+    return np.take_along_axis(values, np.maximum.accumulate(column, axis=1), axis=1)
 
 
 def from_parts(parts: npt.NDArray[Any]) -> Image:

@@ -14,7 +14,7 @@ from model.base.loop import CHECKPOINT  # noqa: E402
 from model.data.stereo_pairs import PairBatch  # noqa: E402
 from model.stereo import warp_host  # noqa: E402
 from model.stereo.cells import cross, from_parts, to_parts, upsampled  # noqa: E402
-from model.stereo.hints import cell_disparity, hints, warp  # noqa: E402
+from model.stereo.hints import cell_disparities, cell_disparity, hints, warp  # noqa: E402
 from model.stereo.passes import after_passes, found_first, refined  # noqa: E402
 from model.stereo.refinement import Refinement, RefinementConfig, offset_similarities  # noqa: E402
 from model.stereo.refinement_file import INPUTS, load_refinement, to_onnx  # noqa: E402
@@ -70,6 +70,16 @@ def test_hints_tell_border_and_hidden_cells() -> None:
     assert (behind < 0).all() and (seen[8, :30] > 0).all() and (seen[0] > 0).all()
 
 
+def test_hidden_cells_are_offered_the_background() -> None:
+    cells, beside = cell_disparities(disparity())[0]
+    hidden = beside != cells
+    assert (beside == 10.25)[8, 30:45].all(), "left of the block, and where its match would lie"
+    assert not hidden[0].any() and torch.equal(beside[8, 46:64], cells[8, 46:64])
+    near = torch.full((1, 1, 4, 80), 30.0)
+    near[..., :30] = 50.0
+    assert (cell_disparities(near)[0, 1, 0] == 30).all(), "so is what lies outside the right image"
+
+
 def test_host_prepares_what_the_training_does() -> None:
     right, found = torch.randn(1, 1, 96, 192), disparity() + torch.rand(1, 1, 96, 192)
     certainty = torch.rand(1, 1, 24, 48)
@@ -78,7 +88,7 @@ def test_host_prepares_what_the_training_does() -> None:
     filled = {name: np.zeros(tensor.shape, np.float32) for name, tensor in inputs().items()}
     warp_host.Warp(SIZE)(right[0, 0].numpy(), found[0, 0].numpy(), certainty[0, 0].numpy(), filled)
     assert np.allclose(filled["hints"], hints(cells, known.certainty).numpy(), atol=1e-4)
-    assert np.array_equal(filled["disparity"], cells.numpy())
+    assert np.array_equal(filled["disparity"], cell_disparities(found).numpy())
     assert np.abs(filled["warped"] - warp(right, found).numpy()).max() < 1e-3
 
 
