@@ -81,5 +81,8 @@ def _nearest_on_left(values: Image, is_seen: npt.NDArray[np.bool_]) -> Image:
 def from_parts(parts: npt.NDArray[Any]) -> Image:
     """The second stage's disparity (1, 8, H/4, W/2) -> (H, W): channel 2i + j is row i, column j of each cell."""
     _, _, height, width = parts.shape
-    cells = parts.reshape(ROWS, COLUMNS, height, width).transpose(2, 0, 3, 1)
-    return np.ascontiguousarray(cells, np.float32).reshape(ROWS * height, COLUMNS * width)
+    image = np.empty((height, ROWS, COLUMNS * width), np.float32)
+    for row in range(ROWS):
+        pair = parts[0, COLUMNS * row], parts[0, COLUMNS * row + 1]
+        image[:, row] = cv2.merge(pair).reshape(height, -1)
+    return image.reshape(ROWS * height, -1)
