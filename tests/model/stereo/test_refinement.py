@@ -190,3 +190,16 @@ def test_training_learns_an_offset(tmp_path: Path) -> None:
     training = train_refinement.RefinementTraining(options)
     losses = [training.learn(guess)["fine"] for _ in range(40)]
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_eight_bits_keep_the_positions() -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    from model.quantize import Samples, quantize
+
+    net, tensors = network(), inputs()
+    values = {name: value.numpy() for name, value in tensors.items()}
+    model = quantize(to_onnx(net, SIZE, is_open=True).SerializeToString(), Samples(iter([values] * 2)))
+    parts, _ = runtime.InferenceSession(model).run(None, values)
+    with torch.no_grad():
+        expected, _ = net(*tensors.values())
+    assert np.abs(parts - expected.numpy()).mean() < 0.2, "a step of the offsets is 2 px"
