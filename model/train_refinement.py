@@ -16,15 +16,13 @@ from torch import Tensor
 from .base.cli import run_tool
 from .base.loop import Training, normalize, train
 from .data.loader import batches
-from .data.stereo_pairs import PairRenderer, SceneSampler
-from .data.texture_atlas import Atlas
 from .stereo.bundle import load_network
 from .stereo.cells import to_parts
 from .stereo.passes import after_passes, found_first, refined
 from .stereo.refinement import Refinement, RefinementConfig
 from .stereo.refinement_loss import refinement_loss
 from .stereo.refinement_pairs import FirstGuess, GuessingRenderer, blotches
-from .train import open_atlas, options, parsed
+from .train import options, pair_source, parsed
 
 FIRST = Path(__file__).parent / "checkpoints" / "stereo.pt"
 MOST_PASSES = 2
@@ -68,10 +66,7 @@ def _figures(parts_px: Tensor, batch: FirstGuess) -> dict[str, float]:
 def guesses(training: RefinementTraining) -> Iterator[FirstGuess]:
     """The stream of the run's options, from the step that it has reached."""
     a = training.arguments
-    atlas = Atlas(open_atlas(a).to(training.device))
-    shares = {"room_share": a.room_share, "close_share": a.close_share}
-    sampler = SceneSampler(tuple(a.size), a.batch, len(atlas), seed=a.seed, **shares)
-    renderer = PairRenderer(atlas, sampler.size, lights=a.lights, clean_share=a.clean_share)
+    sampler, renderer = pair_source(a, training.device)
     first, _ = load_network(a.first)
     first.to(training.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return batches(sampler, GuessingRenderer(renderer, first), training.step, a.steps, a.workers)
@@ -80,12 +75,9 @@ def guesses(training: RefinementTraining) -> Iterator[FirstGuess]:
 def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser = options(__doc__)
     parser.set_defaults(output=Path("runs/stereo-refinement"), steps=20000, cooldown=8000)
+    parser.set_defaults(lights=2, clean_share=0.5, room_share=0.4, close_share=0.3)
     add = parser.add_argument
     add("--first", type=Path, default=FIRST, help="checkpoint of the first stage")
-    add("--lights", type=int, default=2, help="in how many each rendered pair and its mirror image are photographed")
-    add("--clean-share", type=float, default=0.5, help="pairs seen by two equal cameras in good light")
-    add("--room-share", type=float, default=0.4, help="scenes that are furnished rooms")
-    add("--close-share", type=float, default=0.3, help="other scenes that end close by")
     add("--blotches", type=float, default=2.0, help="px: most of the smooth errors added to the first result")
     return parsed(parser, words)
 
