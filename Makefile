@@ -52,6 +52,7 @@ train: $(VENV)/ready-model      ## train VARIANT (resumes); TEXTURES is a folder
 typing:
 	@mkdir -p build/typing/roma_device
 	@for part in app runtime calibration configs; do ln -sfn ../../../$$part build/typing/roma_device/$$part; done
+	@for part in api/*; do ln -sfn ../../../$$part build/typing/roma_device/; done
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
-from roma_device.app.calibrate.from_images import grey_file, sightings_in
+from roma_device.app.calibrate.observations import grey_file, pair_observations
 from roma_device.app.cameras.file_pairs import find_images
 from roma_device.calibration.boards import Board, parse_board
 from roma_device.calibration.camera import CameraModel
@@ -30,7 +30,7 @@ from roma_device.calibration.quality.report import make_report
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.observations import SoloView
 from roma_device.calibration.solver.solve_camera import CameraSolution, solve_camera
-from roma_device.calibration.solver.solve_stereo import Solution, solve_rig
+from roma_device.calibration.solver.solve_stereo import StereoSolution, solve_rig
 
 BOARDS = {
     "opencv_leftright": "chessboard:9x6:25mm",
@@ -43,7 +43,7 @@ BOARDS = {
 SINGLE = {"boofcv_fisheye_mono": "chessboard:6x4:30mm"}
 
 
-def opencv_solution(solution: Solution, board: Board) -> tuple[StereoCalibration, float] | str:
+def opencv_solution(solution: StereoSolution, board: Board) -> tuple[StereoCalibration, float] | str:
     """OpenCV's rig and RMS from the corners of the views that we kept, or why it gives none."""
     fisheye = solution.model == "equidistant"
     module = cv2.fisheye if fisheye else cv2
@@ -77,7 +77,7 @@ def opencv_solution(solution: Solution, board: Board) -> tuple[StereoCalibration
     return StereoCalibration(cameras[0], cameras[1], Pose(rotation, shift.ravel())), float(error_px)
 
 
-def common_rms_px(solution: Solution) -> float:
+def common_rms_px(solution: StereoSolution) -> float:
     """Our RMS over the corners that both cameras kept, which are those that OpenCV's solution takes."""
     squared = []
     for side, residuals in enumerate(solution.residuals()):
@@ -101,7 +101,7 @@ def main() -> None:
 def show(entry: dict[str, Any], folder: Path) -> None:
     """Solve one set and print the comparison."""
     board = parse_board(BOARDS[entry["id"]])
-    sightings = sightings_in(str(folder / entry["dir"]), board)
+    sightings = pair_observations(str(folder / entry["dir"]), board)
     solution = solve_rig(sightings.views, board, sightings.size)
     report = make_report(solution)
     left = report.calibration.left

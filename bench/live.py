@@ -28,7 +28,7 @@ from roma_device.app.cameras.v4l2.camera import V4l2Camera
 from roma_device.app.cameras.v4l2.spec import V4l2Spec
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder, new_session
-from roma_device.app.run.build_pipelines import build_pipelines
+from roma_device.app.run.build_pipelines import build_pipelines, rectifications
 from roma_device.app.run.loop import SinkSet, run_frames
 from roma_device.app.run.summary import Summary
 from roma_device.app.service.live_stats import LiveStats
@@ -120,7 +120,7 @@ def soak(frames: int) -> None:
         source = open_source(camera, threading.Event())
         figures, summary = LiveStats(source), Summary()
         metrics = Metrics(figures, "stereo", None)
-        pipelines = build_pipelines(settings, camera, find_model(settings.model))
+        pipelines = build_pipelines(settings, find_model(settings.model), rectifications(settings, camera))
         for result in run_frames(source, pipelines, SinkSet({}), frames):
             summary.observe(result)
             one = figures.add(result)
@@ -133,7 +133,7 @@ def soak(frames: int) -> None:
     warm = [sample for sample in samples if sample[0] >= frames // 5]
     numbers = np.array([[sample[0], sample[1]] for sample in warm])
     slope = np.polyfit(numbers[:, 0], numbers[:, 1], 1)[0] * 10_000
-    print(f"{frames} frames at {summary.as_dict()['fps']:.0f} fps; dropped: {dropped or 'none'}")
+    print(f"{frames} frames at {summary.as_json()['fps']:.0f} fps; dropped: {dropped or 'none'}")
     print(f"RSS {warm[0][1]:.1f} -> {warm[-1][1]:.1f} MiB after warm-up, slope {slope:+.3f} MiB per 10,000 frames")
     print(f"descriptors: {sorted({sample[2] for sample in warm})}")
     print(f"median latency of the first and last twentieth: {warm[0][3]:.3f} and {warm[-1][3]:.3f} ms")
@@ -145,7 +145,7 @@ def latency(frames: int, engine: str, fps: float) -> None:
     with live_camera((640, 320), fps) as (camera, _):
         source = open_source(camera, threading.Event())
         figures = LiveStats(source)
-        pipelines = build_pipelines(settings, camera, find_model(settings.model))
+        pipelines = build_pipelines(settings, find_model(settings.model), rectifications(settings, camera))
         for result in run_frames(source, pipelines, SinkSet({}), frames):
             one = figures.add(result)
             if result.index < 3:
@@ -178,7 +178,7 @@ def throughput(frames: int, slow_ms: int) -> None:
         settings = Settings(engine="ax", model=str(bundle)).overridden(npu={"library_dir": folder})
         with open_camera(f"recording:{recording}?loop=0") as camera:
             source = open_source(camera, threading.Event())
-            pipelines = build_pipelines(settings, camera, find_model(settings.model))
+            pipelines = build_pipelines(settings, find_model(settings.model), rectifications(settings, camera))
             begun = 0.0
             for result in run_frames(source, pipelines, SinkSet({}), frames + 10):
                 if result.index == 9:

@@ -16,7 +16,7 @@ from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.runtime.grey import grey
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
-from roma_device.runtime.relative_pose.motion import Motion
+from roma_device.runtime.relative_pose.motion import TwoViewMotion
 
 SCENES = ("room", "boxes", "street")
 FIRST_SEED = 200
@@ -33,8 +33,8 @@ def squared_error(matcher: PairMatcher, scene: str, seed: int) -> float | None:
     if found.b_from_a is None or found.covariance is None or not found.has_direction:
         return None
     shift = rig.right_from_left.translation_m
-    true = Motion(rig.right_from_left.rotation, shift / np.linalg.norm(shift))
-    difference = Motion(found.b_from_a.rotation, found.b_from_a.translation_m).difference(true)
+    true = TwoViewMotion(rig.right_from_left.rotation, shift / np.linalg.norm(shift))
+    difference = TwoViewMotion(found.b_from_a.rotation, found.b_from_a.translation_m).difference(true)
     return float(difference @ np.linalg.solve(found.covariance, difference))
 
 

@@ -17,7 +17,7 @@ from roma_device.app.evaluate.pose.evaluate import magsac_pose
 from roma_device.app.evaluate.pose.metrics import Auc, pose_error_deg
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_two_views
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
-from roma_device.runtime.relative_pose.motion import Motion
+from roma_device.runtime.relative_pose.motion import TwoViewMotion
 
 
 def spec_of(number: int, pairs: int) -> TwoViewSpec:
@@ -41,8 +41,8 @@ def main() -> None:
         plain.append(pose_error_deg(magsac_pose(views.pairs, views.camera, views.camera), views.b_from_a))
         if found.b_from_a is not None and found.covariance is not None and found.has_direction:
             truth = views.b_from_a.translation_m / np.linalg.norm(views.b_from_a.translation_m)
-            error = Motion(found.b_from_a.rotation, found.b_from_a.translation_m).difference(
-                Motion(views.b_from_a.rotation, truth)
+            error = TwoViewMotion(found.b_from_a.rotation, found.b_from_a.translation_m).difference(
+                TwoViewMotion(views.b_from_a.rotation, truth)
             )
             squares.append(float(error @ np.linalg.solve(found.covariance, error)))
     half = 1.96 * np.sqrt(2 * 5 / len(squares))

@@ -1,4 +1,4 @@
-"""One camera: intrinsics and lens distortion."""
+"""Camera model: intrinsics and lens distortion, projection and its inverse."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ DistortionModel = Literal["plumb_bob", "rational_polynomial", "equidistant"]
 
 COEFFICIENTS: dict[DistortionModel, int] = {"plumb_bob": 5, "rational_polynomial": 8, "equidistant": 4}
 """Number of distortion coefficients per model, in OpenCV's and ROS's order."""
+
+
+def pinhole_matrix(fx: float, fy: float, cx: float, cy: float) -> FloatArray:
+    """The camera matrix K (3, 3) without skew."""
+    return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +59,7 @@ class CameraModel:
     @classmethod
     def pinhole(cls, size: Size, fx: float, fy: float, cx: float, cy: float) -> CameraModel:
         """An ideal camera without distortion."""
-        return cls(size, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]]), np.zeros(5))
+        return cls(size, pinhole_matrix(fx, fy, cx, cy), np.zeros(5))
 
     @property
     def fx(self) -> float:
@@ -96,7 +101,7 @@ class CameraModel:
         return self if self.size == size else self.scaled(size)
 
     def project(self, points_m: npt.ArrayLike) -> FloatArray:
-        """Points (N, 3) in the optical frame, metres -> pixels (N, 2), distorted."""
+        """Project points (N, 3) in the optical frame, metres -> pixels (N, 2), distorted."""
         points = np.ascontiguousarray(points_m, dtype=np.float64).reshape(-1, 1, 3)
         zero = np.zeros(3)
         if self.model == "equidistant":
@@ -106,7 +111,7 @@ class CameraModel:
         return np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
 
     def unproject(self, pixels: npt.ArrayLike) -> FloatArray:
-        """Distorted pixels (N, 2) -> rays (N, 3) in the optical frame with z = 1."""
+        """Unproject distorted pixels (N, 2) -> rays (N, 3) in the optical frame with z = 1."""
         points = np.ascontiguousarray(pixels, dtype=np.float64).reshape(-1, 2)
         if self.model == "equidistant":
             rays = np.asarray(cv2.fisheye.undistortPoints(points[:, None], self.matrix, self.distortion), np.float64)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class RomaError(Exception):
@@ -23,3 +25,12 @@ class CalibrationError(RomaError):
     """A calibration that cannot be read, or that describes no possible rig."""
 
     exit_code = os.EX_DATAERR
+
+
+@contextmanager
+def located(where: object) -> Iterator[None]:
+    """Put ``where``, such as a file, in front of the message of a CalibrationError that the block raises."""
+    try:
+        yield
+    except CalibrationError as error:
+        raise CalibrationError(f"{where}: {error}") from error

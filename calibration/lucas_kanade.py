@@ -1,4 +1,4 @@
-"""Points followed from one image to another by aligning the patches around them (Lucas-Kanade), there and back.
+"""Lucas-Kanade tracking of points from one image to another, with a forward-backward check.
 
 Source: Bouguet, "Pyramidal Implementation of the Lucas Kanade Feature Tracker", 2000, as OpenCV has it.
 """
@@ -28,7 +28,7 @@ def follow_there_and_back(
     window_px: int = 21,
     least_texture: float = LEAST_TEXTURE,
 ) -> tuple[FloatArray, Mask]:
-    """Where points (N, 2) px of the image ``first`` (H, W) lie in ``second``, and which of them were found.
+    """Track points (N, 2) px of the image ``first`` (H, W) to ``second``; also which of them were found.
 
     ``guess`` (N, 2) is where to begin; with ``levels`` halvings of the images it may be off by about
     ``window_px / 2 * 2**levels``. Found is what leads back to its start within RETURN_PX and lies in the image.

@@ -1,4 +1,4 @@
-"""Rigid transforms between two frames."""
+"""Poses: rigid transforms (SE(3)) between two frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .arrays import FloatArray
 
 
 def skew(vector: FloatArray) -> FloatArray:
-    """(3, 3) matrix of the cross product with ``vector`` (3,)."""
+    """Skew-symmetric (3, 3) matrix of the cross product with ``vector`` (3,)."""
     x, y, z = vector
     return np.array([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
 
@@ -20,7 +20,7 @@ def skew(vector: FloatArray) -> FloatArray:
 def nearest_rotation(matrix: FloatArray) -> FloatArray:
     """The rotation R (3, 3) with the greatest trace of ``R.T @ matrix`` (Kabsch, 1976).
 
-    For ``matrix = targets.T @ sources``, both (N, 3), it turns the sources nearest to the targets by least squares.
+    For ``matrix = targets.T @ sources``, both (N, 3), it rotates the sources nearest to the targets by least squares.
     """
     left, _, right = np.linalg.svd(matrix)
     return np.asarray(left @ np.diag([1, 1, np.sign(np.linalg.det(left @ right))]) @ right)
@@ -28,7 +28,7 @@ def nearest_rotation(matrix: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
-    """``x_target = rotation @ x_source + translation_m``; name variables ``target_from_source``.
+    """Pose: ``x_target = rotation @ x_source + translation_m``; name variables ``target_from_source``.
 
     Frames are optical: x right, y down, z forward (REP 103).
     """
@@ -74,7 +74,7 @@ class Pose:
 
     @property
     def rotation_vector(self) -> FloatArray:
-        """Axis times angle in radians, shape (3,); keeps small angles, unlike OpenCV's Rodrigues."""
+        """Rotation vector: axis times angle in radians, shape (3,); keeps small angles, unlike OpenCV's Rodrigues."""
         quaternion = self.quaternion
         sine = float(np.linalg.norm(quaternion[:3]))
         angle_per_sine = 2 * np.arctan2(sine, quaternion[3]) / sine if sine > 0 else 2.0
@@ -82,7 +82,7 @@ class Pose:
 
     @property
     def angle_deg(self) -> float:
-        """How far it turns, about whatever axis."""
+        """Angle of the rotation, about whatever axis."""
         return float(np.rad2deg(np.linalg.norm(self.rotation_vector)))
 
     @property

@@ -1,4 +1,4 @@
-"""Rectification: from two raw images to a pair whose rows correspond."""
+"""Stereo rectification (Bouguet): from two raw images to a pair whose epipolar lines are its rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MapPair = tuple[FloatImage, FloatImage]
 
 @dataclass(frozen=True, slots=True)
 class RectifiedRig:
-    """An ideal rig: two pinhole cameras side by side that differ in their x position alone.
+    """Rectified rig: two ideal pinhole cameras side by side that differ in their x position alone.
 
     ``focal_px`` and ``baseline_m`` may be unknown (None) for pairs that came rectified: then there
     is disparity but no metric depth. ``disparity_offset_px`` is ``cx_right - cx_left``
@@ -67,7 +67,7 @@ class RectifiedRig:
 
 @dataclass(frozen=True, eq=False)
 class Rectification:
-    """How to make the rectified pair from the raw one, at any resolution.
+    """Stereo rectification: how to make the rectified pair from the raw one, at any resolution.
 
     ``calibration`` is None for pairs that are rectified already: then images are only resized.
     """
@@ -165,7 +165,7 @@ def _centre_of_view(camera: CameraModel, rotation: FloatArray, focal_px: float) 
 
 
 def _border(camera: CameraModel, rotation: FloatArray) -> list[FloatArray]:
-    """Slopes (K, 2) of the raw image's left, right, upper and lower edge in the rectified frame."""
+    """Normalized coordinates (K, 2) of the raw image's left, right, upper and lower edge in the rectified frame."""
     width, height = camera.size
     along = np.linspace(0, 1, 65)[:, None]
     ends = [((0, 0), (0, 1)), ((1, 0), (1, 1)), ((0, 0), (1, 0)), ((0, 1), (1, 1))]
@@ -173,8 +173,8 @@ def _border(camera: CameraModel, rotation: FloatArray) -> list[FloatArray]:
     for start, end in ends:
         pixels = (np.array(start) + along * (np.array(end) - start)) * [width - 1, height - 1]
         rays = camera.unproject(pixels) @ rotation.T
-        slopes = rays[:, :2] / np.maximum(rays[:, 2:], 1e-3)
-        edges.append(np.clip(slopes, -WIDEST_SLOPE, WIDEST_SLOPE))
+        normalized = rays[:, :2] / np.maximum(rays[:, 2:], 1e-3)
+        edges.append(np.clip(normalized, -WIDEST_SLOPE, WIDEST_SLOPE))
     return edges
 
 

@@ -1,4 +1,4 @@
-"""Two cameras that are fixed to each other."""
+"""Stereo calibration: intrinsics and distortion of two cameras, and their extrinsics (right from left)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .size import Size
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StereoCalibration:
-    """A calibrated stereo rig.
+    """Calibrated stereo rig: intrinsics of both cameras and stereo extrinsics.
 
     ``right_from_left`` maps points from the left to the right optical frame; for a horizontal rig
     with the cameras the right way round its x translation is negative.

@@ -1,4 +1,4 @@
-"""Versions of a rig's calibration: every one is kept, none is overwritten."""
+"""Version store of a rig's calibrations: every one is kept, none is overwritten."""
 
 from __future__ import annotations
 

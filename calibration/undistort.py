@@ -1,4 +1,4 @@
-"""Where a distorted point came from: the inverse of OpenCV's standard lens model, which has no closed form.
+"""Undistortion: the inverse of OpenCV's standard lens model, which has no closed form, by iteration and Newton steps.
 
 OpenCV's iteration (x = (q - tangential(x)) / radial(x)) swings or creeps where the lens bends rays much, in the
 corners of wide images. What it leaves off is taken up by Newton's method, from the centre outwards and not beyond
@@ -17,7 +17,7 @@ MOST_STEPS, MOST_HALVINGS = 40, 8
 
 
 def undistorted(pixels: FloatArray, matrix: FloatArray, distortion: FloatArray) -> FloatArray:
-    """Distorted pixels (N, 2) -> coordinates (N, 2) at z = 1.
+    """Undistort: pixels (N, 2) -> coordinates (N, 2) at z = 1.
 
     ``distortion`` (5,) or (8,): k1 k2 p1 p2 k3 and k4 k5 k6. A pixel that no ray falls on keeps OpenCV's last try.
     """
@@ -47,13 +47,13 @@ def _by_opencv(pixels: FloatArray, matrix: FloatArray, distortion: FloatArray) -
 
 def _is_solution(found: FloatArray, wanted: FloatArray, lens: FloatArray) -> Mask:
     """(N,)"""
-    seen, slopes = _distorted(found, lens)
-    return np.asarray((np.abs(seen - wanted) < TOLERANCE).all(axis=1) & _is_unfolded(slopes))
+    seen, jacobian = _distorted(found, lens)
+    return np.asarray((np.abs(seen - wanted) < TOLERANCE).all(axis=1) & _is_unfolded(jacobian))
 
 
-def _is_unfolded(slopes: FloatArray) -> Mask:
+def _is_unfolded(jacobian: FloatArray) -> Mask:
     """(N,) beyond where a model folds over, rays from farther out fall on pixels of those from further in."""
-    a, b, c = slopes
+    a, b, c = jacobian
     return np.asarray((a > 0) & (a * c > b * b))
 
 
@@ -74,14 +74,14 @@ def _stepped(found: FloatArray, step: FloatArray, wanted: FloatArray, lens: Floa
     rest = np.abs(wanted - _distorted(found, lens)[0]).max(axis=1)
     share = np.ones((len(found), 1))
     for _ in range(MOST_HALVINGS):
-        seen, slopes = _distorted(found + share * step, lens)
-        better = _is_unfolded(slopes) & (np.abs(wanted - seen).max(axis=1) < rest)
+        seen, jacobian = _distorted(found + share * step, lens)
+        better = _is_unfolded(jacobian) & (np.abs(wanted - seen).max(axis=1) < rest)
         share[~better] /= 2
     return np.asarray(found + np.where(better[:, None], share, 0) * step)
 
 
 def _distorted(points: FloatArray, lens: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coordinates (N, 2) at z = 1 -> distorted ones, and the slopes (3, N): x by x, x by y (and y by x), y by y."""
+    """Coordinates (N, 2) at z = 1 -> distorted ones, and the Jacobian (3, N): x by x, x by y (and y by x), y by y."""
     k1, k2, p1, p2, k3, k4, k5, k6 = lens
     x, y = points.T
     with np.errstate(all="ignore"):
@@ -98,5 +98,5 @@ def _distorted(points: FloatArray, lens: FloatArray) -> tuple[FloatArray, FloatA
             ]
         )
         mixed = x * y * growth + 2 * p1 * x + 2 * p2 * y
-        slopes = [radial + x * x * growth + 2 * p1 * y + 6 * p2 * x, mixed]
-        return seen, np.stack([*slopes, radial + y * y * growth + 6 * p1 * y + 2 * p2 * x])
+        jacobian = [radial + x * x * growth + 2 * p1 * y + 6 * p2 * x, mixed]
+        return seen, np.stack([*jacobian, radial + y * y * growth + 6 * p1 * y + 2 * p2 * x])

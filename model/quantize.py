@@ -52,8 +52,11 @@ def generated_pairs(kind: BundleKind, textures: Path | None, count: int) -> Iter
         yield {name: normalize(image).numpy() for name, image in zip(INPUTS, pair, strict=True)}
 
 
-def quantize(fp32: bytes, reader: quantization.CalibrationDataReader) -> bytes:
-    """The int8 model for the fp32 one; both as serialized ONNX."""
+def quantize(fp32: bytes, reader: quantization.CalibrationDataReader, weight_bits: int = 8) -> bytes:
+    """The int8 model for the fp32 one; both as serialized ONNX.
+
+    With 7 bits for the weights no sum of two products overflows the 16 bits in which x86 without VNNI adds them.
+    """
     with tempfile.TemporaryDirectory() as folder:
         source, prepared, target = (Path(folder) / name for name in ("fp32.onnx", "prepared.onnx", "int8.onnx"))
         source.write_bytes(fp32)
@@ -67,7 +70,7 @@ def quantize(fp32: bytes, reader: quantization.CalibrationDataReader) -> bytes:
             nodes_to_exclude=_kept_in_float(onnx.load(prepared)),
             per_channel=True,
             weight_type=quantization.QuantType.QInt8,
-            reduce_range=True,  # 7 bits: without VNNI, x86 adds two products in 16 bits, which 8 bits overflow
+            reduce_range=weight_bits == 7,
             activation_type=quantization.QuantType.QUInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
         )
@@ -89,12 +92,12 @@ def _is_scheme(weight: np.ndarray[Any, Any]) -> bool:
     return bool(np.all(weight == np.round(weight)))
 
 
-def add_int8(checkpoint: Path, bundle: Path, textures: Path | None, count: int) -> None:
+def add_int8(checkpoint: Path, bundle: Path, textures: Path | None, count: int, weight_bits: int = 8) -> None:
     """Quantize the network of ``checkpoint`` for ``bundle``."""
     kind = kind_of_checkpoint(checkpoint)
     network, _ = kind.load(checkpoint)
     fp32 = kind.for_int8(network).SerializeToString()
-    write_int8(bundle, quantize(fp32, Samples(generated_pairs(kind, textures, count))))
+    write_int8(bundle, quantize(fp32, Samples(generated_pairs(kind, textures, count)), weight_bits))
 
 
 def write_int8(bundle: Path, data: bytes) -> None:
@@ -113,10 +116,17 @@ def main() -> None:
     parser.add_argument("bundle", type=Path)
     parser.add_argument("--textures", type=Path, help="folder of natural images (*.jpg)")
     parser.add_argument("--count", type=int, default=64, help="pairs to calibrate on")
+    parser.add_argument(
+        "--weight-bits",
+        type=int,
+        choices=(7, 8),
+        default=8,
+        help="7: right on x86 without VNNI too, where 8 may overflow",
+    )
     parser.add_argument("--measured", type=Path, help="report of roma-device evaluate ... --precision int8 --json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    add_int8(arguments.checkpoint, arguments.bundle, arguments.textures, arguments.count)
+    add_int8(arguments.checkpoint, arguments.bundle, arguments.textures, arguments.count, arguments.weight_bits)
     if arguments.measured is not None:
         mean = json.loads(arguments.measured.read_text())["mean"]
         measured = kind_of_checkpoint(arguments.checkpoint).measured

@@ -33,7 +33,7 @@ class PoseEstimate:
     inlier_ratio: float = 0.0  # of the points that were followed
     is_keyframe: bool = False
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """For JSON: plain numbers, None for what is not known."""
         pose, covariance = self.odom_from_camera, self.covariance
         return {

@@ -102,7 +102,7 @@ class StageTimes:
     def total_ms(self) -> float:
         return sum(self.stages_ms.values())
 
-    def as_dict(self) -> dict[str, float]:
+    def as_json(self) -> dict[str, float]:
         return {f"{name}_ms": round(value, 3) for name, value in self.stages_ms.items()}
 
 

@@ -25,7 +25,8 @@ def test_every_folder_with_code_is_listed() -> None:
     config.read(ROOT / "setup.cfg")
     listed = set(config["options"]["packages"].split())
     folders = {path.parent for layer in LAYERS for path in (ROOT / layer).rglob("__init__.py")}
-    assert listed == {".".join(["roma_device", *folder.relative_to(ROOT).parts]) for folder in folders}
+    names = {".".join(["roma_device", *folder.relative_to(ROOT).parts]) for folder in folders}
+    assert listed == {"roma_device", *names}
 
 
 @pytest.mark.slow
@@ -41,6 +42,7 @@ def test_wheel_holds_code_and_data(tmp_path: Path) -> None:
     assert "roma_device/configs/models/two-view/two-view.onnx" in names
     assert {f"roma_device/configs/{name}" for name in SERVICE_FILES} <= names
     assert all(f"roma_device/{layer}/py.typed" in names for layer in LAYERS)
+    assert {"roma_device/__init__.py", "roma_device/py.typed", "roma_device/stereo_depth.py"} <= names
     assert not [name for name in names if name.startswith(("model/", "tests/", "roma_device/model"))]
 
 

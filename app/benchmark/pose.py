@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import Any
 
 import cv2
 
@@ -17,20 +15,7 @@ from .latency_table import LatencyTable
 BLOCK_PX = 8.0
 
 
-@dataclass(frozen=True, slots=True)
-class PoseBench:
-    """CPU times of the process, and what they were measured on."""
-
-    table: LatencyTable
-
-    def as_text(self) -> str:
-        return self.table.as_text()
-
-    def as_json(self) -> dict[str, Any]:
-        return dict(self.table.as_json())
-
-
-def bench_pose(repeat: int, warmup: int, threads: int) -> PoseBench:
+def bench_pose(repeat: int, warmup: int, threads: int) -> LatencyTable:
     """Draw 5,000 points of a simulated warp and find their pose, ``warmup`` times unmeasured, then ``repeat`` times.
 
     ``threads``: OpenCV's; 0: its own choice.
@@ -57,4 +42,4 @@ def bench_pose(repeat: int, warmup: int, threads: int) -> PoseBench:
         "repeat": str(repeat),
         "times": "CPU of the process",
     }
-    return PoseBench(LatencyTable.of("Run relative pose", header, stages_ms))
+    return LatencyTable.of("Run relative pose", header, stages_ms)

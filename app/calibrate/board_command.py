@@ -1,4 +1,4 @@
-"""``roma-device calibrate board``: a board to print."""
+"""``roma-device calibrate board``: a calibration target to print."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg
 from roma_device.calibration.boards.sheet import sheet_of
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.text_file import write_bytes
 
-from .no_overwrite import refuse_existing
+from .console import refuse_existing
 
 
 def print_board(board_text: str, output: Path, dpi: int, force: bool) -> str:
@@ -24,11 +24,9 @@ def print_board(board_text: str, output: Path, dpi: int, force: bool) -> str:
         raise CalibrationError(f"{output}: its ending must be .pdf, .svg or .png", exit_code=os.EX_USAGE)
     try:
         data = {".pdf": as_pdf, ".svg": as_svg}[ending](sheet) if ending != ".png" else as_png(sheet, dpi)
-        write_atomic(output, data)
     except ValueError as error:
         raise CalibrationError(str(error), exit_code=os.EX_USAGE) from None
-    except OSError as error:
-        raise CalibrationError(f"cannot write {output}: {error.strerror}", exit_code=write_exit_code(error)) from error
+    write_bytes(output, data)
     size = f"{sheet.size_mm[0]:g} x {sheet.size_mm[1]:g} mm"
     return (
         f"{output}: {sheet.paper or 'own size'}, {size}. Print at 100 %, glue it onto something flat, "

@@ -1,8 +1,7 @@
-"""``roma-device calibrate check``: is the rig still calibrated?"""
+"""``roma-device calibrate check``: epipolar error and depth error of live pairs: is the rig still calibrated?"""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -51,21 +50,19 @@ class CheckChoice:
     board_text: str | None
     distance_m: float | None
     frames: int
-    propose: bool
-    as_json: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """What all frames showed."""
+class _Measured:
+    """Row matches and known distances of all frames."""
 
     matches: RowMatches
     board: list[tuple[float, float, float]]  # measured depth, its ratio to the true one, right column; per frame
     wall: list[tuple[float, float]]  # measured depth and right column, per frame
 
 
-def check_rig(choice: CheckChoice) -> int:
-    """Print the report; returns 0 good, 1 warning, 2 bad. Raises CameraError or CalibrationError."""
+def check_rig(choice: CheckChoice) -> tuple[HealthReport, StereoCalibration]:
+    """The report and the calibration that was checked; raises CameraError or CalibrationError."""
     if (choice.camera is None) == (choice.images is None):
         raise click.UsageError("give either --camera CAMERA or --images DIR")
     board = None if choice.board_text is None else parse_board(choice.board_text)
@@ -76,12 +73,8 @@ def check_rig(choice: CheckChoice) -> int:
             raise CameraError("the camera gave no frame")
         calibration = _calibration(choice, camera.calibration, first[0].shape[::-1])
         rectification = Rectification.from_calibration(calibration)
-        seen = _look([first, *pairs], rectification, board, choice.distance_m)
-    report = _report(seen, rectification, choice)
-    click.echo(json.dumps(report.as_json()) if choice.as_json else report.as_text())
-    if choice.propose:
-        click.echo(_propose(calibration, report), err=choice.as_json)
-    return report.exit_code
+        seen = _measure([first, *pairs], rectification, board, choice.distance_m)
+    return _report(seen, rectification, choice), calibration
 
 
 def _pairs(frames: Iterator[StereoFrame], count: int) -> Iterator[tuple[GreyImage, GreyImage]]:
@@ -106,30 +99,30 @@ def _calibration(choice: CheckChoice, own: StereoCalibration | None, size: tuple
     return calibration.fitted_to(Size(size[0], size[1]))
 
 
-def _look(
+def _measure(
     pairs: list[tuple[GreyImage, GreyImage]],
     rectification: Rectification,
     board: Board | None,
     distance_m: float | None,
-) -> _Seen:
+) -> _Measured:
     maps = rectification.maps(rectification.rig.size)
     assert maps is not None
-    seen = _Seen(RowMatches.joined([]), [], [])
+    seen = _Measured(RowMatches.joined([]), [], [])
     parts = []
     for left, right in pairs:
-        rectified = [cv2.remap(image, *each, cv2.INTER_LINEAR) for image, each in zip((left, right), maps, strict=True)]
-        matches = match_rows(rectified[0], rectified[1])
+        sides = zip((left, right), maps, strict=True)
+        matches = match_rows(*(cv2.remap(image, *tables, cv2.INTER_LINEAR) for image, tables in sides))
         view = None if board is None else see_pair(board, "", left, right)
         if isinstance(view, PairView) and board is not None:
             seen.board.append(calibrated_scale(rectification, view, board))
         elif distance_m is not None and (wall := _wall(matches, rectification)) is not None:
             seen.wall.append(wall)
         parts.append(matches)
-    return _Seen(RowMatches.joined(parts), seen.board, seen.wall)
+    return _Measured(RowMatches.joined(parts), seen.board, seen.wall)
 
 
 def _wall(matches: RowMatches, rectification: Rectification) -> tuple[float, float] | None:
-    """Depth and right column of what stands in the middle of the image, None where too little is matched."""
+    """Depth and right column of the middle of the image, None where too little is matched."""
     rig = rectification.rig
     middle = np.abs(matches.left / rig.size - 0.5).max(axis=1) < CENTRE / 2
     middle &= matches.disparity_px > 0
@@ -140,14 +133,14 @@ def _wall(matches: RowMatches, rectification: Rectification) -> tuple[float, flo
     return depth_m, float(np.median(matches.right[middle, 0]))
 
 
-def _report(seen: _Seen, rectification: Rectification, choice: CheckChoice) -> HealthReport:
+def _report(seen: _Measured, rectification: Rectification, choice: CheckChoice) -> HealthReport:
     rig = rectification.rig
     card = find_model("stereo")
     tolerance_px = (card.tolerated_vertical_px or DEFAULT_TOLERANCE_PX) * rig.size[0] / card.default_size[0]
     return judge_health(row_health(seen.matches, rig), _depths(seen, rectification, choice), tolerance_px)
 
 
-def _depths(seen: _Seen, rectification: Rectification, choice: CheckChoice) -> list[DepthHealth]:
+def _depths(seen: _Measured, rectification: Rectification, choice: CheckChoice) -> list[DepthHealth]:
     depths = []
     if seen.board:
         measured, ratio, column = (np.array(values) for values in zip(*seen.board, strict=True))
@@ -166,16 +159,16 @@ def _depths(seen: _Seen, rectification: Rectification, choice: CheckChoice) -> l
     return depths
 
 
-def _propose(calibration: StereoCalibration, report: HealthReport) -> str:
+def propose(calibration: StereoCalibration, report: HealthReport) -> str:
     """Store the corrected calibration, and say how to try it."""
     if report.rows is None or report.state == "good":
         return "nothing to correct: no calibration is proposed"
     yaw_deg = report.depths[0].yaw.degrees if report.depths else 0.0
-    turned = corrected(calibration, report.rows.roll.degrees, report.rows.pitch.degrees, yaw_deg)
+    rotated = corrected(calibration, report.rows.roll.degrees, report.rows.pitch.degrees, yaw_deg)
     made_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     found = f"roll {report.rows.roll.degrees:.4f}, pitch {report.rows.pitch.degrees:.4f}, yaw {yaw_deg:.4f} deg"
     origin = {**calibration.origin, "verdict": "proposed", "corrected_by": found}
-    version = CalibrationStore().add(replace(turned, quality={}, made_at=made_at, origin=origin))
+    version = CalibrationStore().add(replace(rotated, quality={}, made_at=made_at, origin=origin))
     return (
         f"proposed as version {version.number}, not put to use: check it with --calibration {version.path}, "
         f"then roma-device calibration use {version.number}"

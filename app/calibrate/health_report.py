@@ -1,4 +1,4 @@
-"""The verdict on a rig's health, in words and figures."""
+"""Report of a calibration check: epipolar error by roll and pitch, depth error by yaw, and the verdict."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class HealthReport:
 
     @property
     def state(self) -> State:
-        return STATES[max((STATES.index(one.state) for one in self.remarks), default=0)]
+        return STATES[max((STATES.index(remark.state) for remark in self.remarks), default=0)]
 
     @property
     def exit_code(self) -> int:
@@ -46,14 +46,14 @@ class HealthReport:
     def as_json(self) -> dict[str, Any]:
         return {
             "state": self.state,
-            "remarks": [asdict(one) for one in self.remarks],
+            "remarks": [asdict(remark) for remark in self.remarks],
             "rows": None if self.rows is None else asdict(self.rows),
-            "depths": [asdict(one) for one in self.depths],
+            "depths": [asdict(depth) for depth in self.depths],
             "tolerance_px": self.tolerance_px,
         }
 
     def as_text(self) -> str:
-        lines = [f"Calibration: {self.state}", *(f"  - {one.text}" for one in self.remarks)]
+        lines = [f"Calibration: {self.state}", *(f"  - {remark.text}" for remark in self.remarks)]
         if self.rows is not None:
             rows = self.rows
             lines += [
@@ -61,10 +61,10 @@ class HealthReport:
                 f"the model tolerates {self.tolerance_px:.2f} px",
                 f"       roll {_angle(rows.roll)}, pitch {_angle(rows.pitch)}, shift {rows.shift_mm:+.2f} mm",
             ]
-        for one in self.depths:
+        for depth in self.depths:
             lines.append(
-                f"Depth: {one.error_percent:+.2f} % at {one.distance_m:.2f} m by the {one.source} "
-                f"({one.disparity_px:+.2f} px of disparity); as yaw {_angle(one.yaw)}"
+                f"Depth: {depth.error_percent:+.2f} % at {depth.distance_m:.2f} m by the {depth.source} "
+                f"({depth.disparity_px:+.2f} px of disparity); as yaw {_angle(depth.yaw)}"
             )
         return "\n".join(lines)
 
@@ -74,7 +74,7 @@ def judge_health(rows: RowHealth | None, depths: list[DepthHealth], tolerance_px
     report = HealthReport(rows, depths, tolerance_px)
     if rows is not None:
         report.remarks.extend(_row_remarks(rows, tolerance_px))
-    report.remarks.extend(remark for one in depths for remark in _depth_remarks(one))
+    report.remarks.extend(remark for depth in depths for remark in _depth_remarks(depth))
     if not depths:
         text = "yaw was not checked, and it ruins depth most: use --board with the board in view, or --distance-m"
         report.remarks.append(Remark("good", text))
@@ -95,13 +95,13 @@ def _row_remarks(rows: RowHealth, tolerance_px: float) -> list[Remark]:
     return remarks
 
 
-def _depth_remarks(one: DepthHealth) -> list[Remark]:
-    if abs(one.disparity_px) <= WARN_DISPARITY_PX or not one.yaw.is_significant:
+def _depth_remarks(depth: DepthHealth) -> list[Remark]:
+    if abs(depth.disparity_px) <= WARN_DISPARITY_PX or not depth.yaw.is_significant:
         return []
-    state: State = "bad" if abs(one.disparity_px) > BAD_DISPARITY_PX else "warning"
+    state: State = "bad" if abs(depth.disparity_px) > BAD_DISPARITY_PX else "warning"
     text = (
-        f"depth is {one.error_percent:+.1f} % wrong at {one.distance_m:.2f} m, and more beyond: "
-        f"the right camera has turned in yaw by {_angle(one.yaw)}, or the baseline is another"
+        f"depth is {depth.error_percent:+.1f} % wrong at {depth.distance_m:.2f} m, and more beyond: "
+        f"the right camera has turned in yaw by {_angle(depth.yaw)}, or the baseline is another"
     )
     return [Remark(state, text)]
 

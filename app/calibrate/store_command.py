@@ -1,10 +1,9 @@
-"""What the commands of ``roma-device calibration`` do: each returns the text to print."""
+"""What the commands of ``roma-device calibration`` do: stored versions, import and export."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,49 +12,71 @@ from roma_device.calibration.formats.exchange import PAIRED, export_calibration,
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
-from roma_device.calibration.store import CalibrationStore
+from roma_device.calibration.store import CalibrationStore, Version
 
-from .no_overwrite import refuse_existing
+from .console import refuse_existing
 
 
-def list_versions(as_json: bool) -> str:
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedCalibration:
+    """A calibration and what the user calls it: its version or its file."""
+
+    calibration: StereoCalibration
+    name: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"from": self.name, **_facts(self.calibration)}
+
+    def as_text(self) -> str:
+        calibration = self.calibration
+        lines = [f"{self.name}: {calibration.made_at or 'no date'}"]
+        for side, camera in (("left", calibration.left), ("right", calibration.right)):
+            coefficients = " ".join(f"{value:.5f}" for value in camera.distortion)
+            lines.append(
+                f"  {side:6} {camera.size} px, fx {camera.fx:.3f} fy {camera.fy:.3f} "
+                f"cx {camera.cx:.3f} cy {camera.cy:.3f}, {camera.model} {coefficients}"
+            )
+        angles = [f"{angle * 57.29578:+.3f}" for angle in calibration.right_from_left.rotation_vector]
+        lines.append(f"  baseline {calibration.baseline_m * 1000:.3f} mm, pitch yaw roll {' '.join(angles)} deg")
+        lines += [f"  {key}: {value}" for key, value in calibration.origin.items()]
+        lines += [f"  {key}: {value:.4g}" for key, value in calibration.quality.items()]
+        if calibration.serial:
+            lines.append(f"  serial: {calibration.serial}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredVersions:
+    """All versions of a store."""
+
+    folder: Path
+    rows: list[tuple[Version, StereoCalibration]]
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [
+            {"version": version.number, "in_use": version.in_use, **_facts(calibration), "file": str(version.path)}
+            for version, calibration in self.rows
+        ]
+
+    def as_text(self) -> str:
+        if not self.rows:
+            return f"no calibration is stored yet in {self.folder}; make one with roma-device calibrate"
+        return "\n".join(_row(*row) for row in self.rows)
+
+
+def _row(version: Version, calibration: StereoCalibration) -> str:
+    origin = calibration.origin
+    source = origin.get("board") or origin.get("from", "")
+    return (
+        f"{'*' if version.in_use else ' '} {version.number:4}  {calibration.made_at or '(no date)':25}  "
+        f"{calibration.left.size} px  {calibration.baseline_m * 1000:7.2f} mm  "
+        f"{origin.get('verdict', '-'):8} {source} {calibration.serial}"
+    ).rstrip()
+
+
+def stored_versions() -> StoredVersions:
     store = CalibrationStore()
-    rows = [(version, version.load()) for version in store.versions()]
-    if as_json:
-        return json.dumps(
-            [{"version": v.number, "in_use": v.in_use, **_facts(c), "file": str(v.path)} for v, c in rows]
-        )
-    if not rows:
-        return f"no calibration is stored yet in {store.folder}; make one with roma-device calibrate"
-    return "\n".join(
-        f"{'*' if version.in_use else ' '} {version.number:4}  {one.made_at or '(no date)':25}  "
-        f"{one.left.size[0]}x{one.left.size[1]} px  {one.baseline_m * 1000:7.2f} mm  "
-        f"{one.origin.get('verdict', '-'):8} {_source(one)} {one.serial}".rstrip()
-        for version, one in rows
-    )
-
-
-def _source(calibration: StereoCalibration) -> str:
-    return calibration.origin.get("board") or calibration.origin.get("from", "")
-
-
-def show(which: str | None, as_json: bool) -> str:
-    calibration, name = chosen(which)
-    if as_json:
-        return json.dumps({"from": name, **_facts(calibration)})
-    lines = [f"{name}: {calibration.made_at or 'no date'}"]
-    for side, camera in (("left", calibration.left), ("right", calibration.right)):
-        lines.append(
-            f"  {side:6} {camera.size[0]}x{camera.size[1]} px, fx {camera.fx:.3f} fy {camera.fy:.3f} "
-            f"cx {camera.cx:.3f} cy {camera.cy:.3f}, {camera.model} {' '.join(f'{c:.5f}' for c in camera.distortion)}"
-        )
-    angles = [f"{angle * 57.29578:+.3f}" for angle in calibration.right_from_left.rotation_vector]
-    lines.append(f"  baseline {calibration.baseline_m * 1000:.3f} mm, pitch yaw roll {' '.join(angles)} deg")
-    lines += [f"  {key}: {value}" for key, value in calibration.origin.items()]
-    lines += [f"  {key}: {value:.4g}" for key, value in calibration.quality.items()]
-    if calibration.serial:
-        lines.append(f"  serial: {calibration.serial}")
-    return "\n".join(lines)
+    return StoredVersions(store.folder, [(version, version.load()) for version in store.versions()])
 
 
 def use(number: int) -> str:
@@ -68,8 +89,8 @@ def rollback() -> str:
     return f"back at version {version.number}: {version.path}"
 
 
-def import_files(paths: list[Path], format_name: str | None, size: str | None, output: Path | None) -> str:
-    calibration = import_calibration(paths, format_name, None if size is None else _size(size))
+def import_files(paths: list[Path], format_name: str | None, size: Size | None, output: Path | None) -> str:
+    calibration = import_calibration(paths, format_name, size)
     source = " ".join(path.name for path in paths)
     calibration = replace(calibration, origin={**calibration.origin, "from": source})
     if output is not None:
@@ -81,22 +102,22 @@ def import_files(paths: list[Path], format_name: str | None, size: str | None, o
 
 
 def export(which: str | None, format_name: str, output: Path, force: bool) -> str:
-    calibration, name = chosen(which)
+    found = chosen(which)
     for path in [output / file for file in PAIRED["ros"]] if format_name == "ros" else [output]:
         refuse_existing(path, force)
-    written = export_calibration(output, calibration, format_name)
-    return f"{name} written to {' and '.join(str(path) for path in written)}"
+    written = export_calibration(output, found.calibration, format_name)
+    return f"{found.name} written to {' and '.join(str(path) for path in written)}"
 
 
-def chosen(which: str | None) -> tuple[StereoCalibration, str]:
-    """The calibration that a version number or a path names, by default the one in use, and its name."""
+def chosen(which: str | None) -> NamedCalibration:
+    """The calibration that a version number or a path names, by default the one in use."""
     if which is not None and not which.isdecimal():
-        return import_calibration([Path(which)]), which
+        return NamedCalibration(import_calibration([Path(which)]), which)
     store = CalibrationStore()
     version = store.current() if which is None else store.version(int(which))
     if version is None:
         raise CalibrationError(f"no stored calibration is in use in {store.folder}", exit_code=os.EX_NOINPUT)
-    return version.load(), f"version {version.number}"
+    return NamedCalibration(version.load(), f"version {version.number}")
 
 
 def _facts(calibration: StereoCalibration) -> dict[str, Any]:
@@ -119,10 +140,3 @@ def _facts(calibration: StereoCalibration) -> dict[str, Any]:
         "quality": dict(calibration.quality),
         "origin": dict(calibration.origin),
     }
-
-
-def _size(text: str) -> Size:
-    width, cross, height = text.partition("x")
-    if not cross or not (width.isdecimal() and height.isdecimal()) or "0" in (width, height):
-        raise CalibrationError(f"--size {text} is not WIDTHxHEIGHT, such as 640x480", exit_code=os.EX_USAGE)
-    return Size(int(width), int(height))

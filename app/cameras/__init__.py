@@ -36,9 +36,14 @@ class Camera(AbstractContextManager["Camera"], Protocol):
     @property
     def calibration(self) -> StereoCalibration | None:
         """The rig's own calibration where the source knows it (simulation, recordings), else None."""
+        return None
 
     def frames(self) -> Iterator[StereoFrame]:
         """Frames until the source ends; raises CameraError where it breaks midway."""
+
+    def __exit__(self, *_: object) -> None:
+        """Closes what is open; a camera without anything to close leaves it as it is."""
+        return
 
 
 @runtime_checkable
@@ -52,6 +57,14 @@ class LiveCamera(Camera, Protocol):
 
     def stop(self) -> None:
         """Let ``frames`` end soon, from any thread."""
+
+
+def first_frame(camera: Camera) -> StereoFrame:
+    """Raises CameraError where there is none."""
+    frame = next(iter(camera.frames()), None)
+    if frame is None:
+        raise CameraError("the camera gave no frame")
+    return frame
 
 
 def open_camera(spec: str) -> Camera:

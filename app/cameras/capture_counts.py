@@ -1,4 +1,4 @@
-"""What a live camera tells of itself while it runs."""
+"""Counters of a live camera: pairs, drops by reason, reconnections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which left image belongs to which right one."""
+"""Stereo pairs of image files by their names: which left image belongs to which right one."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.arrays import Image
-from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.storage.text_file import read_bytes
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
@@ -44,11 +43,6 @@ class ImagesCamera(Camera):
         """
         return cls(find_pairs(argument))
 
-    @property
-    def calibration(self) -> StereoCalibration | None:
-        """None: image files do not tell."""
-        return None
-
     def frames(self) -> Iterator[StereoFrame]:
         """All pairs once; raises CameraError at a file that is corrupt or whose partner has another size."""
         depth = BIT_DEPTHS[0]
@@ -60,18 +54,10 @@ class ImagesCamera(Camera):
             left, right = (Frame(to_8_bit(image, depth), sequence * FRAME_PERIOD_NS, sequence) for image in images)
             yield StereoFrame(left, right)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to close."""
-
 
 def read_image(path: Path) -> npt.NDArray[Any]:
     """An image file as grey (H, W) or BGR (H, W, 3), uint8 or uint16; raises CameraError where it is none."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise CameraError(f"cannot read {path}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
+    data = read_bytes(path, "image", CameraError)
     image = _decode(data) if _is_whole(data) else None
     if image is None:
         raise CameraError(f"{path} is not an image, or it is damaged", exit_code=os.EX_DATAERR)

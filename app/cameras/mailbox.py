@@ -1,4 +1,4 @@
-"""One slot between two threads: the newest frame wins."""
+"""Single-slot queue between two threads that drops the older item: the newest frame wins."""
 
 from __future__ import annotations
 

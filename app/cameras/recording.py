@@ -1,24 +1,23 @@
-"""Recorded pairs as a camera, to the bit as they were."""
+"""Replay of a recording as a camera, to the bit as it was."""
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
-from types import TracebackType
-from urllib.parse import parse_qsl
 
 from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFIX, VERSION, RecordingError
 from roma_device.app.recording.reader import read_pairs
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.storage.text_file import read_exit_code, read_json
 from roma_device.runtime.types import StereoFrame
 
 from . import Camera, CameraError
+from .query import Query, usage
 
 GAP_NS = 1_000_000_000 // 30
 """Between the last pair of one round and the first of the next."""
@@ -35,15 +34,8 @@ class RecordingSpec:
     @classmethod
     def parse(cls, text: str) -> RecordingSpec:
         """Raises CameraError for an unknown key or value."""
-        path, _, query = text.partition("?")
-        values = dict(parse_qsl(query, keep_blank_values=True))
-        unknown = sorted(values.keys() - {"speed", "loop"})
-        if unknown:
-            raise _usage(f"unknown option {unknown[0]!r} of a recording; known: speed, loop")
-        rounds = values.get("loop", "1")
-        if not rounds.isdecimal():
-            raise _usage(f"loop={rounds} of a recording is not a whole number; 0 is without end")
-        return cls(Path(path), _speed(values.get("speed", "0")), int(rounds) or None)
+        path, query = Query.split(text, "recording", ("speed", "loop"))
+        return cls(Path(path), query.number("speed", 0, 0, 1000), query.whole("loop", 1, 0) or None)
 
 
 class RecordingCamera(Camera):
@@ -93,12 +85,8 @@ class RecordingCamera(Camera):
             except RecordingError as error:
                 raise _damaged(str(error)) from error
             except OSError as error:
-                raise CameraError(f"cannot read {chunk}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to close."""
+                message = f"{chunk}: cannot read the recording ({error.strerror})"
+                raise CameraError(message, exit_code=read_exit_code(error)) from error
 
 
 def find_session(path: Path) -> Path:
@@ -109,17 +97,12 @@ def find_session(path: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise _usage(f"{path} holds {len(found)} recordings: name one, such as {found[-1]}")
+        raise usage(f"{path} holds {len(found)} recordings: name one, such as {found[-1]}")
     raise CameraError(f"{path} is no recording: there is no {SESSION} in it", exit_code=os.EX_NOINPUT)
 
 
 def _check_session(path: Path) -> None:
-    try:
-        session = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CameraError(f"cannot read {path}: {error.strerror}", exit_code=os.EX_NOINPUT) from error
-    except (ValueError, RecursionError):
-        raise _damaged(f"{path} is not valid JSON") from None
+    session = read_json(path, "recording", CameraError)
     if not isinstance(session, dict) or session.get("format") != FORMAT:
         raise _damaged(f"{path} does not describe a recording of this program")
     if session.get("version") != VERSION:
@@ -129,22 +112,8 @@ def _check_session(path: Path) -> None:
 def _later(frame: StereoFrame, offset_ns: int) -> StereoFrame:
     if not offset_ns:
         return frame
-    left, right = (replace(one, timestamp_ns=one.timestamp_ns + offset_ns) for one in (frame.left, frame.right))
+    left, right = (replace(image, timestamp_ns=image.timestamp_ns + offset_ns) for image in (frame.left, frame.right))
     return StereoFrame(left, right)
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = -1.0
-    if not 0 <= speed <= 1000:
-        raise _usage(f"speed={text} of a recording is not a number from 0 to 1000")
-    return speed
-
-
-def _usage(message: str) -> CameraError:
-    return CameraError(message, exit_code=os.EX_USAGE)
 
 
 def _damaged(message: str) -> CameraError:

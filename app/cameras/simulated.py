@@ -1,14 +1,11 @@
-"""A virtual stereo rig in a virtual world whose truth is known."""
+"""Simulated stereo rig in a ray-cast scene: images with ground-truth depth and camera pose."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import count
-from types import TracebackType
-from urllib.parse import parse_qsl
 
 import cv2
 import numpy as np
@@ -31,7 +28,8 @@ from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
 from roma_device.runtime.types import Frame, StereoFrame, Truth
 
-from . import Camera, CameraError
+from . import Camera
+from .query import Query, usage
 
 KEYS = ("seed", "frames", "size", "fps", "lens", "rig", "bump", "board", "oversample")
 NOISE_GREY_LEVELS = 1.6
@@ -57,24 +55,20 @@ class SimulatedSpec:
     @classmethod
     def parse(cls, text: str) -> SimulatedSpec:
         """Raises CameraError for an unknown scene, key or value."""
-        scene, _, query = text.partition("?")
-        values = dict(parse_qsl(query, keep_blank_values=True))
-        unknown = sorted(values.keys() - set(KEYS))
-        if unknown:
-            raise _usage(f"unknown option {unknown[0]!r} of the simulated camera; known: {', '.join(KEYS)}")
+        scene, query = Query.split(text, "simulated camera", KEYS)
         if scene and scene not in SCENES:
-            raise _usage(f"unknown scene {scene!r}; known: {', '.join(SCENES)}")
+            raise usage(f"unknown scene {scene!r}; known: {', '.join(SCENES)}")
         return cls(
             scene or "room",
-            _number("seed", values.get("seed", "0"), 0),
-            _number("frames", values["frames"], 1) if "frames" in values else None,
-            _size(values.get("size", "640x400")),
-            _number("fps", values.get("fps", "30"), 1),
-            _choice("lens", values.get("lens", "plumb_bob"), LENSES),
-            _number("rig", values.get("rig", "0"), 0),
-            _bump(values["bump"]) if "bump" in values else None,
-            values.get("board"),
-            _number("oversample", values.get("oversample", "2" if scene == "board" else "1"), 1, 8),
+            query.whole("seed", 0, 0),
+            query.whole("frames", 0, 1) or None,
+            query.size(SMALLEST_PX, LARGEST_PX) or Size(640, 400),
+            query.whole("fps", 30, 1),
+            query.choice("lens", "plumb_bob", LENSES),
+            query.whole("rig", 0, 0),
+            _bump(query.values["bump"]) if "bump" in query.values else None,
+            query.values.get("board"),
+            query.whole("oversample", 2 if scene == "board" else 1, 1, 8),
         )
 
 
@@ -135,11 +129,6 @@ class SimulatedCamera(Camera):
         for sequence in count() if self._spec.frames is None else range(self._spec.frames):
             yield self._frame(sequence)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to close."""
-
     def _frame(self, sequence: int) -> StereoFrame:
         timestamp_ns = sequence * (1_000_000_000 // self._spec.fps)
         world_from_left = self._trajectory.world_from_camera(timestamp_ns / 1e9)
@@ -170,12 +159,6 @@ def _scene(spec: SimulatedSpec, view_rad: tuple[float, float]) -> Scene:
     return board_scene(rng, parse_board(spec.board) if spec.board else CHESSBOARD, view_rad)
 
 
-def _choice(key: str, text: str, known: Iterable[str]) -> str:
-    if text not in known:
-        raise _usage(f"{key}: {text!r} is not one of {', '.join(known)}")
-    return text
-
-
 def _bump(text: str) -> tuple[str, float]:
     axis, _, angle = text.partition(":")
     try:
@@ -183,22 +166,5 @@ def _bump(text: str) -> tuple[str, float]:
     except ValueError:
         angle_deg = float("nan")
     if axis not in AXES or not abs(angle_deg) <= MOST_BUMP_DEG:
-        raise _usage(f"bump: {text!r} is not AXIS:DEGREES with roll, pitch or yaw and at most {MOST_BUMP_DEG} degrees")
+        raise usage(f"bump: {text!r} is not AXIS:DEGREES with roll, pitch or yaw and at most {MOST_BUMP_DEG} degrees")
     return axis, angle_deg
-
-
-def _size(text: str) -> Size:
-    width, cross, height = text.partition("x")
-    if not cross:
-        raise _usage(f"size={text} of the simulated camera is not WIDTHxHEIGHT, such as 640x400")
-    return Size(*(_number("size", side, SMALLEST_PX, LARGEST_PX) for side in (width, height)))
-
-
-def _number(key: str, text: str, least: int, most: int = 2**31) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise _usage(f"{key}: {text!r} is not a whole number from {least} to {most}")
-    return int(text)
-
-
-def _usage(message: str) -> CameraError:
-    return CameraError(message, exit_code=os.EX_USAGE)

@@ -1,4 +1,4 @@
-"""Frames for the loop: from a live camera by a thread of its own, from all others one after the other."""
+"""Frame source of the loop: a live camera has a capture thread of its own, all others are read one after the other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Protocol
 
 from loguru import logger
@@ -68,6 +67,10 @@ class FrameSource(AbstractContextManager["FrameSource"], Protocol):
     def has_frame(self) -> bool:
         """Whether the next frame comes without waiting for the camera."""
 
+    def __exit__(self, *_: object) -> None:
+        """Ends what runs beside the loop, if anything."""
+        return
+
 
 class FileSource(FrameSource):
     """A camera that waits for its reader: every frame counts, and the next one is always at hand."""
@@ -94,11 +97,6 @@ class FileSource(FrameSource):
     def has_frame(self) -> bool:
         return self.limit.is_due
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing runs."""
-
 
 class LiveSource(FrameSource):
     """A thread that takes every frame of the camera and keeps the newest; it runs inside the ``with`` block."""
@@ -120,9 +118,7 @@ class LiveSource(FrameSource):
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._camera.stop()
         self._thread.join(STOP_PATIENCE_S)
         if self._thread.is_alive():

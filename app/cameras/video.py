@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import Image
-from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
@@ -51,11 +49,6 @@ class VideoCamera(Camera):
         """
         return cls(split_names(argument))
 
-    @property
-    def calibration(self) -> StereoCalibration | None:
-        """None: videos do not tell."""
-        return None
-
     def frames(self) -> Iterator[StereoFrame]:
         """Frames from where the video stands; raises CameraError after the last good one where it breaks off.
 
@@ -70,9 +63,7 @@ class VideoCamera(Camera):
             left, right = _sides([image for image in images if image is not None])
             yield StereoFrame(Frame(left, timestamp_ns, sequence), Frame(right, timestamp_ns, sequence))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def _check_end(self, taken: int, ended: list[bool]) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-PATH = click.Path(path_type=Path)
+from .options import PATH, json_option, show
+
+if TYPE_CHECKING:
+    from roma_device.app.calibrate.finish import Calibrated
+
 BOARD_HELP = (
     "Such as chessboard:9x6:25mm (inner corners), charuco:8x6:30mm:22mm, aprilgrid:6x6:88mm:0.3, "
     "squares:3x4:30mm:30mm (square, gap), or a file."
 )
+EXIT_INTERRUPTED = 130
 
 
 @click.group(invoke_without_command=True)
@@ -43,39 +49,45 @@ BOARD_HELP = (
 @click.option("--pairs", type=click.IntRange(6, 60), default=24, show_default=True, help="Pairs to capture.")
 @click.option("--page", type=click.IntRange(0, 65535), help="Also show the capture on a page at this port (loopback).")
 @click.option("--max-skew-ms", type=float, default=5.0, show_default=True, help="Time between left and right at most.")
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+@json_option
 @click.pass_context
-def calibrate(context: click.Context, /, **options: Any) -> int | None:
+def calibrate(context: click.Context, /, as_json: bool, **options: Any) -> int | None:
     """Calibrate a stereo rig, from images or guided at its camera; works over SSH. With --mono: a single camera.
 
     The answer is a verdict with reasons, and what the calibration does to depth in centimetres.
     """
     if context.invoked_subcommand is not None:
         return None
+    _check_options(options)
+    result = _calibrated(options)
+    if result is None:
+        return EXIT_INTERRUPTED
+    show(result, as_json)
+    return result.exit_code
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
     if (options["images"] is None) == (options["camera"] is None):
         raise click.UsageError("give either --images DIR or --camera CAMERA")
-    if options["board_text"] is None and options["session"] is None:
+    if options["board_text"] is None and (options["session"] is None or options["images"] is not None):
         raise click.UsageError("give --board, such as --board chessboard:9x6:25mm")
     if options["mono"] and (options["images"] is None or options["swap"] or options["baseline_m"] is not None):
         raise click.UsageError("--mono is for --images of one camera, without --swap and --baseline-m")
     if options["format_name"] is not None and not options["mono"]:
         raise click.UsageError("--format is for --mono; a rig is written for others by: roma-device calibration export")
-    from roma_device.app.calibrate.finish import FinishChoice
 
-    keys = ("lens", "output", "report", "force", "as_json", "baseline_m", "serial", "temperature_c")
+
+def _calibrated(options: Mapping[str, Any]) -> Calibrated | None:
+    """None: interrupted before there was enough to solve."""
+    from roma_device.app.calibrate.finish import FinishChoice, calibrate_images, calibrate_one_camera
+
+    keys = ("lens", "output", "report", "force", "baseline_m", "serial", "temperature_c")
     choice = FinishChoice(**{key: options[key] for key in keys})
-    if options["images"] is not None:
-        if options["board_text"] is None:
-            raise click.UsageError("give --board, such as --board chessboard:9x6:25mm")
-        if options["mono"]:
-            from roma_device.app.calibrate.camera_command import calibrate_one_camera
-
-            return calibrate_one_camera(
-                options["images"], options["board_text"], options["format_name"] or "ros", choice
-            )
-        from roma_device.app.calibrate.image_command import calibrate_images
-
-        return calibrate_images(options["images"], options["board_text"], options["swap"], choice)
+    images, board_text = options["images"], options["board_text"]
+    if options["mono"]:
+        return calibrate_one_camera(images, board_text, options["format_name"] or "ros", choice)
+    if images is not None:
+        return calibrate_images(images, board_text, options["swap"], choice)
     from roma_device.app.calibrate.guided.command import CaptureChoice, calibrate_camera
 
     names = ("camera", "board_text", "swap", "session", "pairs", "page", "max_skew_ms")
@@ -102,13 +114,17 @@ def board(board_text: str, output: Path, dpi: int, force: bool) -> None:
 @click.option("--distance-m", type=click.FloatRange(0, min_open=True), help="Measured distance of board or wall.")
 @click.option("--frames", type=click.IntRange(1), default=20, show_default=True, help="Frames to look at.")
 @click.option("--propose", is_flag=True, help="Store a corrected calibration as a new version to try.")
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
-def check(**options: Any) -> int:
+@json_option
+def check(propose: bool, as_json: bool, **options: Any) -> int:
     """Is the rig still calibrated? Exit code 0: good, 1: warning, 2: calibrate again.
 
     Rows that differ between left and right show roll and pitch. Yaw hardly shows there, and is what ruins depth:
     give --board with the board in view, or --distance-m with a wall or board straight ahead.
     """
-    from roma_device.app.calibrate.check_command import CheckChoice, check_rig
+    from roma_device.app.calibrate import check_command
 
-    return check_rig(CheckChoice(**options))
+    report, calibration = check_command.check_rig(check_command.CheckChoice(**options))
+    show(report, as_json)
+    if propose:
+        click.echo(check_command.propose(calibration, report), err=as_json)
+    return report.exit_code

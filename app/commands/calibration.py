@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-PATH = click.Path(path_type=Path)
+from .options import PATH, json_option, show, size_option
+
+if TYPE_CHECKING:
+    from roma_device.calibration.size import Size
+
 FORMATS = ["own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury"]
 
 
@@ -16,22 +21,22 @@ def calibration() -> None:
 
 
 @calibration.command("list")
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+@json_option
 def list_versions(as_json: bool) -> None:
     """List the stored versions; a star marks the one in use."""
     from roma_device.app.calibrate import store_command
 
-    click.echo(store_command.list_versions(as_json))
+    show(store_command.stored_versions(), as_json)
 
 
-@calibration.command()
+@calibration.command("show")
 @click.argument("which", required=False)
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
-def show(which: str | None, as_json: bool) -> None:
+@json_option
+def show_one(which: str | None, as_json: bool) -> None:
     """Show a version (its number), a file, or by default the version in use."""
     from roma_device.app.calibrate import store_command
 
-    click.echo(store_command.show(which, as_json))
+    show(store_command.chosen(which), as_json)
 
 
 @calibration.command()
@@ -54,9 +59,9 @@ def rollback() -> None:
 @calibration.command("import")
 @click.argument("paths", type=PATH, nargs=-1, required=True)
 @click.option("--format", "format_name", type=click.Choice(FORMATS), help="[default: by what is in the file]")
-@click.option("--size", help="WIDTHxHEIGHT of the images, where the file does not tell.")
+@size_option("the images, where the file does not tell.")
 @click.option("--output", type=PATH, help="Write our format to this file instead of storing a version.")
-def import_file(paths: tuple[Path, ...], format_name: str | None, size: str | None, output: Path | None) -> None:
+def import_file(paths: tuple[Path, ...], format_name: str | None, size: Size | None, output: Path | None) -> None:
     """Take over a calibration of ROS, OpenCV, Kalibr, KITTI, EuRoC or Middlebury as a new version.
 
     PATHS is one file, the left and the right camera's, or a folder with both.

@@ -1,14 +1,14 @@
-"""``roma-device cameras``."""
+"""``roma-device cameras``: the V4L2 cameras of this machine."""
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from .options import Listing, json_option, show
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+@json_option
 def cameras(as_json: bool) -> None:
     """List the cameras of this machine: formats, sizes, rates, bus and stable names.
 
@@ -17,4 +17,4 @@ def cameras(as_json: bool) -> None:
     from roma_device.app.cameras.v4l2.discover import cameras_as_json, cameras_as_text, find_cameras
 
     found = find_cameras()
-    click.echo(json.dumps(cameras_as_json(found)) if as_json else cameras_as_text(found))
+    show(Listing(cameras_as_json(found), cameras_as_text(found)), as_json)

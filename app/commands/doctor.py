@@ -1,4 +1,4 @@
-"""``roma-device doctor``."""
+"""``roma-device doctor``: diagnosis of the machine, the settings and the service."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from pathlib import Path
 
 import click
 
+from .options import PATH, Listing, json_option, show
+
 
 @click.command()
-@click.option("--config", type=click.Path(path_type=Path), help="Settings to check.  [default: the service's]")
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+@click.option("--config", type=PATH, help="Settings to check.  [default: the service's]")
+@json_option
 def doctor(config: Path | None, as_json: bool) -> int:
     """Look for all that can be wrong on this machine, with what helps.
 
     Exit code 0: all is well, 1: there are warnings, 2: something is broken.
     """
-    import json
-
     from roma_device.app.doctor.report import examine, exit_code, findings_as_text
 
     findings = examine(config)
-    click.echo(json.dumps([finding.as_json() for finding in findings]) if as_json else findings_as_text(findings))
+    show(Listing([finding.as_json() for finding in findings], findings_as_text(findings)), as_json)
     return exit_code(findings)

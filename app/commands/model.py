@@ -1,10 +1,15 @@
-"""``roma-device model``: what can be said of a model without running it."""
+"""``roma-device model``: static checks of a model, without running it."""
 
 from __future__ import annotations
 
-import json
+from typing import TYPE_CHECKING
 
 import click
+
+from .options import json_option, show, size_option
+
+if TYPE_CHECKING:
+    from roma_device.calibration.size import Size
 
 
 @click.group()
@@ -16,16 +21,16 @@ def model() -> None:
 @click.argument("bundle")
 @click.option("--chip", required=True, help="AX650 or AX620E.")
 @click.option("--npu", help="NPU1, NPU2 or NPU3: cores that the model is compiled for.  [default: NPU1]")
-@click.option("--size", help="WIDTHxHEIGHT of the input, for models of open size.")
-@click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
-def check(bundle: str, chip: str, npu: str | None, size: str | None, as_json: bool) -> int:
+@size_option("the input, for models of open size.")
+@json_option
+def check(bundle: str, chip: str, npu: str | None, size: Size | None, as_json: bool) -> int:
     """Will the NPU's compiler take this model, and how fast will it be?
 
     BUNDLE is a bundle folder, the name of a bundled model, or an .onnx or .axmodel file. The answer comes from the
     vendor's lists and from earlier measurements; only the compiler knows for sure. Exit code 1: it will not compile.
     """
-    from roma_device.app.verify.model_check import check_model, parse_size
+    from roma_device.app.verify.model_check import check_model
 
-    report = check_model(bundle, chip, npu, parse_size(size))
-    click.echo(json.dumps(report.as_dict()) if as_json else report.as_text())
+    report = check_model(bundle, chip, npu, size)
+    show(report, as_json)
     return 1 if report.verdict == "fails" else 0

@@ -1,13 +1,28 @@
-"""Options of the command line that several commands share, and the settings that come of them."""
+"""Options of the command line that several commands share, the settings that come of them, and how a report is shown.
+
+Commands import what they run on use: ``--help`` and ``--version`` load neither numpy nor OpenCV.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import click
+
+from roma_device.calibration.errors import RomaError
 
 if TYPE_CHECKING:
     from roma_device.app.settings.settings import Settings
+    from roma_device.calibration.size import Size
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
 
 _DOTTED = {
     "min_depth_m": "depth.min_m",
@@ -17,6 +32,89 @@ _DOTTED = {
     "save": "output.save",
 }
 """Options whose settings key has another name."""
+
+
+class Report(Protocol):
+    """What a command found."""
+
+    def as_json(self) -> Any:
+        """Plain values for json.dumps."""
+
+    def as_text(self) -> str:
+        """Lines for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A report of which both forms are there already."""
+
+    record: Any
+    text: str
+
+    def as_json(self) -> Any:
+        return self.record
+
+    def as_text(self) -> str:
+        return self.text
+
+
+def show(report: Report, as_json: bool) -> None:
+    """Print a report to stdout, as ``json_option`` was given or not."""
+    click.echo(json.dumps(report.as_json()) if as_json else report.as_text())
+
+
+def size_option(of: str) -> Callable[[Command], Command]:
+    """``--size``: WIDTHxHEIGHT of what ``of`` names, in px; the command gets a Size, None where it is not given."""
+    return click.option("--size", callback=_size, help=f"WIDTHxHEIGHT of {of}")
+
+
+def _size(context: click.Context, option: click.Parameter, text: str | None) -> Size | None:
+    from roma_device.calibration.size import Size
+
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text or "", re.ASCII)
+    if text is not None and match is None:
+        raise RomaError(f"--size {text}: write WIDTHxHEIGHT, as in 640x320", exit_code=os.EX_USAGE)
+    return None if match is None else Size(int(match[1]), int(match[2]))
+
+
+def together(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in the order of ``--help``."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+
+engine_options = together(
+    click.option("--engine", help="auto, axcl, ax, openvino, onnx or opencv.  [default: auto]"),
+    click.option("--precision", help="auto, fp32 or int8 on a host engine.  [default: auto]"),
+    click.option("--threads", type=click.IntRange(0), help="Threads of a host engine; 0: its own choice."),
+)
+"""What runs a network."""
+
+model_options = together(
+    click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"), engine_options
+)
+"""Which network, and what runs it."""
+
+camera_options = together(
+    click.option("--config", type=PATH, help="Settings file; options on the command line win over it."),
+    click.option(
+        "--camera",
+        help="v4l2:LEFT,RIGHT, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or video:LEFT,RIGHT, "
+        "recording:DIR.",
+    ),
+    click.option("--calibration", type=PATH, help="Calibration file of the rig (YAML)."),
+    click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),
+    click.option("--focal-px", type=float, help="Focal length at camera resolution; with --rectified."),
+    click.option("--baseline-m", type=float, help="Distance of the cameras; with --rectified."),
+)
+"""Where frames come from, and what is known of the rig."""
 
 
 def settings_from_options(config: Path | None, options: Mapping[str, Any]) -> Settings:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
+from .options import PATH, json_option, show
+
 ROOT_OPTION = click.option(
     "--root",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("/"),
     help="Write the files under this folder and run nothing, as for a package.",
 )
@@ -24,9 +25,7 @@ def service() -> None:
 @service.command()
 @ROOT_OPTION
 @DRY_OPTION
-@click.option(
-    "--executable", type=click.Path(path_type=Path), help="Program that the unit starts.  [default: this one]"
-)
+@click.option("--executable", type=PATH, help="Program that the unit starts.  [default: this one]")
 def install(root: Path, dry_run: bool, executable: Path | None) -> None:
     """Write unit, udev rule, user and settings, and let systemd read them."""
     from roma_device.app.service.install import UNIT, own_executable
@@ -50,13 +49,13 @@ def uninstall(root: Path, dry_run: bool) -> None:
 
 
 @service.command()
-@click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
+@json_option
 def status(as_json: bool) -> int:
     """Whether it runs and how it is doing. Exit code 0: it runs, 3: it does not, 4: it is not installed."""
     from roma_device.app.service.state import service_state
 
     state = service_state()
-    click.echo(json.dumps(state.as_json()) if as_json else state.as_text())
+    show(state, as_json)
     return state.exit_code
 
 

@@ -1,1 +1,1 @@
-"""What is wrong on this machine, and what helps: one file for each kind of thing that can be."""
+"""Diagnosis of a machine: checks of programs, hardware and state, each with what helps."""

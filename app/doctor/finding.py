@@ -1,9 +1,9 @@
-"""One thing that the doctor looked at."""
+"""Result of one diagnostic check, and the machine that is checked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -14,20 +14,20 @@ MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What was looked at, how it is, and what helps where it is not well."""
+class CheckResult:
+    """Result of a check: what was looked at, how it is, and the fix where it is not well."""
 
     level: Level
     name: str
     text: str
-    cure: str = ""
+    fix: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"level": self.level, "name": self.name, "text": self.text, "cure": self.fix}
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
+class Machine:
     """The machine: ``root`` is / outside of tests; ``settings`` are the defaults where none can be read."""
 
     root: Path
@@ -35,7 +35,7 @@ class Patient:
 
 
 class Check(Protocol):
-    def __call__(self, patient: Patient) -> Iterator[Finding]: ...
+    def __call__(self, machine: Machine) -> Iterator[CheckResult]: ...
 
 
 def read_text(path: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Cameras, NPU, temperatures."""
+"""Diagnostic checks of cameras, USB, NPU and temperatures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.v4l2.discover import FoundCamera, find_cameras
 from roma_device.app.cameras.v4l2.spec import V4l2Spec
 
-from .finding import MIB, Finding, Patient, read_text
+from .finding import MIB, CheckResult, Machine, read_text
 
 NPU_NODES = ("ax_*", "axlog", "npu", "axcl_host")
 WARM_C, HOT_C = 85.0, 100.0
@@ -20,46 +20,46 @@ USABLE_SHARE = 0.8
 """Of a USB bus for pictures: the rest is taken by its protocol and by reservations."""
 
 
-def check_cameras(patient: Patient) -> Iterator[Finding]:
-    found = find_cameras(patient.root)
-    wanted = _wanted(patient)
+def check_cameras(machine: Machine) -> Iterator[CheckResult]:
+    found = find_cameras(machine.root)
+    wanted = _wanted(machine)
     for camera in found:
         text = f"{camera.path} {camera.name}".strip()
         if camera.problem:
-            yield Finding("fail", "camera", camera.problem, "see above; `roma-device cameras` lists all")
+            yield CheckResult("fail", "camera", camera.problem, "see above; `roma-device cameras` lists all")
         elif not camera.modes:
-            cure = "take a camera with YUYV, UYVY, NV12, GREY or MJPG"
-            yield Finding("warn", "camera", f"{text} has only {', '.join(camera.other_formats)}", cure)
+            fix = "take a camera with YUYV, UYVY, NV12, GREY or MJPG"
+            yield CheckResult("warn", "camera", f"{text} has only {', '.join(camera.other_formats)}", fix)
         else:
             stable = f", stable name {camera.stable_path}" if camera.stable_path else ", no stable name"
-            yield Finding("ok", "camera", f"{text} on {camera.bus}{stable}")
+            yield CheckResult("ok", "camera", f"{text} on {camera.bus}{stable}")
     if not found:
-        yield Finding(
+        yield CheckResult(
             "fail" if wanted else "warn", "camera", "there is no camera", "plug one in; is its driver loaded (dmesg)?"
         )
     for path in wanted.paths if wanted else ():
-        if not (patient.root / path.lstrip("/")).exists():
-            cure = "plug it in, or name another one in the settings (camera:)"
-            yield Finding("fail", "camera", f"{path}, which the settings name, is not there", cure)
+        if not (machine.root / path.lstrip("/")).exists():
+            fix = "plug it in, or name another one in the settings (camera:)"
+            yield CheckResult("fail", "camera", f"{path}, which the settings name, is not there", fix)
 
 
-def _wanted(patient: Patient) -> V4l2Spec | None:
-    kind, _, argument = (patient.settings.camera or "").partition(":")
+def _wanted(machine: Machine) -> V4l2Spec | None:
+    kind, _, argument = (machine.settings.camera or "").partition(":")
     try:
         return V4l2Spec.parse(argument) if kind == "v4l2" else None
     except CameraError:
         return None
 
 
-def check_usb(patient: Patient) -> Iterator[Finding]:
+def check_usb(machine: Machine) -> Iterator[CheckResult]:
     """Whether the cameras that share a bus fit into it, without compression, at 30 frames per second."""
-    spec = _wanted(patient) or V4l2Spec(())
+    spec = _wanted(machine) or V4l2Spec(())
     width, height = spec.size or (640, 480)
     needed_mbit = width * height * 2 * 8 * spec.fps / 1e6
     buses: defaultdict[str, list[str]] = defaultdict(list)
     speeds: dict[str, float] = {}
-    for camera in find_cameras(patient.root):
-        if bus := _usb_bus(patient.root, camera):
+    for camera in find_cameras(machine.root):
+        if bus := _usb_bus(machine.root, camera):
             buses[bus[0]].append(camera.path)
             speeds[bus[0]] = bus[1]
     for number, paths in buses.items():
@@ -67,10 +67,10 @@ def check_usb(patient: Patient) -> Iterator[Finding]:
         text = f"bus {number} has {speeds[number]:g} Mbit/s for {', '.join(paths)}"
         if needed_mbit * len(paths) > room:
             need = f"{needed_mbit * len(paths):.0f} Mbit/s uncompressed at {width}x{height}, {spec.fps:g} fps"
-            cure = "take format=MJPG, a lower rate, or plug the cameras into different controllers"
-            yield Finding("warn", "usb", f"{text}, but they need {need}", cure)
+            fix = "take format=MJPG, a lower rate, or plug the cameras into different controllers"
+            yield CheckResult("warn", "usb", f"{text}, but they need {need}", fix)
         else:
-            yield Finding("ok", "usb", text)
+            yield CheckResult("ok", "usb", text)
 
 
 def _usb_bus(root: Path, camera: FoundCamera) -> tuple[str, float] | None:
@@ -83,18 +83,18 @@ def _usb_bus(root: Path, camera: FoundCamera) -> tuple[str, float] | None:
     return None
 
 
-def check_npu(patient: Patient) -> Iterator[Finding]:
-    nodes = sorted(node for pattern in NPU_NODES for node in (patient.root / "dev").glob(pattern))
+def check_npu(machine: Machine) -> Iterator[CheckResult]:
+    nodes = sorted(node for pattern in NPU_NODES for node in (machine.root / "dev").glob(pattern))
     if not nodes:
-        yield Finding("ok", "npu", "none on this machine")
+        yield CheckResult("ok", "npu", "none on this machine")
         return
     closed = [str(node) for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
     if closed:
-        cure = "`roma-device service install` gives them to the group roma-device; add your user to it"
-        yield Finding("fail", "npu", f"no permission to use {', '.join(closed)}", cure)
+        fix = "`roma-device service install` gives them to the group roma-device; add your user to it"
+        yield CheckResult("fail", "npu", f"no permission to use {', '.join(closed)}", fix)
     else:
-        yield Finding("ok", "npu", f"{len(nodes)} device nodes, chip {_chip(patient.root)}")
-    yield from _check_cmm(patient.root)
+        yield CheckResult("ok", "npu", f"{len(nodes)} device nodes, chip {_chip(machine.root)}")
+    yield from _check_cmm(machine.root)
 
 
 def _chip(root: Path) -> str:
@@ -102,7 +102,7 @@ def _chip(root: Path) -> str:
     return ", ".join(text.splitlines()[0] for text in told if text) or "unknown"
 
 
-def _check_cmm(root: Path) -> Iterator[Finding]:
+def _check_cmm(root: Path) -> Iterator[CheckResult]:
     """The memory that CPU and NPU share; what a crashed program held may stay taken."""
     text = read_text(root / "proc/ax_proc/mem_cmm_info") or ""
     numbers = {key: int(value) for key, value in re.findall(r"(total size|remain)\s*=\s*(\d+)KB", text)}
@@ -111,20 +111,20 @@ def _check_cmm(root: Path) -> Iterator[Finding]:
     free_mib, total_mib = numbers["remain"] * 1024 // MIB, numbers["total size"] * 1024 // MIB
     words = f"{free_mib} of {total_mib} MiB free"
     if free_mib < 64:
-        yield Finding("warn", "cmm", words, "end other programs that use the NPU or cameras, or reboot")
+        yield CheckResult("warn", "cmm", words, "end other programs that use the NPU or cameras, or reboot")
     else:
-        yield Finding("ok", "cmm", words)
+        yield CheckResult("ok", "cmm", words)
 
 
-def check_temperatures(patient: Patient) -> Iterator[Finding]:
+def check_temperatures(machine: Machine) -> Iterator[CheckResult]:
     readings = [
         (read_text(zone / "type") or zone.name, float(text) / 1000)
-        for zone in sorted((patient.root / "sys/class/thermal").glob("thermal_zone*"))
+        for zone in sorted((machine.root / "sys/class/thermal").glob("thermal_zone*"))
         if (text := read_text(zone / "temp")) and text.lstrip("-").isdecimal()
     ]
     if not readings:
         return
     name, hottest = max(readings, key=lambda reading: reading[1])
     text = f"hottest: {name} {hottest:.0f} degrees Celsius"
-    cure = "cool the board: the chip lowers its clock when it is hot"
-    yield Finding("fail" if hottest >= HOT_C else "warn" if hottest >= WARM_C else "ok", "temperature", text, cure)
+    fix = "cool the board: the chip lowers its clock when it is hot"
+    yield CheckResult("fail" if hottest >= HOT_C else "warn" if hottest >= WARM_C else "ok", "temperature", text, fix)

@@ -1,4 +1,4 @@
-"""Python, its packages, the C library, and the engines."""
+"""Diagnostic checks of Python, its packages, the C library, the engines and the model."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from roma_device.runtime.engines.ax import abi as ax_abi
 from roma_device.runtime.engines.axcl import abi as axcl_abi
 from roma_device.runtime.engines.vendor import load_library
 
-from .finding import Finding, Patient
+from .finding import CheckResult, Machine
 
 OLDEST_GLIBC = (2, 28)
 ENGINE_MODULES = {"openvino": "openvino", "onnx": "onnxruntime"}
 
 
-def check_python(patient: Patient) -> Iterator[Finding]:
+def check_python(machine: Machine) -> Iterator[CheckResult]:
     library, number = platform.libc_ver()
     parts = tuple(int(part) for part in number.split(".") if part.isdecimal())
     text = f"Python {platform.python_version()} on {platform.machine()}, {library or 'an unknown C library'} {number}"
     if library != "glibc" or parts < OLDEST_GLIBC:
-        yield Finding("warn", "python", text, "the wheels of OpenCV need glibc 2.28: take a newer system image")
+        yield CheckResult("warn", "python", text, "the wheels of OpenCV need glibc 2.28: take a newer system image")
     else:
-        yield Finding("ok", "python", text)
+        yield CheckResult("ok", "python", text)
 
 
-def check_packages(patient: Patient) -> Iterator[Finding]:
+def check_packages(machine: Machine) -> Iterator[CheckResult]:
     import cv2
 
     own = version("roma-device")
-    yield Finding("ok", "packages", f"roma-device {own}, OpenCV {cv2.__version__}, numpy {version('numpy')}")
+    yield CheckResult("ok", "packages", f"roma-device {own}, OpenCV {cv2.__version__}, numpy {version('numpy')}")
 
 
-def check_engines(patient: Patient) -> Iterator[Finding]:
+def check_engines(machine: Machine) -> Iterator[CheckResult]:
     """The engine that the settings ask for, or for auto the first that can."""
-    wanted = patient.settings.engine
-    usable = {name: _problem(name, patient.root) for name in ENGINES}
+    wanted = machine.settings.engine
+    usable = {name: _problem(name, machine.root) for name in ENGINES}
     there = [name for name in AUTO_ORDER if not usable[name]]
     if wanted != "auto" and usable[wanted]:
-        yield Finding("fail", "engine", f"{wanted}: {usable[wanted]}", "install it, or set engine: auto")
+        yield CheckResult("fail", "engine", f"{wanted}: {usable[wanted]}", "install it, or set engine: auto")
     elif not there:
-        yield Finding("fail", "engine", "no engine can run", "pip install roma-device[onnx]")
+        yield CheckResult("fail", "engine", "no engine can run", "pip install roma-device[onnx]")
     else:
         chosen = wanted if wanted != "auto" else there[0]
-        yield Finding("ok", "engine", f"{chosen} (usable: {', '.join(there)})")
+        yield CheckResult("ok", "engine", f"{chosen} (usable: {', '.join(there)})")
 
 
 def _problem(name: str, root: Path) -> str:
@@ -74,15 +74,15 @@ def _load_vendor_library(name: str) -> None:
     load_library(axcl_abi.LIBRARY if name == "axcl" else ax_abi.ENGINE)
 
 
-def check_model(patient: Patient) -> Iterator[Finding]:
+def check_model(machine: Machine) -> Iterator[CheckResult]:
     """Card and files with their hashes."""
-    name = patient.settings.model
+    name = machine.settings.model
     try:
         card = find_model(name)
         for file in card.files.values():
             file.read()
     except RomaError as error:
-        yield Finding("fail", "model", str(error), "install the package or the bundle anew")
+        yield CheckResult("fail", "model", str(error), "install the package or the bundle anew")
         return
     kinds = ", ".join(f"{kind} {file.sha256[:12]}" for kind, file in card.files.items())
-    yield Finding("ok", "model", f"{card.name}: {kinds}, hashes right")
+    yield CheckResult("ok", "model", f"{card.name}: {kinds}, hashes right")

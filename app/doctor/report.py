@@ -1,4 +1,4 @@
-"""All checks, and their report."""
+"""All diagnostic checks, and their report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from roma_device.app.service.install import CONFIG
 from roma_device.app.settings.settings import Settings, SettingsError, load_settings
 
-from .finding import Check, Finding, Patient
+from .finding import Check, CheckResult, Machine
 from .hardware import check_cameras, check_npu, check_temperatures, check_usb
 from .programs import check_engines, check_model, check_packages, check_python
 from .state import check_calibration, check_clock, check_disk, check_memory, check_service
@@ -32,44 +32,44 @@ CHECKS: tuple[Check, ...] = (
 MARKS = {"ok": "ok  ", "warn": "WARN", "fail": "FAIL"}
 
 
-def examine(config: Path | None, root: Path = Path("/")) -> list[Finding]:
+def examine(config: Path | None, root: Path = Path("/")) -> list[CheckResult]:
     """Look at everything; ``config`` of None is the service's settings, and the defaults where there are none."""
     settings, findings = _settings(config, root)
-    patient = Patient(root, settings)
+    machine = Machine(root, settings)
     for check in CHECKS:
-        findings.extend(_looked(check, patient))
+        findings.extend(_looked(check, machine))
     return findings
 
 
-def _settings(config: Path | None, root: Path) -> tuple[Settings, list[Finding]]:
+def _settings(config: Path | None, root: Path) -> tuple[Settings, list[CheckResult]]:
     path = config or root / CONFIG.relative_to("/")
     if config is None and not path.exists():
-        return Settings(), [Finding("ok", "settings", f"{path} is not there: these are the defaults")]
+        return Settings(), [CheckResult("ok", "settings", f"{path} is not there: these are the defaults")]
     try:
-        return load_settings(path), [Finding("ok", "settings", str(path))]
+        return load_settings(path), [CheckResult("ok", "settings", str(path))]
     except SettingsError as error:
-        return Settings(), [Finding("fail", "settings", str(error), "mend that line")]
+        return Settings(), [CheckResult("fail", "settings", str(error), "mend that line")]
 
 
-def _looked(check: Check, patient: Patient) -> Iterator[Finding]:
+def _looked(check: Check, machine: Machine) -> Iterator[CheckResult]:
     """A check that fails itself is a finding too: the others still count."""
     try:
-        yield from check(patient)
+        yield from check(machine)
     except Exception as error:
         name = getattr(check, "__name__", "check").removeprefix("check_")
-        yield Finding("warn", name, f"could not be checked: {error!r}", "please report this")
+        yield CheckResult("warn", name, f"could not be checked: {error!r}", "please report this")
 
 
-def exit_code(findings: list[Finding]) -> int:
+def exit_code(findings: list[CheckResult]) -> int:
     """0: all is well, 1: warnings, 2: something is broken."""
     levels = {finding.level for finding in findings}
     return 2 if "fail" in levels else 1 if "warn" in levels else os.EX_OK
 
 
-def findings_as_text(findings: list[Finding]) -> str:
+def findings_as_text(findings: list[CheckResult]) -> str:
     lines: list[str] = []
     for finding in findings:
         lines.append(f"{MARKS[finding.level]}  {finding.name}: {finding.text}")
-        if finding.level != "ok" and finding.cure:
-            lines.append(f"      -> {finding.cure}")
+        if finding.level != "ok" and finding.fix:
+            lines.append(f"      -> {finding.fix}")
     return "\n".join(lines)

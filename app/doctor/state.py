@@ -1,4 +1,4 @@
-"""Calibration, disk, memory, clock, service."""
+"""Diagnostic checks of calibration, disk, memory, clock and service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore
 
-from .finding import MIB, Finding, Patient, read_text
+from .finding import MIB, CheckResult, Machine, read_text
 
 OLD_DAYS = 180
 POOR_PX = 0.7
@@ -26,17 +26,19 @@ LEAST_MEMORY_MIB = 256
 EARLIEST_YEAR = 2025
 
 
-def check_calibration(patient: Patient) -> Iterator[Finding]:
+def check_calibration(machine: Machine) -> Iterator[CheckResult]:
     try:
-        path = patient.settings.calibration or _stored()
+        path = machine.settings.calibration or _stored()
         if path is None:
-            if not patient.settings.rectified and patient.settings.camera is not None:
-                cure = "calibrate the rig: roma-device calibrate"
-                yield Finding("warn", "calibration", "the settings name none, and none is stored", cure)
+            if not machine.settings.rectified and machine.settings.camera is not None:
+                fix = "calibrate the rig: roma-device calibrate"
+                yield CheckResult("warn", "calibration", "the settings name none, and none is stored", fix)
             return
         rig = load_calibration(path)
     except CalibrationError as error:
-        yield Finding("fail", "calibration", str(error), "calibrate the rig, or name the right file in the settings")
+        yield CheckResult(
+            "fail", "calibration", str(error), "calibrate the rig, or name the right file in the settings"
+        )
         return
     yield _verdict(path, rig)
 
@@ -47,7 +49,7 @@ def _stored() -> Path | None:
     return None if version is None else version.path
 
 
-def _verdict(path: Path, rig: StereoCalibration) -> Finding:
+def _verdict(path: Path, rig: StereoCalibration) -> CheckResult:
     age_days, residual_px = _age_days(rig.made_at), rig.quality.get("epipolar_px")
     words = [f"{path}: baseline {1000 * rig.baseline_m:.1f} mm"]
     words.append("age unknown" if age_days is None else f"{age_days} days old")
@@ -57,12 +59,12 @@ def _verdict(path: Path, rig: StereoCalibration) -> Finding:
         words.append(f"epipolar residual {residual_px:.2f} px")
     text = ", ".join(words)
     if verdict == "redo":
-        return Finding("warn", "calibration", text, "its own report advises to calibrate again")
+        return CheckResult("warn", "calibration", text, "its own report advises to calibrate again")
     if residual_px is not None and residual_px > POOR_PX:
-        return Finding("warn", "calibration", text, f"over {POOR_PX} px depth suffers: calibrate again")
+        return CheckResult("warn", "calibration", text, f"over {POOR_PX} px depth suffers: calibrate again")
     if age_days is not None and age_days > OLD_DAYS:
-        return Finding("warn", "calibration", text, "check it against a known distance, or calibrate again")
-    return Finding("ok", "calibration", text)
+        return CheckResult("warn", "calibration", text, "check it against a known distance, or calibrate again")
+    return CheckResult("ok", "calibration", text)
 
 
 def _age_days(made_at: str) -> int | None:
@@ -74,17 +76,17 @@ def _age_days(made_at: str) -> int | None:
     return (datetime.now(timezone.utc) - made).days
 
 
-def check_disk(patient: Patient) -> Iterator[Finding]:
+def check_disk(machine: Machine) -> Iterator[CheckResult]:
     """Where something is written."""
-    settings = patient.settings
+    settings = machine.settings
     chosen = (Path("/var/lib/roma-device"), settings.output.folder, settings.record)
-    places = {_existing(patient.root, path) for path in chosen if path is not None}
+    places = {_existing(machine.root, path) for path in chosen if path is not None}
     for place in sorted(places):
         found = os.statvfs(place)
         free_mib = found.f_bavail * found.f_frsize // MIB
         short = free_mib < LEAST_FREE_MIB or found.f_bavail < LEAST_FREE_SHARE * found.f_blocks
-        cure = "remove old recordings and results" if short else ""
-        yield Finding("warn" if short else "ok", "disk", f"{place}: {free_mib} MiB free", cure)
+        fix = "remove old recordings and results" if short else ""
+        yield CheckResult("warn" if short else "ok", "disk", f"{place}: {free_mib} MiB free", fix)
 
 
 def _existing(root: Path, path: Path) -> Path:
@@ -93,34 +95,38 @@ def _existing(root: Path, path: Path) -> Path:
     return next(place for place in (inside, *inside.parents) if place.is_dir())
 
 
-def check_memory(patient: Patient) -> Iterator[Finding]:
-    for line in (read_text(patient.root / "proc/meminfo") or "").splitlines():
+def check_memory(machine: Machine) -> Iterator[CheckResult]:
+    for line in (read_text(machine.root / "proc/meminfo") or "").splitlines():
         if line.startswith("MemAvailable:"):
             free_mib = int(line.split()[1]) // 1024
             short = free_mib < LEAST_MEMORY_MIB
-            cure = "end other programs, or give less memory to CMM" if short else ""
-            yield Finding("warn" if short else "ok", "memory", f"{free_mib} MiB available", cure)
+            fix = "end other programs, or give less memory to CMM" if short else ""
+            yield CheckResult("warn" if short else "ok", "memory", f"{free_mib} MiB available", fix)
 
 
-def check_clock(patient: Patient) -> Iterator[Finding]:
+def check_clock(machine: Machine) -> Iterator[CheckResult]:
     """Frames are timed by the monotonic clock; the date matters for calibrations, recordings and logs."""
     year = time.gmtime().tm_year
-    synchronized = (patient.root / "run/systemd/timesync/synchronized").exists()
+    synchronized = (machine.root / "run/systemd/timesync/synchronized").exists()
     if year < EARLIEST_YEAR:
-        yield Finding("warn", "clock", f"it is {year}, the clock says", "set the clock: chrony or systemd-timesyncd")
+        yield CheckResult(
+            "warn", "clock", f"it is {year}, the clock says", "set the clock: chrony or systemd-timesyncd"
+        )
     else:
-        yield Finding("ok", "clock", "synchronized" if synchronized else "plausible; not by systemd-timesyncd")
+        yield CheckResult("ok", "clock", "synchronized" if synchronized else "plausible; not by systemd-timesyncd")
 
 
-def check_service(patient: Patient) -> Iterator[Finding]:
+def check_service(machine: Machine) -> Iterator[CheckResult]:
     try:
-        state = service_state(patient.root / "run/roma-device/status.json")
+        state = service_state(machine.root / "run/roma-device/status.json")
     except ServiceError as error:
-        yield Finding("ok", "service", f"cannot be asked: {error}")
+        yield CheckResult("ok", "service", f"cannot be asked: {error}")
         return
     if state.exit_code == 0:
-        yield Finding("ok", "service", state.as_text().splitlines()[-1])
+        yield CheckResult("ok", "service", state.as_text().splitlines()[-1])
     elif state.exit_code == 4 or state.properties.get("Result") == "success":
-        yield Finding("ok", "service", state.as_text().splitlines()[0])
+        yield CheckResult("ok", "service", state.as_text().splitlines()[0])
     else:
-        yield Finding("fail", "service", state.as_text().splitlines()[-1], "mend the cause, then restart the service")
+        yield CheckResult(
+            "fail", "service", state.as_text().splitlines()[-1], "mend the cause, then restart the service"
+        )

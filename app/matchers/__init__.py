@@ -1,4 +1,4 @@
-"""Matchers of image pairs: whatever says where points of one image lie in another. One file each, named in MATCHERS."""
+"""Feature and dense matchers: point correspondences between two images. One file each, named in MATCHERS."""
 
 from __future__ import annotations
 

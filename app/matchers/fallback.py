@@ -1,4 +1,4 @@
-"""The matcher of those who name none: a network, or one without where nothing here can run it."""
+"""Fallback matcher for those who name none: a network, or SIFT where no engine here can run it."""
 
 from __future__ import annotations
 

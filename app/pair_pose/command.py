@@ -1,8 +1,9 @@
-"""``roma-device run --task pose --intrinsics ...``: how the two cameras of each pair stand to each other."""
+"""``roma-device run --task pose --intrinsics ...``: relative pose or fundamental matrix of each image pair."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,18 +13,15 @@ from roma_device.app.cameras import Camera, CameraError, open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.app.run.build_pipelines import network_options, stored_calibration
 from roma_device.app.settings.settings import Settings
-from roma_device.calibration.arrays import Image
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
 from roma_device.runtime.grey import grey
-from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
-from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
 from roma_device.runtime.relative_pose.result import EpipolarGeometry, RelativePose
 from roma_device.runtime.types import StereoFrame
 
-from .intrinsics import RIG, PairCameras, pair_cameras
+from .estimate import estimate_pair
+from .intrinsics import RIG, pair_cameras
 from .report import geometry_record, geometry_text, pose_record, pose_text
 from .rig_check import RigCheck
 
@@ -45,7 +43,7 @@ def run_pair_pose(settings: Settings, choice: PairPoseChoice) -> int:
     1: no pair has a pose, or the rig's calibration no longer holds. Raises CameraError, CalibrationError, MatcherError.
     """
     if settings.camera is None:
-        raise CameraError("no pair is named: give --camera images:FIRST,SECOND", exit_code=64)
+        raise CameraError("no pair is named: give --camera images:FIRST,SECOND", exit_code=os.EX_USAGE)
     matcher = open_matcher(choice.matcher, network_options(settings))
     check, found = None, False
     try:
@@ -68,7 +66,9 @@ def _rig(settings: Settings, camera: Camera, intrinsics: tuple[str, ...]) -> Ste
         return None
     rig = stored_calibration(settings, camera) or camera.calibration
     if rig is None:
-        raise CalibrationError("--intrinsics rig needs the rig's calibration: give --calibration FILE", exit_code=64)
+        raise CalibrationError(
+            "--intrinsics rig needs the rig's calibration: give --calibration FILE", exit_code=os.EX_USAGE
+        )
     return rig
 
 
@@ -79,19 +79,7 @@ def _pose_of(
     sizes = Size.of(a), Size.of(b)
     cameras = pair_cameras(intrinsics, sizes, rig)
     pairs = matcher.match(a, b)
-    return _estimated(a, b, pairs, cameras)
-
-
-def _estimated(a: Image, b: Image, pairs: PointPairs, cameras: PairCameras | None) -> RelativePose | EpipolarGeometry:
-    same = a.shape == b.shape and bool((a == b).all())
-    if cameras is None:
-        if same:
-            return EpipolarGeometry.lost(SAME_IMAGE, len(pairs))
-        return estimate_fundamental(pairs, Size.of(b))
-    return RelativePose.lost(SAME_IMAGE, len(pairs)) if same else estimate_relative_pose(pairs, cameras.a, cameras.b)
-
-
-SAME_IMAGE = "both images are the same: there is no motion to see"
+    return estimate_pair(a, b, pairs, cameras)
 
 
 def _shown(index: int, result: RelativePose | EpipolarGeometry, as_json: bool) -> str:
@@ -105,6 +93,6 @@ def _shown(index: int, result: RelativePose | EpipolarGeometry, as_json: bool) -
 def _conclude(check: RigCheck | None, found: bool, as_json: bool) -> int:
     verdict = None if check is None else check.verdict()
     if verdict is not None:
-        click.echo(json.dumps({"calibration": verdict.as_dict()}) if as_json else verdict.as_text())
+        click.echo(json.dumps({"calibration": verdict.as_json()}) if as_json else verdict.as_text())
     holds = verdict is None or verdict.holds
     return 0 if found and holds else EXIT_BAD_ANSWER

@@ -1,4 +1,4 @@
-"""What ``--intrinsics`` names: cameras of a pair, as numbers or from calibration files."""
+"""Camera intrinsics that ``--intrinsics`` names, as numbers or from calibration files."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ CENTRE_SHARE = 0.3, 0.7
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairCameras:
-    """Both cameras of a pair, and how they stand to each other where a rig's calibration tells."""
+    """Both cameras of a pair."""
 
     a: CameraModel
     b: CameraModel
-    rig: StereoCalibration | None = None
 
 
 def pair_cameras(texts: tuple[str, ...], sizes: tuple[Size, Size], rig: StereoCalibration | None) -> PairCameras | None:
@@ -47,7 +46,7 @@ def _rig_cameras(rig: StereoCalibration | None, sizes: tuple[Size, Size]) -> Pai
     if rig is None:
         raise _usage("--intrinsics rig takes the cameras of a rig: give its calibration with --calibration FILE")
     what = "the calibration"
-    return PairCameras(rig.left.fitted_to(sizes[0], what), rig.right.fitted_to(sizes[1], what), rig)
+    return PairCameras(rig.left.fitted_to(sizes[0], what), rig.right.fitted_to(sizes[1], what))
 
 
 def _camera(text: str, size: Size) -> CameraModel:

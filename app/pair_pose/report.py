@@ -1,4 +1,4 @@
-"""A relative pose for people and for programs."""
+"""Relative pose and fundamental matrix as JSON values and as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.relative_pose.result import EpipolarGeometry, Judged, RelativePose
+from roma_device.runtime.relative_pose.result import EpipolarGeometry, PoseOutcome, RelativePose
 
 _AXES = ("x (pitch)", "y (yaw)", "z (roll)")
 
@@ -19,10 +19,10 @@ def pose_record(pose: RelativePose) -> dict[str, Any]:
         **_judgement(pose),
         "noise_px": None if pose.noise_px is None else round(pose.noise_px, 4),
         "b_from_a": None if known is None else _pose(known, pose.has_direction),
-        "rotation_deviation_deg": _rounded(pose.rotation_deviation_deg),
-        "direction_deviation_deg": _rounded(pose.direction_deviation_deg),
+        "rotation_deviation_deg": _rounded(pose.rotation_sigma_deg),
+        "direction_deviation_deg": _rounded(pose.direction_sigma_deg),
         "covariance": None if pose.covariance is None else pose.covariance.tolist(),
-        "alternatives": [_pose(each, True) for each in pose.alternatives],
+        "alternatives": [_pose(other, True) for other in pose.alternatives],
     }
 
 
@@ -34,7 +34,7 @@ def geometry_record(geometry: EpipolarGeometry) -> dict[str, Any]:
     }
 
 
-def _judgement(judged: Judged) -> dict[str, Any]:
+def _judgement(judged: PoseOutcome) -> dict[str, Any]:
     return {
         "state": judged.state,
         "reasons": list(judged.reasons),
@@ -50,7 +50,7 @@ def pose_text(pose: RelativePose) -> str:
     if pose.b_from_a is not None:
         angles = np.rad2deg(pose.b_from_a.rotation_vector)
         named = ", ".join(f"{angle:+.3f} about {axis}" for angle, axis in zip(angles, _AXES, strict=True))
-        lines.append(f"  rotation   {np.linalg.norm(angles):.3f} deg: {named}{_deviation(pose.rotation_deviation_deg)}")
+        lines.append(f"  rotation   {np.linalg.norm(angles):.3f} deg: {named}{_deviation(pose.rotation_sigma_deg)}")
         lines.append(f"  direction  {_direction(pose)}")
     for other in pose.alternatives:
         shift = ", ".join(f"{value:+.4f}" for value in other.translation_m)
@@ -67,7 +67,7 @@ def geometry_text(geometry: EpipolarGeometry) -> str:
     return "\n".join(lines)
 
 
-def _head(judged: Judged) -> str:
+def _head(judged: PoseOutcome) -> str:
     why = f" ({'; '.join(judged.reasons)})" if judged.reasons else ""
     return f"{judged.state}{why}: {judged.inliers.sum()} of {len(judged.inliers)} matches agree"
 
@@ -76,7 +76,7 @@ def _direction(pose: RelativePose) -> str:
     if pose.b_from_a is None or not pose.has_direction:
         return "not known"
     x, y, z = pose.b_from_a.translation_m
-    return f"({x:+.4f}, {y:+.4f}, {z:+.4f}), length unknown{_deviation(pose.direction_deviation_deg)}"
+    return f"({x:+.4f}, {y:+.4f}, {z:+.4f}), length unknown{_deviation(pose.direction_sigma_deg)}"
 
 
 def _deviation(degrees: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Do a rig's cameras still stand as its calibration says? A relative pose from images, against the stored one."""
+"""Chi-square test of a rig's stored extrinsics against relative poses from images: does the calibration still hold?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.relative_pose.motion import Motion
+from roma_device.runtime.relative_pose.motion import TwoViewMotion
 from roma_device.runtime.relative_pose.result import RelativePose
 
 SYSTEMATIC_DEG = np.array([0.02, 0.02, 0.02, 0.2, 0.2])
@@ -34,7 +34,7 @@ class RigVerdict:
         """Whether the difference is one that chance explains."""
         return self.chi_square <= CHI_SQUARE_95
 
-    def as_dict(self) -> dict[str, float | int | bool]:
+    def as_json(self) -> dict[str, float | int | bool]:
         return {
             "frames": self.frames,
             "rotation_deg": round(self.rotation_deg, 4),
@@ -71,16 +71,16 @@ class RigCheck:
         """Poses without a direction and those that are not sure which they are say nothing of the rig."""
         if pose.b_from_a is None or pose.covariance is None or not pose.has_direction or pose.alternatives:
             return
-        found = Motion(pose.b_from_a.rotation, pose.b_from_a.translation_m)
+        found = TwoViewMotion(pose.b_from_a.rotation, pose.b_from_a.translation_m)
         information = np.linalg.pinv(pose.covariance, hermitian=True)
         self._information += information
         self._weighted -= information @ found.difference(self._stored_motion)
         self._frames += 1
 
     @property
-    def _stored_motion(self) -> Motion:
+    def _stored_motion(self) -> TwoViewMotion:
         shift = self.stored.translation_m
-        return Motion(self.stored.rotation, shift / np.linalg.norm(shift))
+        return TwoViewMotion(self.stored.rotation, shift / np.linalg.norm(shift))
 
     def verdict(self) -> RigVerdict | None:
         """None where no frame had a pose."""

@@ -1,4 +1,4 @@
-"""How a recording lies on the disk.
+"""Binary file format of recordings.
 
 A recording is a folder with ``session.json`` (what was recorded, when and how), ``calibration.yaml`` where the rig's
 calibration is known, and the pairs in ``000000.pairs``, ``000001.pairs`` and so on. Each of these files begins with
@@ -68,7 +68,7 @@ class RecordHeader:
 
 def encode_pair(frame: StereoFrame) -> tuple[bytes, memoryview, memoryview]:
     """Header and images of a record, to be written one after the other; raises RecordingError."""
-    left, right = (np.ascontiguousarray(one.image) for one in (frame.left, frame.right))
+    left, right = (np.ascontiguousarray(side.image) for side in (frame.left, frame.right))
     channels = left.shape[2] if left.ndim == 3 else 1
     if left.shape != right.shape or channels not in (1, 3) or max(left.shape[:2]) > LARGEST_SIDE_PX:
         raise RecordingError(f"images of shapes {left.shape} and {right.shape} cannot be recorded")

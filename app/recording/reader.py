@@ -1,4 +1,4 @@
-"""Reads the files of a recording, whatever became of them."""
+"""Reader of recordings: checksummed records, and torn ends as a power cut leaves them."""
 
 from __future__ import annotations
 

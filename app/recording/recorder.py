@@ -1,4 +1,4 @@
-"""Writes what the cameras give, in a thread of its own: the loop never waits for the disk."""
+"""Recorder of raw pairs, in a writer thread of its own: the loop never waits for the disk."""
 
 from __future__ import annotations
 

@@ -25,38 +25,35 @@ from roma_device.runtime.pose_pipeline import NoNetwork, PosePipeline
 from .loop import ResizingPipeline
 from .rectification_choice import GeometryChoice, choose_rectification
 
+RectificationFor = Callable[[Size], Rectification]
+"""Size of a camera's frames -> how they are rectified."""
 
-def build_pipelines(settings: Settings, camera: Camera, card: ModelCard) -> ResizingPipeline[Pipeline]:
-    """Pipelines for the camera's frames and the settings' tasks; what is wrong with their files shows at once."""
+
+def build_pipelines(
+    settings: Settings, card: ModelCard, rectification_for: RectificationFor
+) -> ResizingPipeline[Pipeline]:
+    """Pipelines for the settings' tasks, one for each size of frame; what is wrong with their files shows at once."""
     if settings.task == ("depth",):
-        depth = depth_pipelines(settings, camera, card)
-        return ResizingPipeline[Pipeline](depth.rectification_for, depth.pipeline_for)
-    return _pose_pipelines(settings, camera, card)
+        return ResizingPipeline[Pipeline](rectification_for, _depth_pipelines(settings, card))
+    return ResizingPipeline(rectification_for, _pose_pipelines(settings, card))
 
 
-def depth_pipelines(settings: Settings, camera: Camera, card: ModelCard) -> ResizingPipeline[StereoPipeline]:
-    """Pipelines of the network alone."""
+def _depth_pipelines(settings: Settings, card: ModelCard) -> Callable[[Rectification], StereoPipeline]:
+    """Of the network alone."""
     options = network_options(settings)
-    return ResizingPipeline(
-        _rectifications(settings, camera),
-        lambda rectification: StereoPipeline(card, rectification, options, settings.depth),
-    )
+    return lambda rectification: StereoPipeline(card, rectification, options, settings.depth)
 
 
-def _pose_pipelines(settings: Settings, camera: Camera, card: ModelCard) -> ResizingPipeline[Pipeline]:
+def _pose_pipelines(settings: Settings, card: ModelCard) -> Callable[[Rectification], PosePipeline]:
     """With the pose, and with the network only where depth is asked for."""
     options = settings.odometry
     tracker = open_tracker(options.tracker, network_options(settings))
-    inner_for: Callable[[Rectification], Pipeline]
+    inner_for: Callable[[Rectification], Pipeline] = NoNetwork
     if "depth" in settings.task:
-        depth = depth_pipelines(settings, camera, card)
-        rectification_for, inner_for = depth.rectification_for, depth.pipeline_for
+        inner_for = _depth_pipelines(settings, card)
     else:
         _check_pose_alone(settings)
-        rectification_for, inner_for = _rectifications(settings, camera), NoNetwork
-    return ResizingPipeline(
-        rectification_for, lambda rectification: PosePipeline(inner_for(rectification), options, tracker)
-    )
+    return lambda rectification: PosePipeline(inner_for(rectification), options, tracker)
 
 
 def _check_pose_alone(settings: Settings) -> None:
@@ -90,10 +87,12 @@ def open_tracker(name: str, options: NetworkOptions) -> Tracker:
     return NetworkTracker(DenseMatcher(card, options))
 
 
-def _rectifications(settings: Settings, camera: Camera) -> Callable[[Size], Rectification]:
-    """The rectification for frames of a size; the calibration is read now."""
+def rectifications(
+    settings: Settings, camera: Camera, calibration: StereoCalibration | None = None
+) -> RectificationFor:
+    """By the calibration that the settings name or that is given instead; a file is read now."""
     choice = GeometryChoice(
-        calibration=stored_calibration(settings, camera),
+        calibration=calibration or stored_calibration(settings, camera),
         rectified=settings.rectified,
         focal_px=settings.focal_px,
         baseline_m=settings.baseline_m,

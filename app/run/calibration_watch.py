@@ -79,7 +79,7 @@ class CalibrationWatch:
         """Median vertical residual of the newest look, at camera resolution; None where nothing was seen yet."""
         return self.history[-1].rows.median_px if self.history else None
 
-    def as_dict(self) -> dict[str, Any] | None:
+    def as_json(self) -> dict[str, Any] | None:
         """The newest figures and their trend, None where nothing was seen yet."""
         if not self.history:
             return None

@@ -44,7 +44,7 @@ class PoseSummary:
             self._estimated.append(pose.translation_m)
             self._true.append(truth.translation_m)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """For JSON; the absolute error after the rigid alignment that fits best, and as a share of the true path."""
         record: dict[str, Any] = {
             "states": dict(self.states),
@@ -60,7 +60,7 @@ class PoseSummary:
         """For a person; none where no pose was looked for."""
         if not self.states:
             return []
-        record = self.as_dict()
+        record = self.as_json()
         counts = ", ".join(f"{count} {state}" for state, count in self.states.items())
         segments = f", {self.segments} segments" if self.segments > 1 else ""
         lines = [f"poses: {counts}{segments}; {self.path_m:.3f} m gone"]

@@ -55,8 +55,8 @@ def print_report(summary: Summary, monitor: Monitor, watch: CalibrationWatch, as
     """The end of a run."""
     live = monitor.stats.source.is_live
     if as_json:
-        record = summary.as_dict() | ({"live": monitor.status()} if live else {})
-        click.echo(json.dumps({"summary": record, "calibration": watch.as_dict()}))
+        record = summary.as_json() | ({"live": monitor.status()} if live else {})
+        click.echo(json.dumps({"summary": record, "calibration": watch.as_json()}))
     else:
         text = summary.as_text() + (f"\n{monitor.stats.as_line()}" if live else "")
         click.echo(textwrap.indent(text, "# ") if summary.poses.states else text)

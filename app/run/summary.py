@@ -56,7 +56,7 @@ class Summary:
             if errors.size:
                 self.median_errors.append(float(np.median(errors)))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         elapsed_s = max(self.finished_s - self.started_s, 1e-9)
         record: dict[str, Any] = {
             "frames": self.frames,
@@ -65,7 +65,7 @@ class Summary:
             "stages_ms": {stage: _spread(values) for stage, values in self.stages_ms.items()},
         }
         if self.poses.states:
-            record["pose"] = self.poses.as_dict()
+            record["pose"] = self.poses.as_json()
         if self.valid and not self.poses.is_alone:
             record["valid_ratio"] = round(float(np.mean(self.valid)), 4)
         if self.median_errors:
@@ -73,7 +73,7 @@ class Summary:
         return record
 
     def as_text(self) -> str:
-        record = self.as_dict()
+        record = self.as_json()
         lines = [f"{'stage':<12}{'median ms':>11}{'95 % ms':>11}{'max ms':>11}"]
         for stage, spread in record["stages_ms"].items():
             lines.append(f"{stage:<12}{spread['median']:>11.2f}{spread['p95']:>11.2f}{spread['max']:>11.2f}")

@@ -1,1 +1,1 @@
-"""What makes a run a service: word to systemd, figures for those who watch, settings that change while it runs."""
+"""systemd service: notification and watchdog, metrics and health over HTTP, reloadable settings, installation."""

@@ -1,4 +1,4 @@
-"""Puts the service's files in place and takes them away again."""
+"""Installer of the systemd service: unit, udev rules, sysusers and settings, put in place and taken away again."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -111,7 +112,8 @@ def uninstall(root: Path, dry_run: bool) -> Iterator[str]:
             continue
         yield f"remove {target}"
         if not dry_run:
-            _remove(target)
+            with _told("remove", target):
+                target.unlink()
     if root == Path("/") and not dry_run:
         run_tool("systemctl", "daemon-reload", may_fail=True)
 
@@ -135,21 +137,18 @@ def _under(root: Path, path: Path) -> Path:
 
 
 def _write(target: Path, file: InstalledFile) -> None:
-    try:
+    with _told("write", target):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(target, file.content.encode("utf-8"))
         target.chmod(file.mode)
-    except OSError as error:
-        raise _failure("write", target, error) from error
 
 
-def _remove(target: Path) -> None:
+@contextmanager
+def _told(action: str, target: Path) -> Iterator[None]:
+    """A ServiceError for what the disk refuses."""
     try:
-        target.unlink()
+        yield
     except OSError as error:
-        raise _failure("remove", target, error) from error
-
-
-def _failure(action: str, target: Path, error: OSError) -> ServiceError:
-    hint = ": run it as root" if isinstance(error, PermissionError) else ""
-    return ServiceError(f"cannot {action} {target} ({error.strerror}){hint}", exit_code=write_exit_code(error))
+        hint = ": run it as root" if isinstance(error, PermissionError) else ""
+        message = f"cannot {action} {target} ({error.strerror}){hint}"
+        raise ServiceError(message, exit_code=write_exit_code(error)) from error

@@ -36,7 +36,7 @@ class RowWatch(Protocol):
 
 @dataclass(slots=True)
 class LiveStats:
-    """Collects figures frame by frame; one thread adds, any may read ``as_dict``."""
+    """Collects figures frame by frame; one thread adds, any may read ``as_json``."""
 
     source: FrameSource
     watch: RowWatch | None = None
@@ -64,7 +64,7 @@ class LiveStats:
         """Since the last frame that went all the way through; None before the first."""
         return (time.monotonic_ns() - self.recent[-1].done_ns) / 1e9 if self.recent else None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         """For JSON. Rates and medians are those of the last WINDOW frames."""
         recent = list(self.recent)
         age_s = self.last_frame_age_s
@@ -87,7 +87,7 @@ class LiveStats:
 
     def as_line(self) -> str:
         """One line for a person."""
-        now = self.as_dict()
+        now = self.as_json()
         parts = [f"{now['frames']} frames", f"{now['fps'] or 0:.1f} fps"]
         if now["latency_ms"] is not None:
             parts.append(f"latency {now['latency_ms']:.1f} ms")

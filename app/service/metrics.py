@@ -1,4 +1,4 @@
-"""Figures for Prometheus."""
+"""Prometheus metrics of a run."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Monitor:
         return age_s is not None and age_s <= self._healthy_s
 
     def status(self) -> dict[str, Any]:
-        status = {"healthy": self.is_healthy, **self.stats.as_dict()}
+        status = {"healthy": self.is_healthy, **self.stats.as_json()}
         if self._recorder is not None:
             recorder = self._recorder
             status["recording"] = {

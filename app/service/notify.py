@@ -1,4 +1,4 @@
-"""Word to systemd: datagrams to the socket that it names, see sd_notify(3)."""
+"""sd_notify(3): readiness, status and watchdog as datagrams to the socket that systemd names."""
 
 from __future__ import annotations
 

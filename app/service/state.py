@@ -1,4 +1,4 @@
-"""What systemd knows of the service."""
+"""Status of the systemd unit, with the figures that the program wrote last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/healthz and /metrics, for this machine alone unless the settings say otherwise."""
+"""HTTP server of /healthz and /metrics, for this machine alone unless the settings say otherwise."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from roma_device.app.sinks import SINKS
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
 from roma_device.calibration.storage.strict_yaml import YamlError
+from roma_device.calibration.storage.text_file import read_text
 from roma_device.runtime.depth import RELOADABLE, DepthLimits
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
@@ -158,11 +159,11 @@ class Settings(Section):
         _check_known(name, ("auto", *ENGINES))
         return name
 
-    def overridden(self, **flags: Any) -> Settings:
+    def overridden(self, source: str = "command line", /, **flags: Any) -> Settings:
         """New settings in which flags win; those that are None or () were not given.
 
         A key may be dotted (``**{"depth.min_m": 1.0}``) or hold a mapping (``depth={"min_m": 1.0}``).
-        Raises SettingsError with the exit code for wrong usage.
+        Raises SettingsError with the exit code for wrong usage; ``source`` says where the flags come from.
         """
         changed = self.model_dump()
         for key, value in flags.items():
@@ -170,7 +171,7 @@ class Settings(Section):
         try:
             return Settings.model_validate(changed)
         except ValidationError as error:
-            message = f"command line: {_sentence(error.errors()[0])}"
+            message = f"{source}: {_sentence(error.errors()[0])}"
             raise SettingsError(message, exit_code=os.EX_USAGE) from None
 
 
@@ -187,14 +188,9 @@ def load_settings(path: Path) -> Settings:
 
 def _read(path: Path) -> YamlDocument:
     try:
-        return parse_yaml(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: cannot read the settings ({error.strerror})"
-        raise SettingsError(message, exit_code=os.EX_NOINPUT) from None
+        return parse_yaml(read_text(path, "settings", SettingsError))
     except YamlError as error:
         raise SettingsError(f"{path}:{error.line}: {error}") from None
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
 def _place(values: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:

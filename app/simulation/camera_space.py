@@ -1,4 +1,4 @@
-"""A scene's surfaces in the frame of one camera: computed once per image, for all of them together."""
+"""Camera space: a scene's surfaces in the frame of one camera, computed once per image for all of them together."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ CORNERS = np.array([[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]], np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PosedBall:
-    """A ball in the camera's frame."""
+class CameraSpaceBall:
+    """A sphere in camera space."""
 
     number: int
     centre_m: FloatArray  # (3,)
     beyond: float  # squared length of the tangents from the camera, m^2
     ball_from_camera: FloatArray  # (3, 3) rotation over radius: to unit normals in the ball's own axes
-    ranges: FloatArray  # (4,) as in PosedScene
+    ranges: FloatArray  # (4,) as in CameraSpaceScene
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PosedScene:
-    """Rectangles that face the camera, and all balls, with the number of each in the scene from 1 on.
+class CameraSpaceScene:
+    """Scene in camera space: rectangles that face the camera, and all balls, each with its number in the scene.
 
     ``planes[n] @ (x, y, 1)`` is (u, v, 1) over depth along the ray (x, y, 1) on rectangle n.
     """
@@ -37,7 +37,7 @@ class PosedScene:
     numbers: IntArray  # (N,)
     planes: FloatArray  # (N, 3, 3)
     ranges: FloatArray  # (N, 4) least and greatest x, least and greatest y of rays that may meet it
-    balls: tuple[PosedBall, ...]
+    balls: tuple[CameraSpaceBall, ...]
     distance_m: FloatArray  # (surfaces + 1,) from the camera to each plane, or to each ball's centre
 
 
@@ -52,19 +52,19 @@ class SceneGeometry:
         self._sides = np.array([[quad.half_u_m, quad.half_v_m, quad.centre_m] for _, quad in quads]).reshape(-1, 3, 3)
         self._count = len(numbered)
 
-    def seen_by(self, camera_from_world: Pose) -> PosedScene:
-        """The surfaces in the frame of a camera."""
+    def in_camera_space(self, camera_from_world: Pose) -> CameraSpaceScene:
+        """The surfaces in camera space."""
         sides = self._sides @ camera_from_world.rotation.T
         sides[:, 2] += camera_from_world.translation_m
         normals = np.cross(sides[:, 0], sides[:, 1])
         plane_m = np.einsum("ni,ni->n", sides[:, 2], normals) / np.linalg.norm(normals, axis=1)
-        balls = tuple(_posed_ball(number, ball, camera_from_world) for number, ball in self._balls)
+        balls = tuple(_ball_in_camera(number, ball, camera_from_world) for number, ball in self._balls)
         distance_m = np.ones(self._count + 1)
         distance_m[self._numbers] = np.abs(plane_m)
         distance_m[[ball.number for ball in balls]] = [np.linalg.norm(ball.centre_m) for ball in balls]
         faces = plane_m > 1e-6  # the others are seen from behind, or along their plane
         planes = np.linalg.inv(sides[faces].transpose(0, 2, 1))
-        return PosedScene(self._numbers[faces], planes, _quad_ranges(sides[faces]), balls, distance_m)
+        return CameraSpaceScene(self._numbers[faces], planes, _quad_ranges(sides[faces]), balls, distance_m)
 
 
 def _quad_ranges(sides: FloatArray) -> FloatArray:
@@ -82,11 +82,11 @@ def _quad_ranges(sides: FloatArray) -> FloatArray:
     return np.stack([least[:, 0], greatest[:, 0], least[:, 1], greatest[:, 1]], axis=1)
 
 
-def _posed_ball(number: int, ball: Sphere, camera_from_world: Pose) -> PosedBall:
+def _ball_in_camera(number: int, ball: Sphere, camera_from_world: Pose) -> CameraSpaceBall:
     centre = camera_from_world.apply(ball.centre_m)
     rotation = ball.rotation.T @ camera_from_world.rotation.T / ball.radius_m
     ranges = [*_ball_range(centre[0], centre[2], ball.radius_m), *_ball_range(centre[1], centre[2], ball.radius_m)]
-    return PosedBall(number, centre, float(centre @ centre) - ball.radius_m**2, rotation, np.array(ranges))
+    return CameraSpaceBall(number, centre, float(centre @ centre) - ball.radius_m**2, rotation, np.array(ranges))
 
 
 def _ball_range(side_m: float, forward_m: float, radius_m: float) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Which surface every ray of a camera meets first, and where on it.
+"""Ray casting: which surface every ray of a camera meets first, and where on it.
 
 Rays start in the camera's centre and have z = 1, so the inverse of the depth of a flat surface is linear
 in them, and so are its texture coordinates divided by depth: no division until the nearest is known.
@@ -11,7 +11,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, FloatImage, IntArray, Mask
 
-from .camera_space import PosedBall, PosedScene
+from .camera_space import CameraSpaceBall, CameraSpaceScene
 
 Window = tuple[slice, slice]
 
@@ -47,7 +47,7 @@ def _overlap(bounds: tuple[FloatImage, FloatImage], ranges: FloatArray) -> tuple
 
 
 class Hits:
-    """What the rays of an image meet, by the number of the surface in its scene, from 1 on."""
+    """Intersections of the rays of an image, by the number of the surface in its scene, from 1 on."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
         self.inverse_depth, self.u, self.v = (np.zeros(shape, np.float32) for _ in range(3))  # u, v over depth
@@ -76,13 +76,15 @@ class Hits:
         np.copyto(self.surface[window], number, where=mask)
 
 
-def cast(posed: PosedScene, rays: Rays, hits: Hits) -> None:
+def cast(in_camera: CameraSpaceScene, rays: Rays, hits: Hits) -> None:
     """Fill ``hits`` (same shape as the rays) with the nearest surfaces."""
     hits.clear()
-    for window, number, plane in zip(rays.windows(posed.ranges), posed.numbers.tolist(), posed.planes, strict=True):
+    for window, number, plane in zip(
+        rays.windows(in_camera.ranges), in_camera.numbers.tolist(), in_camera.planes, strict=True
+    ):
         if window is not None:
             _cast_quad(window, number, plane, rays, hits)
-    for ball in posed.balls:
+    for ball in in_camera.balls:
         (window,) = rays.windows(ball.ranges[None])
         if window is not None and ball.beyond > 0:
             _cast_ball(window, ball, rays, hits)
@@ -102,7 +104,7 @@ def _cast_quad(window: Window, number: int, plane: FloatArray, rays: Rays, hits:
     hits.keep(window, number, inside, (inverse_depth, u, v))
 
 
-def _cast_ball(window: Window, ball: PosedBall, rays: Rays, hits: Hits) -> None:
+def _cast_ball(window: Window, ball: CameraSpaceBall, rays: Rays, hits: Hits) -> None:
     """Solve ``|depth * ray - centre| = radius`` for the inverse depth: no cancellation for far balls."""
     x, y = rays.x[window], rays.y[window]
     along, inverse_depth, root, *axes = hits.scratch(x.shape)

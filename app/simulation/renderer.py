@@ -1,4 +1,4 @@
-"""From a scene and a camera to a picture."""
+"""Renderer: ray casting, mipmapped textures and supersampled outlines, from a scene and a camera to a picture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from roma_device.calibration.arrays import FloatImage, Image, IntArray
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 
-from .camera_space import PosedScene, SceneGeometry
-from .paint.texture_atlas import Atlas
+from .camera_space import CameraSpaceScene, SceneGeometry
+from .paint.texture_atlas import SurfaceAtlas
 from .raycast import Hits, Rays, cast
 
 SAMPLES_PX = np.array([[-0.375, -0.125], [0.125, -0.375], [0.375, 0.125], [-0.125, 0.375]], np.float32)
@@ -20,46 +20,46 @@ CHUNK_PX = 8192
 
 
 class Renderer:
-    """Draws a scene through one camera; its buffers are made once, so use it from one thread."""
+    """Renderer of a scene through one camera; its buffers are made once, so use it from one thread."""
 
-    def __init__(self, geometry: SceneGeometry, atlas: Atlas, camera: CameraModel) -> None:
+    def __init__(self, geometry: SceneGeometry, atlas: SurfaceAtlas, camera: CameraModel) -> None:
         self._geometry, self._atlas = geometry, atlas
         self._focal_px = (camera.fx + camera.fy) / 2
         self._rays = camera_rays(camera)
         self._hits = Hits(self._rays.x.shape)
-        self._slopes = [_slopes(axis) for axis in (self._rays.x, self._rays.y)]
+        self._jacobians = [_ray_jacobian(axis) for axis in (self._rays.x, self._rays.y)]
 
     def render(self, world_from_camera: Pose) -> Image:
         """A new picture (H, W, 3), BGR, without noise; outlines are smooth."""
-        posed = self._geometry.seen_by(world_from_camera.inverse())
-        levels = self._levels(posed)
-        cast(posed, self._rays, self._hits)
+        in_camera = self._geometry.in_camera_space(world_from_camera.inverse())
+        levels = self._levels(in_camera)
+        cast(in_camera, self._rays, self._hits)
         outline = _outline(self._hits.surface)
         picture = self._shade(self._hits, levels)
         flat = picture.reshape(-1, 3)
         for start in range(0, len(outline), CHUNK_PX):
             pixels = outline[start : start + CHUNK_PX]
-            flat[pixels] = self._supersampled(pixels, posed, levels)
+            flat[pixels] = self._supersampled(pixels, in_camera, levels)
         return picture
 
-    def _supersampled(self, pixels: IntArray, posed: PosedScene, levels: FloatImage) -> Image:
+    def _supersampled(self, pixels: IntArray, in_camera: CameraSpaceScene, levels: FloatImage) -> Image:
         """Mean colours (N, 3) over several rays for each of N pixels, given by their flat index."""
         x, y = (
-            axis.ravel()[pixels] + SAMPLES_PX @ slope[:, pixels]
-            for axis, slope in zip((self._rays.x, self._rays.y), self._slopes, strict=True)
+            axis.ravel()[pixels] + SAMPLES_PX @ jacobian[:, pixels]
+            for axis, jacobian in zip((self._rays.x, self._rays.y), self._jacobians, strict=True)
         )
         hits = Hits(x.shape)
-        cast(posed, Rays(x, y), hits)
+        cast(in_camera, Rays(x, y), hits)
         return np.asarray(self._shade(hits, levels).mean(axis=0, dtype=np.float32) + 0.5).astype(np.uint8)
 
-    def _levels(self, posed: PosedScene) -> FloatImage:
+    def _levels(self, in_camera: CameraSpaceScene) -> FloatImage:
         """Mip level (surfaces + 1,) of each surface where its inverse depth is 1.
 
         The texels that a pixel spans grow with depth, and with slant: by the square root of it, a
         compromise between both directions. For a plane at a distance both depend on inverse depth alone.
         """
         detail = 2 * np.log2(self._atlas.texels_per_m / self._focal_px)
-        return np.asarray(detail - np.log2(np.maximum(posed.distance_m, 1e-6)), np.float32)
+        return np.asarray(detail - np.log2(np.maximum(in_camera.distance_m, 1e-6)), np.float32)
 
     def _shade(self, hits: Hits, levels: FloatImage) -> Image:
         """Colours (H, W, 3) of what was hit; leaves the hits unusable."""
@@ -92,15 +92,15 @@ def camera_rays(camera: CameraModel) -> Rays:
 
 
 def depth_along(geometry: SceneGeometry, world_from_camera: Pose, rays: Rays, farthest_m: float) -> FloatImage:
-    """Z (H, W) of what the rays meet in the camera's frame, NaN where nothing is nearer than ``farthest_m``."""
+    """True depth Z (H, W) of what the rays meet in the camera's frame, NaN where it is beyond ``farthest_m``."""
     hits = Hits(rays.x.shape)
-    cast(geometry.seen_by(world_from_camera.inverse()), rays, hits)
+    cast(geometry.in_camera_space(world_from_camera.inverse()), rays, hits)
     hits.inverse_depth[hits.inverse_depth < 1 / farthest_m] = np.nan
     return np.asarray(1 / hits.inverse_depth)
 
 
-def _slopes(values: FloatImage) -> FloatImage:
-    """Change of values (H, W) per pixel along x and y: (2, H * W)."""
+def _ray_jacobian(values: FloatImage) -> FloatImage:
+    """Jacobian (2, H * W) of values (H, W) by pixels along x and y."""
     along_y, along_x = np.gradient(values)
     return np.asarray([along_x.ravel(), along_y.ravel()], np.float32)
 

@@ -1,4 +1,4 @@
-"""What a simulated world is made of: flat rectangles, boxes and spheres, a lamp and a path through it.
+"""Scene description: flat rectangles, boxes and spheres, a lamp and the path of the rig through it.
 
 The world is an optical frame: x right, y down, z forward, in metres.
 """

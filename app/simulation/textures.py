@@ -1,4 +1,4 @@
-"""Natural materials as seeded pictures: stone, wood, cloth, clouds.
+"""Procedural textures of natural materials, seeded: stone, wood, cloth, clouds.
 
 Colours are BGR from 0 to 255; patterns are laid out in metres, so that their scale does not depend on
 the resolution that a surface needs.

@@ -1,4 +1,4 @@
-"""The smooth way that a simulated rig takes."""
+"""Trajectories of a simulated rig: smooth, with known poses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RATES = np.array([1.0, 1.7, 0.6])
 
 
 class Path(Protocol):
-    """The way of a rig's left camera."""
+    """Trajectory of a rig's left camera."""
 
     @property
     def centre_m(self) -> FloatArray:
@@ -26,8 +26,8 @@ class Path(Protocol):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trajectory:
-    """A camera that sways around a place and looks at a point that sways as well.
+class SwayingPath:
+    """Trajectory of a camera that sways around a place and looks at a point that sways as well.
 
     Both are sums of sines, so position, speed and acceleration are smooth.
     """

@@ -1,4 +1,4 @@
-"""Matches between two views whose pose is known: points of a scene, noise, and matches that are wrong."""
+"""Simulated matches of two views with known relative pose: scene points, noise and outliers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class TwoViewSpec:
 
     points: int = 500
     outliers: float = 0.3  # share of matches that are anywhere
-    noise_px: float = 0.5  # deviation of each coordinate in both images
+    noise_px: float = 0.5  # sigma of each coordinate in both images
     baseline: float = 0.1  # length of the translation over the mean depth
-    turn_rad: float = 0.1  # deviation of each of the rotation's numbers
+    turn_rad: float = 0.1  # sigma of each of the rotation's numbers
     is_plane: bool = False  # all points on one plane
 
 
@@ -47,7 +47,7 @@ def simulate_two_views(spec: TwoViewSpec, seed: int) -> TwoViews:
     depth_m = MEAN_DEPTH_M / (rays @ normal) if spec.is_plane else rng.uniform(2, 6, spec.points)
     points_m = rays * depth_m[:, None]
     moved_m = b_from_a.apply(points_m)
-    a, b = (camera.project(each) + rng.normal(0, spec.noise_px, (spec.points, 2)) for each in (points_m, moved_m))
+    a, b = (camera.project(points) + rng.normal(0, spec.noise_px, (spec.points, 2)) for points in (points_m, moved_m))
     wrong = rng.random(spec.points) < spec.outliers
     b[wrong] = rng.uniform(0, [639, 479], (int(wrong.sum()), 2))
     seen = moved_m[:, 2] > 0.1

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage, Image, Mask
-from roma_device.calibration.rectify import RectifiedRig
+from roma_device.runtime.points import back_project
 from roma_device.runtime.types import Result
 
 from .file_sink import FileSink, left_image
@@ -24,19 +22,13 @@ class PlySink(FileSink):
         if result.depth is None or result.rig is None or result.rig.focal_px is None:
             self.explain_once("No PLY is saved: metric points need the rig's focal length and baseline.")
             return None
-        points = _points(result.depth.depth_m, result.known, left_image(result), result.rig)
-        return _header(len(points), result) + points.tobytes()
-
-
-def _points(depth_m: FloatImage, known: Mask, image: Image, rig: RectifiedRig) -> npt.NDArray[np.void]:
-    """Back-project the known pixels: (N,) of VERTEX."""
-    row, column = np.nonzero(known)
-    points = np.empty(len(row), dtype=VERTEX)
-    points["z"] = depth_m[row, column]
-    points["x"] = (column - rig.cx) * points["z"] / (rig.focal_px or 1.0)
-    points["y"] = (row - rig.cy) * points["z"] / (rig.focal_px or 1.0)
-    points["blue"], points["green"], points["red"] = image[row, column].T
-    return points
+        points_m, colours = back_project(result.depth.depth_m, result.known, left_image(result), result.rig)
+        vertices = np.empty(len(points_m), VERTEX)
+        for axis, name in enumerate(("x", "y", "z")):
+            vertices[name] = points_m[:, axis]
+        for channel, name in enumerate(("red", "green", "blue")):
+            vertices[name] = colours[:, channel]
+        return _header(len(vertices), result) + vertices.tobytes()
 
 
 def _header(count: int, result: Result) -> bytes:

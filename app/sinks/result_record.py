@@ -24,14 +24,14 @@ def result_record(result: Result) -> dict[str, Any]:
         "timestamp_ns": result.frame.timestamp_ns,
         "skew_ns": result.frame.skew_ns,
         "size": list(result.frame.size),
-        "times": {name: _number(value) for name, value in result.times.as_dict().items()},
+        "times": {name: _number(value) for name, value in result.times.as_json().items()},
         "total_ms": _number(result.times.total_ms, 3),
         "valid_ratio": _mean(known),
         "median_depth_m": _median(depth_m, known),
         "median_disparity_px": _median(result.matches.disparity_px, known),
         "mean_certainty": _mean(result.matches.certainty),
         "dropped": result.dropped,
-        "pose": None if result.pose is None else result.pose.as_dict(),
+        "pose": None if result.pose is None else result.pose.as_json(),
     }
 
 

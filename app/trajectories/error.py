@@ -1,4 +1,4 @@
-"""How far an estimated path is from the true one.
+"""Trajectory errors: absolute (ATE) after rigid alignment, and relative (RPE).
 
 Sources: absolute error as in Sturm et al., IROS 2012 (TUM), with the alignment of Horn/Umeyama without scale;
 segments as in Geiger et al., CVPR 2012 (KITTI odometry).
@@ -34,6 +34,12 @@ class RelativeError:
     rotation_deg: float | None  # mean angle; None where the reference has no orientation
 
 
+def arc_length_m(positions_m: FloatArray) -> FloatArray:
+    """(N,) distance along the path from the first of the positions (N, 3) to each."""
+    steps = np.linalg.norm(np.diff(positions_m, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)])[: len(positions_m)]
+
+
 def path_length_m(positions_m: FloatArray) -> float:
     """Sum of the steps between positions (N, 3)."""
     return float(np.linalg.norm(np.diff(positions_m, axis=0), axis=1).sum())
@@ -53,13 +59,14 @@ def absolute_error(estimated_m: FloatArray, true_m: FloatArray, alignment: Pose 
     return AbsoluteError(float(np.sqrt((apart_m**2).mean())), float(apart_m.mean()), float(apart_m.max()))
 
 
-def sensor_turn(estimated: Sequence[Pose], true: Sequence[Pose], alignment: Pose) -> FloatArray:
+def sensor_rotation(estimated: Sequence[Pose], true: Sequence[Pose], alignment: Pose) -> FloatArray:
     """Mean rotation (3, 3) true sensor from estimated sensor, where both say how the same thing is turned.
 
     One trajectory may tell of a camera that looks along z and the other of a vehicle that drives along x.
     """
-    turns = [one.rotation.T @ alignment.rotation @ other.rotation for one, other in zip(true, estimated, strict=True)]
-    return nearest_rotation(np.sum(turns, axis=0))
+    pairs = zip(true, estimated, strict=True)
+    rotations = [truth.rotation.T @ alignment.rotation @ estimate.rotation for truth, estimate in pairs]
+    return nearest_rotation(np.sum(rotations, axis=0))
 
 
 def relative_error(
@@ -68,14 +75,14 @@ def relative_error(
     """Over pairs of indices (start, end), with both trajectories in the same world and sensor frames.
 
     With orientations the motions are compared in the sensor's frame at the start, as KITTI does; without them in the
-    world, so that turns that were wrong before count too. None where there is no span with a motion.
+    world, so that rotations that were wrong before count too. None where there is no span with a motion.
     """
-    errors_m, lengths_m, turns_deg = [], [], []
+    errors_m, lengths_m, rotations_deg = [], [], []
     for start, end in spans:
         if oriented:
             truth, estimate = true[start].inverse() @ true[end], estimated[start].inverse() @ estimated[end]
             wrong = truth.rotation.T @ estimate.rotation
-            turns_deg.append(Pose(wrong, np.zeros(3)).angle_deg)
+            rotations_deg.append(Pose(wrong, np.zeros(3)).angle_deg)
             error = estimate.translation_m - truth.translation_m
         else:
             truth_m = true[end].translation_m - true[start].translation_m
@@ -87,7 +94,7 @@ def relative_error(
     length_m = float(np.mean(lengths_m))
     rms = float(np.sqrt(np.mean(np.square(errors_m)))) / length_m
     return RelativeError(
-        len(errors_m), float(np.mean(errors_m)) / length_m, rms, float(np.mean(turns_deg)) if oriented else None
+        len(errors_m), float(np.mean(errors_m)) / length_m, rms, float(np.mean(rotations_deg)) if oriented else None
     )
 
 
@@ -103,6 +110,6 @@ def spans_of_time(times_s: FloatArray, seconds: float) -> list[tuple[int, int]]:
 
 def spans_of_length(positions_m: FloatArray, length_m: float) -> list[tuple[int, int]]:
     """From each pose to the first one at least ``length_m`` further along the path."""
-    gone_m = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(positions_m, axis=0), axis=1))])
+    gone_m = arc_length_m(positions_m)
     ends = np.searchsorted(gone_m, gone_m + length_m)
     return [(start, int(end)) for start, end in enumerate(ends) if end < len(gone_m)]

@@ -1,4 +1,4 @@
-"""A picture of trajectories from above and from the side, drawn with OpenCV: the device has no plotting library."""
+"""Trajectory plot from above and from the side, drawn with OpenCV: the device has no plotting library."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, Image, Mask
 from roma_device.calibration.size import Size
+
+from .error import arc_length_m
 
 SIZE_PX = 900
 MARGIN_PX = 70
@@ -39,16 +41,11 @@ class PlottedPath:
 def draw_paths(paths: Sequence[PlottedPath]) -> Image:
     """BGR (H, W, 3): from above (x up, y to the left, as a map), and below it height over the distance gone."""
     above = [np.column_stack([-path.positions_m[:, 1], path.positions_m[:, 0]]) for path in paths]
-    side = [np.column_stack([_gone_m(path.positions_m), path.positions_m[:, 2]]) for path in paths]
+    side = [np.column_stack([arc_length_m(path.positions_m), path.positions_m[:, 2]]) for path in paths]
     top = _panel(paths, above, Size(SIZE_PX, SIZE_PX), ("y (left positive), m", "x forward, m"), (-1, 1), equal=True)
     low = _panel(paths, side, Size(SIZE_PX, SIDE_PX), ("distance gone, m", "z up, m"), (1, 1), equal=False)
     _legend(top, paths)
     return np.vstack([top, low])
-
-
-def _gone_m(positions_m: FloatArray) -> FloatArray:
-    steps = np.linalg.norm(np.diff(positions_m, axis=0), axis=1)
-    return np.concatenate([[0.0], np.cumsum(steps)])[: len(positions_m)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,9 +1,8 @@
-"""``roma-device verify``: which vectors, which engine, which limits."""
+"""``roma-device verify``: which test vectors, which engine, which limits."""
 
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,11 @@ from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions, Precision, check_size
 
 from .compare import VerifyLimits, VerifyReport, verify
-from .make_test_vectors import REFERENCE_ENGINE, VectorSource, make_vectors
+from .make_test_vectors import REFERENCE_ENGINE, VectorSource, make_test_vectors
 from .test_vectors import VectorFolder
 
 FAILED = 1
 """Exit code of a verification that ran and did not pass."""
-
-
-class VerifyUsageError(RomaError):
-    """Options that make no sense together."""
-
-    exit_code = os.EX_USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +29,7 @@ class VerifyChoice:
     engine: str | None = None  # None: auto, or the reference engine where vectors are made
     threads: int = 0
     precision: Precision = "auto"
-    size: str | None = None  # "WxH" in px, for models of open size; None: the model's own
+    size: Size | None = None  # for models of open size; None: the model's own
     vectors: Path | None = None  # None: made for this one run
     make_vectors: Path | None = None
     count: int = 4
@@ -60,12 +53,13 @@ class VectorsMade:
 def verify_command(choice: VerifyChoice, limits: VerifyLimits) -> tuple[VectorsMade | VerifyReport, int]:
     """The report and the exit code; raises a RomaError with one sentence for whatever cannot be used."""
     if choice.vectors is not None and choice.make_vectors is not None:
-        raise VerifyUsageError("give --vectors to verify or --make-vectors to write some, not both")
+        message = "give --vectors to verify or --make-vectors to write some, not both"
+        raise RomaError(message, exit_code=os.EX_USAGE)
     card = find_model(choice.bundle)
     options = EngineOptions(_size(card, choice.size), threads=choice.threads, precision=choice.precision)
     if choice.make_vectors is not None:
         source = VectorSource(find_model(choice.reference or choice.bundle), choice.engine or REFERENCE_ENGINE)
-        folder = make_vectors(card, choice.make_vectors, options, choice.count, source)
+        folder = make_test_vectors(card, choice.make_vectors, options, choice.count, source)
         return VectorsMade(folder, source.engine), os.EX_OK
     report = _verified(card, choice, options, limits)
     return report, FAILED if report.failures else os.EX_OK
@@ -77,16 +71,12 @@ def _verified(card: ModelCard, choice: VerifyChoice, options: EngineOptions, lim
         return verify(card, engine, options, VectorFolder.open(choice.vectors), limits)
     source = VectorSource(find_model(choice.reference or choice.bundle))
     with tempfile.TemporaryDirectory(prefix="roma-vectors-") as folder:
-        return verify(card, engine, options, make_vectors(card, Path(folder), options, choice.count, source), limits)
+        vectors = make_test_vectors(card, Path(folder), options, choice.count, source)
+        return verify(card, engine, options, vectors, limits)
 
 
-def _size(card: ModelCard, text: str | None) -> Size:
+def _size(card: ModelCard, size: Size | None) -> Size:
     """Width and height of the network's input."""
-    size = card.fixed_size() or card.default_size
-    if text is not None:
-        match = re.fullmatch(r"(\d+)x(\d+)", text)
-        if match is None:
-            raise VerifyUsageError(f"--size {text}: give WIDTHxHEIGHT in px, such as 640x320")
-        size = Size(int(match[1]), int(match[2]))
+    size = size or card.fixed_size() or card.default_size
     check_size(card, size)
     return size

@@ -1,4 +1,4 @@
-"""Does an engine compute what the network should? Stored vectors in, errors and a verdict out."""
+"""Comparison of an engine's outputs with golden ones: test vectors in, tensor errors and a verdict out."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class VectorSource:
     engine: str = REFERENCE_ENGINE
 
 
-def make_vectors(
+def make_test_vectors(
     card: ModelCard, root: Path, options: EngineOptions, count: int, source: VectorSource | None = None
 ) -> VectorFolder:
     """Write ``count`` vectors for ``card`` into the new folder ``root``; without ``source`` its own ONNX file is run.

@@ -1,4 +1,4 @@
-"""``roma-device model check``: a bundle or a bare file, and what a chip's compiler will say to it."""
+"""``roma-device model check``: preflight of a bundle or a bare file for a chip's compiler."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from roma_device.app.model_store import find_model
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_bytes
 from roma_device.runtime.card import CARD_NAME, ModelError
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
 from roma_device.runtime.preflight.npu_latency import load_latency_law
@@ -47,22 +48,9 @@ def check_model(model: str, chip_name: str, npu: str | None, size: Size | None) 
 def _read(model: str) -> tuple[Path, bytes, Size | None]:
     path = Path(model)
     if path.is_file():
-        try:
-            return path, path.read_bytes(), None
-        except OSError as error:
-            raise ModelError(f"{path}: cannot read it ({error.strerror})", exit_code=os.EX_NOPERM) from None
+        return path, read_bytes(path, error=ModelError), None
     card = find_model(model)
     for kind in ("onnx", "axmodel"):
         if kind in card.files:
             return card.files[kind].path, card.files[kind].read(), card.default_size
     raise ModelError(f"{path / CARD_NAME}: the bundle names neither an onnx nor an axmodel file")
-
-
-def parse_size(text: str | None) -> Size | None:
-    """WIDTHxHEIGHT; raises ModelError."""
-    if text is None:
-        return None
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) > 0 and int(height) > 0):
-        raise ModelError(f"--size {text}: write WIDTHxHEIGHT, as in 640x320", exit_code=os.EX_USAGE)
-    return Size(int(width), int(height))

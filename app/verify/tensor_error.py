@@ -1,4 +1,4 @@
-"""How far tensors are from a reference, and what that does to the disparities."""
+"""Tensor errors (maximum, mean, cosine similarity) against a reference, and their effect on the disparities."""
 
 from __future__ import annotations
 

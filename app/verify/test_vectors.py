@@ -1,4 +1,4 @@
-"""Stored test vectors, in the folder layout of the NPU vendor's ``pulsar2 run`` and ``ax_run_model``.
+"""Golden test vectors on disk, in the folder layout of the NPU vendor's ``pulsar2 run`` and ``ax_run_model``.
 
 ``DIR/list.txt`` names one sub-folder per line; ``DIR/input/LINE/NAME.bin`` and ``DIR/output/LINE/NAME.bin``
 hold the tensors of that line, raw bytes in C order.
@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.storage.text_file import read_bytes, read_text
 from roma_device.runtime.engine import Array
-from roma_device.runtime.tensors.set_inputs import feed
+from roma_device.runtime.tensors.set_inputs import set_inputs
 
 LIST, INPUT, OUTPUT = "list.txt", "input", "output"
 
@@ -43,19 +44,15 @@ class VectorFolder:
     def open(cls, root: Path) -> VectorFolder:
         """Raises VectorError where the list is missing, empty or not text."""
         path = root / LIST
-        try:
-            names = tuple(line.strip() for line in path.read_text().splitlines() if line.strip())
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        except UnicodeDecodeError:
-            raise VectorError(f"{path}: not a text file") from None
+        lines = read_text(path, error=VectorError).splitlines()
+        names = tuple(line.strip() for line in lines if line.strip())
         if not names:
             raise VectorError(f"{path}: the list is empty; it names one sub-folder of {INPUT}/ per line")
         return cls(root, names)
 
     def read_inputs(self, name: str, tensors: Mapping[str, Array]) -> None:
         """Fill ``tensors`` from ``input/NAME``; raises VectorError for what does not fit them byte for byte."""
-        feed(tensors, dict(_read(self.root / INPUT / name, tensors)))
+        set_inputs(tensors, dict(_read(self.root / INPUT / name, tensors)))
 
     def read_outputs(self, name: str, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """New arrays from ``output/NAME``, shaped like ``tensors``; raises VectorError as read_inputs."""
@@ -92,20 +89,17 @@ class VectorWriter:
 
 
 def _read(folder: Path, tensors: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
-    _refuse_strangers(folder, tensors)
+    _refuse_unknown_files(folder, tensors)
     for tensor, like in tensors.items():
         path = folder / file_name(tensor)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise _unreadable(path, error) from None
+        data = read_bytes(path, error=VectorError)
         if len(data) != like.nbytes:
             shape = "x".join(map(str, like.shape))
             raise VectorError(f"{path}: {len(data)} bytes, but {shape} of {like.dtype} takes {like.nbytes}")
         yield tensor, np.frombuffer(data, like.dtype).reshape(like.shape)
 
 
-def _refuse_strangers(folder: Path, tensors: Mapping[str, Array]) -> None:
+def _refuse_unknown_files(folder: Path, tensors: Mapping[str, Array]) -> None:
     """A file that no tensor asks for means vectors of another model."""
     if not folder.is_dir():
         raise VectorError(f"{folder}: no such folder, though {LIST} names it", exit_code=os.EX_NOINPUT)
@@ -119,10 +113,6 @@ def _write(folder: Path, tensors: Mapping[str, Array]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for tensor, array in tensors.items():
         (folder / file_name(tensor)).write_bytes(array.tobytes())
-
-
-def _unreadable(path: Path, error: OSError) -> VectorError:
-    return VectorError(f"{path}: cannot read it ({error.strerror})", exit_code=os.EX_NOINPUT)
 
 
 def _unwritable(path: Path, error: OSError) -> VectorError:

@@ -104,8 +104,8 @@ class AprilGrid:
         numbers, corners = numbers[known], corners[known]
         if len(numbers) < LEAST_TAGS:
             return None
-        turns = min(range(4), key=lambda turn: self._misfit_px(numbers, np.roll(corners, turn, axis=1)))
-        corners = np.roll(corners, turns, axis=1)
+        shift = min(range(4), key=lambda start: self._misfit_px(numbers, np.roll(corners, start, axis=1)))
+        corners = np.roll(corners, shift, axis=1)
         gap_px = self.spacing * float(np.median(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2)))
         corners = refined(grey, corners.reshape(-1, 2), gap_px, 0.4).reshape(-1, 4, 2)
         return self._in_place(numbers, corners)

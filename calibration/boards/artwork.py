@@ -1,4 +1,4 @@
-"""What is printed on a board: black and white shapes in metres, and their picture."""
+"""Board artwork: black and white shapes in metres, and their picture."""
 
 from __future__ import annotations
 

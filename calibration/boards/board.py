@@ -1,4 +1,4 @@
-"""What every board can do."""
+"""Interface of calibration boards: corner detection, object points, artwork."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .artwork import Artwork
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detection:
-    """The corners of a board that were found in one image."""
+    """Board detection: the corners that were found in one image."""
 
     ids: IntArray  # (N,) rows of the board's points_m, no two the same
     pixels: FloatArray  # (N, 2) x, y with pixel centres at integers
@@ -26,7 +26,7 @@ class Detection:
 
 
 class Board(Protocol):
-    """A flat board; x runs right and y down for who looks at it, z away from them."""
+    """Flat calibration board; x runs right and y down for who looks at it, z away from them."""
 
     @property
     def spec(self) -> str:
@@ -34,7 +34,7 @@ class Board(Protocol):
 
     @property
     def points_m(self) -> FloatArray:
-        """All corners (N, 3) in the board's frame, z = 0."""
+        """Object points: all corners (N, 3) in the board's frame, z = 0."""
 
     @property
     def outline(self) -> IntArray:

@@ -69,7 +69,11 @@ class CharucoBoard:
     def detect(self, grey: GreyImage) -> Detection | None:
         """The layout under which more corners are found wins; fewer than 8 corners are too few to trust."""
         tries = [self._detect(grey, legacy) for legacy in self._detectors]
-        best = max((one for one in tries if one is not None), key=lambda one: len(one.ids), default=None)
+        best = max(
+            (detection for detection in tries if detection is not None),
+            key=lambda detection: len(detection.ids),
+            default=None,
+        )
         return best if best is not None and len(best.ids) >= LEAST_CORNERS else None
 
     def _detect(self, grey: GreyImage, legacy: bool) -> Detection | None:

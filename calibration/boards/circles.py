@@ -1,4 +1,4 @@
-"""The asymmetric grid of circles."""
+"""Asymmetric circle grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sheet as PDF, SVG or PNG, to scale."""
+"""Printing of a board's sheet as PDF, SVG or PNG, to scale."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ def _pdf_shape(shape: Shape) -> str:
 
 
 def _pdf_circle(x: float, y: float, radius: float) -> str:
-    turns = [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 0)]
+    directions = [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 0)]
     parts = [f"0 g {x + radius:.5f} {y:.5f} m"]
-    for (ax, ay), (bx, by) in pairwise(turns):
+    for (ax, ay), (bx, by) in pairwise(directions):
         handles = (ax + CIRCLE * bx, ay + CIRCLE * by), (bx + CIRCLE * ax, by + CIRCLE * ay), (bx, by)
         parts.append(" ".join(f"{x + radius * hx:.5f} {y + radius * hy:.5f}" for hx, hy in handles) + " c")
     return " ".join([*parts, "h f"])

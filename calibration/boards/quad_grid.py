@@ -1,4 +1,4 @@
-"""Which squares are neighbours, and so which column and row each of them is in."""
+"""Grid of detected squares: neighbours, and so the column and row of each."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def largest_grid(quads: FloatArray, pitch_per_side: float) -> QuadGrid:
     if not best:
         return QuadGrid(np.empty((0, 2), np.intp), np.empty((0, 4, 2)))
     cells = np.array([cell for cell, _ in best.values()], dtype=np.intp)
-    corners = [np.roll(quads[index], -turn, axis=0) for index, (_, turn) in best.items()]
+    corners = [np.roll(quads[index], -first, axis=0) for index, (_, first) in best.items()]
     return QuadGrid(cells - cells.min(axis=0), np.stack(corners))
 
 
@@ -94,11 +94,11 @@ def _connected(start: int, facing: dict[int, dict[int, tuple[int, int]]]) -> dic
     members = {start: ((0, 0), 0)}
     waiting = [start]
     while waiting:
-        one = waiting.pop()
-        (column, row), turn = members[one]
-        for side, (other, back) in facing.get(one, {}).items():
+        square = waiting.pop()
+        (column, row), first = members[square]
+        for side, (other, back) in facing.get(square, {}).items():
             if other not in members:
-                way = (side - turn) % 4
+                way = (side - first) % 4
                 step = STEPS[way].tolist()
                 members[other] = ((column + step[0], row + step[1]), (back - way - 2) % 4)
                 waiting.append(other)

@@ -1,4 +1,4 @@
-"""Dark squares on white: where they are in an image, and their corners to a fraction of a pixel.
+"""Detection of dark squares on white, with subpixel corners.
 
 Corners of squares that stand apart are not saddle points, and blur rounds them off: so each side is found by itself,
 as a parabola (lenses bend it), and corners are where two sides meet.
@@ -24,7 +24,7 @@ STRAIGHT_PX = 30.0
 
 
 def dark_quads(grey: GreyImage, blocks: int) -> FloatArray:
-    """Corners (Q, 4, 2), clockwise as seen, to a pixel; ``blocks`` is one of BLOCKS_PER_IMAGE."""
+    """Detected squares: corners (Q, 4, 2), clockwise as seen, to a pixel; ``blocks`` is one of BLOCKS_PER_IMAGE."""
     block = max(min(grey.shape) // blocks, 9) | 1
     kind = cv2.ADAPTIVE_THRESH_MEAN_C
     dark = cv2.adaptiveThreshold(grey, 255, kind, cv2.THRESH_BINARY_INV, block, DARKER_BY)
@@ -74,7 +74,7 @@ def _grey_at(grey: GreyImage, points: FloatArray) -> FloatArray:
 
 
 def refined_quads(grey: GreyImage, quads: FloatArray) -> FloatArray:
-    """Corners (Q, 4, 2) to a fraction of a pixel, NaN where a square's sides cannot be seen clearly."""
+    """Subpixel corners (Q, 4, 2), NaN where a square's sides cannot be seen clearly."""
     if not len(quads):
         return quads
     refined = _meetings(quads, *_sides(grey, quads))
@@ -122,7 +122,7 @@ def _meetings(quads: FloatArray, normal: FloatArray, bends: FloatArray) -> Float
 
     def at(t: FloatArray, turn: int) -> tuple[FloatArray, FloatArray]:
         """Points and slopes of the sides that start ``turn`` corners earlier."""
-        start, way, out, bend = (np.roll(each, turn, axis=1) for each in (quads, step, normal, bends))
+        start, way, out, bend = (np.roll(array, turn, axis=1) for array in (quads, step, normal, bends))
         offset = bend[..., 0] + bend[..., 1] * t + bend[..., 2] * t**2
         slope = bend[..., 1] + 2 * bend[..., 2] * t
         return start + (t[..., None] + 0.5) * way + offset[..., None] * out, way + slope[..., None] * out

@@ -1,4 +1,4 @@
-"""A board on paper: the page, a ruler to check the print, and the words beneath."""
+"""Printed sheet of a board: the page, a ruler to check the print, and the words beneath."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def as_artwork(sheet: Sheet) -> Artwork:
     """The sheet without its words, in metres."""
     width, height = (length / MM for length in sheet.size_mm)
     shapes = tuple(
-        Disc((one.centre_m[0] / MM, one.centre_m[1] / MM), one.radius_m / MM)
-        if isinstance(one, Disc)
-        else Polygon(one.corners_m / MM, one.black)
-        for one in sheet.shapes
+        Disc((shape.centre_m[0] / MM, shape.centre_m[1] / MM), shape.radius_m / MM)
+        if isinstance(shape, Disc)
+        else Polygon(shape.corners_m / MM, shape.black)
+        for shape in sheet.shapes
     )
     return Artwork((width, height), (0.0, 0.0), shapes)

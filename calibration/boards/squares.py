@@ -1,4 +1,4 @@
-"""The grid of squares: black squares that stand apart, found by their outlines."""
+"""Grid of black squares that stand apart, detected by their outlines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Corners to a fraction of a pixel, and how sharp they are."""
+"""Subpixel refinement of board corners, and the sharpness of their edges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CRITERIA = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 100, 1e-4)
 
 
 def refined(grey: GreyImage, pixels: FloatArray, spacing_px: float, share: float = 0.28) -> FloatArray:
-    """Saddle points near ``pixels`` (N, 2); ``spacing_px`` is the distance to the nearest other corner.
+    """Subpixel saddle points near ``pixels`` (N, 2); ``spacing_px`` is the distance to the nearest other corner.
 
     The window reaches ``share`` of that to each side and stays clear of the neighbours' edges: too large a one
     would pull corners aside where a lens bends the lines.
@@ -37,7 +37,7 @@ def nearest_spacing(pixels: FloatArray) -> float:
 def edge_width_px(grey: GreyImage, pixels: FloatArray, spacing_px: float) -> float:
     """How many pixels an edge takes from black to white near the corners: about 1.5 to 3 in a sharp image.
 
-    The contrast of a patch over its steepest slope, median over up to 40 corners (N, 2).
+    The contrast of a patch over its steepest gradient, median over up to 40 corners (N, 2).
     """
     half = int(np.clip(0.45 * spacing_px, 3, 20))
     chosen = pixels[np.linspace(0, len(pixels) - 1, min(len(pixels), 40)).astype(int)]
@@ -55,5 +55,5 @@ def _patch(grey: GreyImage, pixel: FloatArray, half: int) -> FloatImage:
 
 def _edge_width(patch: FloatImage) -> float:
     low, high = np.percentile(patch, (5, 95))
-    slope = np.hypot(*np.gradient(patch))
-    return float((high - low) / max(float(np.percentile(slope, 98)), 1e-3))
+    gradient = np.hypot(*np.gradient(patch))
+    return float((high - low) / max(float(np.percentile(gradient, 98)), 1e-3))

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.camera import CameraModel, pinhole_matrix
+from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_text
 from roma_device.calibration.storage.yaml_section import parse_section
-
-from .text_file import read_text
 
 MODELS = ("radial-tangential",)
 
@@ -21,10 +20,8 @@ MODELS = ("radial-tangential",)
 def load_euroc(left: Path, right: Path) -> StereoCalibration:
     """Two files such as cam0/sensor.yaml and cam1/sensor.yaml; raises CalibrationError."""
     (first, body_from_left), (second, body_from_right) = _read(left), _read(right)
-    try:
+    with located(f"{left} and {right}"):
         return StereoCalibration(first, second, body_from_right.inverse() @ body_from_left)
-    except CalibrationError as error:
-        raise CalibrationError(f"{left} and {right}: {error}") from error
 
 
 def _read(path: Path) -> tuple[CameraModel, Pose]:
@@ -36,6 +33,5 @@ def _read(path: Path) -> tuple[CameraModel, Pose]:
     top.choice("distortion_model", MODELS)
     distortion = np.array([*top.numbers("distortion_coefficients", 4), 0.0])
     body_from_camera = np.array(top.section("T_BS").numbers("data", 16)).reshape(4, 4)
-    matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
-    camera = CameraModel(Size(int(width), int(height)), matrix, distortion)
+    camera = CameraModel(Size(int(width), int(height)), pinhole_matrix(fx, fy, cx, cy), distortion)
     return camera, Pose.from_rounded(body_from_camera[:3, :3], body_from_camera[:3, 3])

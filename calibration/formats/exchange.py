@@ -1,4 +1,4 @@
-"""Calibrations of other programs: which format is it, read it, write it."""
+"""Import and export of calibrations of other programs, with detection of the format."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_text
 
 from .euroc import load_euroc
 from .kalibr import load_kalibr, save_kalibr
@@ -16,7 +17,6 @@ from .middlebury import load_middlebury
 from .opencv import load_opencv, save_opencv
 from .own import FORMAT, load_calibration, save_calibration
 from .ros import load_ros, save_ros
-from .text_file import read_text
 
 READ = ("own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury")
 WRITTEN = ("own", "ros", "opencv", "kalibr")

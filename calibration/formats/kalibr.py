@@ -7,17 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from roma_device.calibration.arrays import FloatArray
-from roma_device.calibration.camera import CameraModel, DistortionModel
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.camera import CameraModel, DistortionModel, pinhole_matrix
+from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
-from roma_device.calibration.storage.yaml_section import Section, read_section
-
-from .text_file import write_text
+from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.yaml_section import Section, dump_yaml, read_section
 
 MODELS: dict[str, DistortionModel] = {"radtan": "plumb_bob", "equidistant": "equidistant", "equi": "equidistant"}
 OPTIONAL = {"rostopic", "cam_overlaps", "timeshift_cam_imu", "T_cam_imu"}
@@ -27,8 +24,7 @@ def save_kalibr(path: Path, calibration: StereoCalibration) -> None:
     """Write a camchain; raises CalibrationError for a lens that Kalibr has no model for."""
     left, right = camera_document(calibration.left), camera_document(calibration.right)
     right["T_cn_cnm1"] = calibration.right_from_left.matrix.tolist()
-    document = {"cam0": left, "cam1": right}
-    write_text(path, yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000))
+    write_text(path, dump_yaml({"cam0": left, "cam1": right}), make_folder=True)
 
 
 def camera_document(camera: CameraModel) -> dict[str, Any]:
@@ -62,10 +58,8 @@ def load_kalibr(path: Path) -> StereoCalibration:
     second = top.section("cam1")
     matrix = np.array(second.matrix("T_cn_cnm1", 4, 4))
     right = _camera(second, path)
-    try:
+    with located(path):
         return StereoCalibration(left, right, Pose.from_rounded(matrix[:3, :3], matrix[:3, 3]))
-    except CalibrationError as error:
-        raise CalibrationError(f"{path}: {error}") from error
 
 
 def _camera(section: Section, path: Path) -> CameraModel:
@@ -74,9 +68,6 @@ def _camera(section: Section, path: Path) -> CameraModel:
     fx, fy, cx, cy = section.numbers("intrinsics", 4)
     width, height = section.numbers("resolution", 2)
     coefficients = section.numbers("distortion_coeffs", 4)
-    matrix: FloatArray = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
     distortion = np.array([*coefficients, 0.0] if model == "plumb_bob" else coefficients)
-    try:
-        return CameraModel(Size(int(width), int(height)), matrix, distortion, model)
-    except CalibrationError as error:
-        raise CalibrationError(f"{path}: {error}") from error
+    with located(path):
+        return CameraModel(Size(int(width), int(height)), pinhole_matrix(fx, fy, cx, cy), distortion, model)

@@ -13,9 +13,9 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_text
 
 from .number_lines import number_lines, numbers_of
-from .text_file import read_text
 
 GREY, COLOUR = ("00", "01"), ("02", "03")
 

@@ -1,4 +1,4 @@
-"""Text files with a name and numbers on each line, as data sets have them."""
+"""Parser of ``NAME: NUMBERS`` lines, as calibration files of data sets have them."""
 
 from __future__ import annotations
 

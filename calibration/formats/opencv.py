@@ -16,14 +16,14 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_text, write_text
 
 from .ros import padded
-from .text_file import read_text, write_text
 
 NAMES = {
     "M1": ("M1", "K1", "cameraMatrix1", "camera_matrix_1", "left_camera_matrix", "CM1", "KL"),
@@ -61,7 +61,7 @@ def save_opencv(path: Path, calibration: StereoCalibration) -> None:
     storage.write("distortion_model", calibration.left.model)
     for name, matrix in matrices.items():
         storage.write(name, np.ascontiguousarray(matrix, np.float64))
-    write_text(path, storage.releaseAndGetString())
+    write_text(path, storage.releaseAndGetString(), make_folder=True)
 
 
 def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibration:
@@ -77,12 +77,10 @@ def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibratio
     size = size or facts.get("size")
     if size is None:
         raise CalibrationError(f"{where}: the image size is not in it: give --size WIDTHxHEIGHT", exit_code=os.EX_USAGE)
-    try:
+    with located(where):
         left, right = (_camera(nodes, number, size, facts) for number in (1, 2))
         rotation = nodes["R"] if nodes["R"].size == 9 else cv2.Rodrigues(nodes["R"])[0]
         return StereoCalibration(left, right, Pose.from_rounded(np.asarray(rotation), nodes["T"]))
-    except CalibrationError as error:
-        raise CalibrationError(f"{where}: {error}") from error
 
 
 def _camera(nodes: dict[str, FloatArray], number: int, size: Size, facts: dict[str, Any]) -> CameraModel:

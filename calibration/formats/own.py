@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import yaml
 
-from roma_device.calibration.arrays import FloatArray
-from roma_device.calibration.camera import CameraModel, DistortionModel
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.camera import CameraModel, DistortionModel, pinhole_matrix
+from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
-from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
-from roma_device.calibration.storage.yaml_section import Section, parse_section, read_section
+from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.yaml_section import Section, dump_yaml, parse_section, read_section
 
 FORMAT = "roma-device-calibration"
 VERSION = 1
@@ -40,13 +38,9 @@ def save_calibration(path: Path, calibration: StereoCalibration) -> None:
 
     Raises CalibrationError where the file cannot be written, and for what could not be read back.
     """
-    text = _COMMENT.format(baseline_mm=calibration.baseline_m * 1000) + _dump(_document(calibration))
+    text = _COMMENT.format(baseline_mm=calibration.baseline_m * 1000) + dump_yaml(_document(calibration))
     _parse(parse_section(text, path, CalibrationError), path)
-    try:
-        write_atomic(path, text.encode("utf-8"))
-    except OSError as error:
-        message = f"cannot write the calibration {path}: {error.strerror}"
-        raise CalibrationError(message, exit_code=write_exit_code(error)) from error
+    write_text(path, text, "calibration")
 
 
 def _parse(top: Section, path: Path) -> StereoCalibration:
@@ -63,11 +57,9 @@ def _parse(top: Section, path: Path) -> StereoCalibration:
     quality = top.section("quality").rest() if "quality" in top.untaken() else {}
     origin = top.section("origin").rest_texts() if "origin" in top.untaken() else {}
     top.finish()
-    try:
+    with located(f"{path}: right_from_left"):
         right_from_left = Pose(np.array(rotation), np.array(translation_m))
         return StereoCalibration(left, right, right_from_left, quality, made_at, serial, origin)
-    except CalibrationError as error:
-        raise CalibrationError(f"{path}: right_from_left: {error}") from error
 
 
 def _size(top: Section, path: Path) -> Size:
@@ -83,18 +75,12 @@ def _camera(section: Section, size: Size, where: str) -> CameraModel:
     matrix.finish()
     model, distortion = cast(DistortionModel, section.text("model")), section.numbers("distortion")
     section.finish()
-    try:
-        return CameraModel(size, _matrix(fx, fy, cx, cy), np.array(distortion), model)
-    except CalibrationError as error:
-        raise CalibrationError(f"{where}: {error}") from error
-
-
-def _matrix(fx: float, fy: float, cx: float, cy: float) -> FloatArray:
-    return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
+    with located(where):
+        return CameraModel(size, pinhole_matrix(fx, fy, cx, cy), np.array(distortion), model)
 
 
 def _document(calibration: StereoCalibration) -> dict[str, Any]:
-    pose = calibration.right_from_left
+    pose, origin = calibration.right_from_left, calibration.origin
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -106,25 +92,16 @@ def _document(calibration: StereoCalibration) -> dict[str, Any]:
         # A rotation vector is shorter, but turning it into a matrix and back does not keep every bit.
         "right_from_left": {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()},
         "quality": {str(name): float(value) for name, value in calibration.quality.items()},
-        **(
-            {"origin": {str(key): str(value) for key, value in calibration.origin.items()}}
-            if calibration.origin
-            else {}
-        ),
+        **({"origin": {str(key): str(value) for key, value in origin.items()}} if origin else {}),
     }
 
 
 def _camera_document(camera: CameraModel) -> dict[str, Any]:
     fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
-    if not np.array_equal(camera.matrix, _matrix(fx, fy, cx, cy)):
+    if not np.array_equal(camera.matrix, pinhole_matrix(fx, fy, cx, cy)):
         raise CalibrationError("a camera matrix with skew cannot be saved: the format has fx, fy, cx and cy")
     return {
         "matrix": {"fx": fx, "fy": fy, "cx": cx, "cy": cy},
         "model": camera.model,
         "distortion": camera.distortion.tolist(),
     }
-
-
-def _dump(document: dict[str, Any]) -> str:
-    """Lists of numbers on one line each, in the order given; ASCII, as some characters would not return."""
-    return str(yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000))

@@ -10,21 +10,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-import yaml
 
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.size import Size
-from roma_device.calibration.storage.yaml_section import Section, read_section
-
-from .text_file import write_text
+from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.yaml_section import Section, dump_yaml, read_section
 
 NAMES = ("left.yaml", "right.yaml")
 
@@ -38,9 +36,7 @@ def save_ros(folder: Path, calibration: StereoCalibration) -> list[Path]:
     )
     for name, camera, rotation, offset_m in sides:
         document = _document(name, camera, rotation, rectification, offset_m)
-        write_text(
-            folder / f"{name}.yaml", yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000)
-        )
+        write_text(folder / f"{name}.yaml", dump_yaml(document), make_folder=True)
     return [folder / name for name in NAMES]
 
 
@@ -84,9 +80,10 @@ def load_ros(left: Path, right: Path) -> StereoCalibration:
     return StereoCalibration(first.camera, second.camera, Pose.from_rounded(rotation, translation_m))
 
 
-class _CameraInfo:
-    def __init__(self, camera: CameraModel, rectification: FloatArray, projection: FloatArray) -> None:
-        self.camera, self.rectification, self.projection = camera, rectification, projection
+class _CameraInfo(NamedTuple):
+    camera: CameraModel
+    rectification: FloatArray
+    projection: FloatArray
 
 
 def _read(path: Path) -> _CameraInfo:
@@ -100,20 +97,8 @@ def _read(path: Path) -> _CameraInfo:
     distortion = _values(section, (1, int(section.number("cols"))), path).ravel()
     rectification = _values(top.section("rectification_matrix"), (3, 3), path)
     projection = _values(top.section("projection_matrix"), (3, 4), path)
-    return _CameraInfo(_camera(size, matrix, distortion, model, path), rectification, projection)
-
-
-def _camera(
-    size: Size,
-    matrix: FloatArray,
-    distortion: Sequence[float] | FloatArray,
-    model: DistortionModel,
-    path: Path,
-) -> CameraModel:
-    try:
-        return CameraModel(size, matrix, padded(distortion, model), model)
-    except CalibrationError as error:
-        raise CalibrationError(f"{path}: {error}") from error
+    with located(path):
+        return _CameraInfo(CameraModel(size, matrix, padded(distortion, model), model), rectification, projection)
 
 
 def padded(distortion: Sequence[float] | FloatArray, model: DistortionModel) -> FloatArray:

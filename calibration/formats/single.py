@@ -8,13 +8,13 @@ from typing import Any
 
 import cv2
 import numpy as np
-import yaml
 
 from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.yaml_section import dump_yaml
 
 from .kalibr import camera_document
 from .ros import camera_info
-from .text_file import write_text
 
 SINGLE = ("ros", "opencv", "kalibr")
 
@@ -24,7 +24,8 @@ def save_camera(path: Path, camera: CameraModel, format_name: str, facts: Mappin
 
     Raises CalibrationError where it cannot be written, and for a lens that Kalibr has no model for.
     """
-    write_text(path, {"ros": _ros, "opencv": _opencv, "kalibr": _kalibr}[format_name](camera, facts))
+    text = {"ros": _ros, "opencv": _opencv, "kalibr": _kalibr}[format_name](camera, facts)
+    write_text(path, text, make_folder=True)
 
 
 def check_lens(camera: CameraModel, format_name: str) -> None:
@@ -44,7 +45,7 @@ def _kalibr(camera: CameraModel, facts: Mapping[str, str]) -> str:
 
 def _commented(document: dict[str, Any], facts: Mapping[str, str]) -> str:
     comments = "".join(f"# {key}: {value}\n" for key, value in facts.items())
-    return comments + str(yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=1000))
+    return comments + dump_yaml(document)
 
 
 def _opencv(camera: CameraModel, facts: Mapping[str, str]) -> str:

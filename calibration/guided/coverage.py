@@ -1,4 +1,4 @@
-"""What a set of views has seen of the image, and from which sides the board was seen."""
+"""Coverage of a set of views: cells of the image with corners, and tilts and distances of the board."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NEAR_SPAN, FAR_SPAN = 0.38, 0.26
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a board stands in an image, as far as one can tell without knowing the lens."""
+    """Apparent pose of a board in an image (place, size, tilt), as far as one can tell without knowing the lens."""
 
     x: float  # middle of the board, as a share of the image width and height
     y: float
@@ -45,7 +45,7 @@ class Look:
 
 
 def look_at_board(board: Board, detection: Detection, size: Size) -> Look | None:
-    """From the corners seen, in an image of ``size``; None where they lie on one line."""
+    """Apparent pose from the corners seen, in an image of ``size``; None where they lie on one line."""
     points = board.points_m[detection.ids][:, :2]
     if len(points) < 4 or min(np.ptp(points, axis=0)) == 0:
         return None
@@ -67,7 +67,7 @@ def look_at_board(board: Board, detection: Detection, size: Size) -> Look | None
 
 
 def grid_counts(detections: Sequence[Detection], size: Size) -> IntArray:
-    """(ROWS, COLUMNS): in how many views a corner lies in each cell of the image."""
+    """Coverage counts (ROWS, COLUMNS): in how many views a corner lies in each cell of the image."""
     counts = np.zeros((ROWS, COLUMNS), np.intp)
     for detection in detections:
         cells = (detection.pixels / size * (COLUMNS, ROWS)).astype(int)
@@ -78,7 +78,7 @@ def grid_counts(detections: Sequence[Detection], size: Size) -> IntArray:
 
 
 def covered_share(counts: IntArray) -> float:
-    """Share of the cells that a corner was seen in."""
+    """Coverage: share of the cells that a corner was seen in."""
     return float((counts > 0).mean())
 
 
@@ -104,7 +104,9 @@ def spread_choice(looks: Sequence[Look | None], most: int) -> list[int]:
     known = [index for index, look in enumerate(looks) if look is not None]
     if len(known) <= most:
         return known
-    features = np.array([[one.x, one.y, np.log(one.span), one.lean_x, one.lean_y] for one in looks if one is not None])
+    features = np.array(
+        [[look.x, look.y, np.log(look.span), look.lean_x, look.lean_y] for look in looks if look is not None]
+    )
     chosen = [0]
     distance = _distance(features, 0)
     while len(chosen) < most:

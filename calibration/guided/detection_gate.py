@@ -1,4 +1,4 @@
-"""One pair of images, or one image: is the board in it, and if not, why."""
+"""Board detection in one pair of images, or in one image: the observation, or why there is none."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from roma_device.calibration.solver.observations import PairView, SoloView, pair
 
 DARK_GREY, BRIGHT_GREY = 12, 243
 FLAT_GREY = 3.0
-"""A deviation of grey levels below which nothing can be seen."""
+"""Standard deviation of grey levels below which nothing can be seen."""
 
 
 def see_pair(board: Board, name: str, left: GreyImage, right: GreyImage) -> PairView | str:
-    """The view that a pair (H, W) gives, or why it gives none: a clause."""
+    """Observation of the board that a pair (H, W) gives, or why it gives none: a clause."""
     problem = picture_problem(left, right)
     if problem:
         return problem
@@ -39,16 +39,16 @@ def picture_problem(left: GreyImage, right: GreyImage) -> str:
 
 
 def _flatness(side: str, image: GreyImage) -> str:
-    mean, deviation = (float(value.item()) for value in cv2.meanStdDev(image))
-    if deviation < FLAT_GREY and mean < DARK_GREY:
+    mean, sigma = (float(value.item()) for value in cv2.meanStdDev(image))
+    if sigma < FLAT_GREY and mean < DARK_GREY:
         return f"the {side}image is black: is the lens covered, the camera off?"
-    if deviation < FLAT_GREY:
+    if sigma < FLAT_GREY:
         return f"the {side}image shows nothing but one {'white' if mean > BRIGHT_GREY else 'grey'} area"
     return ""
 
 
 def see_one(board: Board, name: str, image: GreyImage) -> SoloView | str:
-    """The view that an image (H, W) of a single camera gives, or why it gives none: a clause."""
+    """Observation of the board that an image (H, W) of a single camera gives, or why it gives none: a clause."""
     if problem := _flatness("", image):
         return problem
     detection = board.detect(image)

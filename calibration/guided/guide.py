@@ -1,4 +1,4 @@
-"""Guided capture: which pairs are worth keeping, what has been seen, and what is still missing."""
+"""Guided capture: which observations are worth keeping, coverage so far, and the next view to ask for."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _DISTANCES = {"near": "come nearer with the board", "middle": "go to a middle di
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
-    """What became of one pair."""
+    """Verdict on one captured pair."""
 
     view: PairView | None  # None: the board was not found in both images
     look: Look | None
@@ -64,7 +64,7 @@ class Judgement:
 
 
 class CaptureGuide:
-    """Judges pairs one after the other and keeps count of the views that were taken."""
+    """Guide of a capture: it judges pairs one after the other and counts the views that were taken."""
 
     def __init__(self, board: Board, size: Size, wanted: int, max_skew_ns: float = 5e6) -> None:
         """``size`` is (width, height) in px, ``wanted`` the number of pairs to take."""

@@ -1,6 +1,6 @@
-"""Is the rig still as it was calibrated? What rows that differ, and distances that are known, say about it.
+"""Decalibration of a rig: extrinsic angles by a robust fit of epipolar residuals, and depth by known distances.
 
-A turn of the right camera by small angles about its axes moves its rectified image by
+A rotation of the right camera by small angles about its axes moves its rectified image by
 ``dy = f (roll x - pitch (1 + y^2) + yaw x y)`` and ``dx = f (yaw (1 + x^2) - roll y - pitch x y)`` with x, y in
 focal lengths from the principal point; a shift of it downwards adds ``dy = disparity * shift / baseline``. Yaw hardly
 shows in the rows, and is what falsifies depth: only something of known size or distance shows it.
@@ -43,7 +43,7 @@ class Angle:
 
 @dataclass(frozen=True, slots=True)
 class RowHealth:
-    """What the rows say; lengths in px are those of the rectified image at camera resolution."""
+    """Decalibration by epipolar residuals; lengths in px are those of the rectified image at camera resolution."""
 
     matches: int
     median_px: float  # median of the absolute vertical residual
@@ -54,7 +54,7 @@ class RowHealth:
 
 
 def row_health(matches: RowMatches, rig: RectifiedRig) -> RowHealth:
-    """Split vertical residuals into roll, pitch and shift, robustly; raises CalibrationError for too few points."""
+    """Split epipolar residuals into roll, pitch and shift, robustly; raises CalibrationError for too few points."""
     if len(matches) < LEAST_MATCHES:
         raise CalibrationError(
             f"{len(matches)} points are matched between left and right, at least {LEAST_MATCHES} are needed: "
@@ -62,14 +62,14 @@ def row_health(matches: RowMatches, rig: RectifiedRig) -> RowHealth:
         )
     focal_px = rig.focal_px or 0.8 * rig.size[0]
     x, y = ((matches.right - [rig.cx, rig.cy]) / focal_px).T
-    slopes = np.column_stack([focal_px * x, -focal_px * (1 + y**2), matches.disparity_px])
+    jacobian = np.column_stack([focal_px * x, -focal_px * (1 + y**2), matches.disparity_px])
     prior = np.array([np.deg2rad(PRIOR_DEG), np.deg2rad(PRIOR_DEG), PRIOR_SHIFT])
-    values, sigma = _robust_fit(slopes, matches.vertical_px, prior)
+    values, sigma = _robust_fit(jacobian, matches.vertical_px, prior)
     margins = np.hypot(1.96 * np.rad2deg(sigma[:2]), SYSTEMATIC_DEG)
     roll, pitch = (
         Angle(float(np.rad2deg(value)), float(margin)) for value, margin in zip(values[:2], margins, strict=True)
     )
-    explained = np.abs(slopes @ values)
+    explained = np.abs(jacobian @ values)
     return RowHealth(
         len(matches),
         float(np.median(np.abs(matches.vertical_px))),
@@ -80,36 +80,36 @@ def row_health(matches: RowMatches, rig: RectifiedRig) -> RowHealth:
     )
 
 
-def _robust_fit(slopes: FloatArray, seen: FloatArray, prior: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Values and their deviations by reweighted least squares (Cauchy), held by a prior."""
-    values = np.zeros(slopes.shape[1])
-    values[1] = float(np.median(seen)) / float(np.median(slopes[:, 1]))
+def _robust_fit(jacobian: FloatArray, seen: FloatArray, prior: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Iteratively reweighted least squares (Cauchy loss) with a prior: values and their sigmas."""
+    values = np.zeros(jacobian.shape[1])
+    values[1] = float(np.median(seen)) / float(np.median(jacobian[:, 1]))
     information = np.eye(len(values))
     for _ in range(25):
-        rest = seen - slopes @ values
+        rest = seen - jacobian @ values
         scale = max(1.4826 * float(np.median(np.abs(rest))), 0.02)
         weights = 1 / (1 + (rest / (2 * scale)) ** 2) / scale**2
-        information = slopes.T @ (slopes * weights[:, None]) + np.diag(prior**-2)
-        values = np.linalg.solve(information, slopes.T @ (weights * seen))
+        information = jacobian.T @ (jacobian * weights[:, None]) + np.diag(prior**-2)
+        values = np.linalg.solve(information, jacobian.T @ (weights * seen))
     return values, np.sqrt(np.diag(np.linalg.inv(information)))
 
 
 @dataclass(frozen=True, slots=True)
 class DepthHealth:
-    """What something of known size or distance says."""
+    """Depth error by something of known size or distance."""
 
     source: str  # "board" or "distance"
     distance_m: float  # where it was
     error_percent: float  # measured depth over true depth, minus one
     disparity_px: float  # true disparity minus measured: what has to be added
-    yaw: Angle  # the turn of the right camera that would explain it
+    yaw: Angle  # the rotation of the right camera that would explain it
     samples: int
 
 
 def depth_health(
     source: str, rig: RectifiedRig, measured_m: FloatArray, true_m: FloatArray, column_px: FloatArray
 ) -> DepthHealth:
-    """From measured and true depths (N,) and the rectified right columns (N,) where they were seen."""
+    """Depth error and the yaw that explains it, from depths (N,) and rectified right columns (N,) of the points."""
     focal_px, baseline_m = rig.focal_px or 1.0, rig.baseline_m or 1.0
     lacking = focal_px * baseline_m * (1 / true_m - 1 / measured_m)
     x = (column_px - rig.cx) / focal_px
@@ -127,10 +127,10 @@ def depth_health(
 
 
 def corrected(calibration: StereoCalibration, roll_deg: float, pitch_deg: float, yaw_deg: float) -> StereoCalibration:
-    """The calibration with the right camera turned by what was found, in the rectified frame."""
+    """Corrected extrinsics: the right camera rotated by what was found, in the rectified frame."""
     rotation = Rectification.from_calibration(calibration).right_rotation
     assert rotation is not None
     vector = np.deg2rad([pitch_deg, yaw_deg, roll_deg])
-    turn = np.asarray(cv2.Rodrigues(vector)[0])
-    moved = Pose(rotation.T @ turn @ rotation, np.zeros(3)) @ calibration.right_from_left
+    found = np.asarray(cv2.Rodrigues(vector)[0])
+    moved = Pose(rotation.T @ found @ rotation, np.zeros(3)) @ calibration.right_from_left
     return replace(calibration, right_from_left=moved)

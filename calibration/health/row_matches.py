@@ -1,4 +1,4 @@
-"""Points of a rectified pair that are matched in both directions of the image, to a fraction of a pixel."""
+"""Subpixel matches of a rectified pair (ORB, then Lucas-Kanade), whose rows may differ: for epipolar residuals."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ LEAST_DISPARITY_PX = -2.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowMatches:
-    """Where the same points lie in both rectified images."""
+    """Point matches of a rectified pair, with their epipolar residuals and disparities."""
 
     left: FloatArray  # (N, 2) px
     right: FloatArray  # (N, 2) px
 
     @property
     def vertical_px(self) -> FloatArray:
-        """(N,) right row minus left row."""
+        """Epipolar residual (N,): right row minus left row."""
         return self.right[:, 1] - self.left[:, 1]
 
     @property
     def disparity_px(self) -> FloatArray:
-        """(N,) left column minus right column."""
+        """Disparity (N,): left column minus right column."""
         return self.left[:, 0] - self.right[:, 0]
 
     def __len__(self) -> int:
@@ -42,7 +42,7 @@ class RowMatches:
     def joined(cls, parts: list[RowMatches]) -> RowMatches:
         """All points of several pairs."""
         none = np.empty((0, 2))
-        return cls(*(np.concatenate([none, *(getattr(one, side) for one in parts)]) for side in ("left", "right")))
+        return cls(*(np.concatenate([none, *(getattr(part, side) for part in parts)]) for side in ("left", "right")))
 
 
 def match_rows(left: GreyImage, right: GreyImage, disparity_px: FloatImage | None = None) -> RowMatches:
@@ -74,7 +74,7 @@ def _from_disparity(left: GreyImage, disparity_px: FloatImage) -> tuple[FloatArr
 def _from_features(left: GreyImage, right: GreyImage) -> tuple[FloatArray, FloatArray]:
     detector: Any = cv2.ORB_create(nfeatures=4 * MOST_POINTS, fastThreshold=10)  # type: ignore[attr-defined]
     (left_keys, left_words), (right_keys, right_words) = (
-        detector.detectAndCompute(each, None) for each in (left, right)
+        detector.detectAndCompute(image, None) for image in (left, right)
     )
     if left_words is None or right_words is None:
         return np.empty((0, 2)), np.empty((0, 2))

@@ -1,1 +1,1 @@
-"""What a solved rig is worth: errors in pixels, and what they mean in centimetres."""
+"""Quality of a calibration: reprojection and epipolar errors in pixels, and what they mean in centimetres."""

@@ -1,4 +1,4 @@
-"""A single camera's report as one HTML file that needs nothing else."""
+"""HTML report of a single camera's calibration, one file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .plots import coverage_plot, residual_plot, view_plot
 
 
 def camera_page(report: CameraReport, refused: Sequence[DroppedView], example: GreyImage | None) -> str:
-    """The page; ``example`` is a raw image (H, W) to show undistorted, ``refused`` the images without a view."""
+    """The HTML page; ``example`` is a raw image (H, W) to show undistorted, ``refused`` the images without a view."""
     solution = report.solution
     views = view_plot(solution, report.held_out_px, "per image: corners (blue), corners when left out (red)")
     parts = [
@@ -39,7 +39,7 @@ def _example(camera: CameraModel, image: GreyImage) -> str:
 
 
 def undistorted(camera: CameraModel, image: GreyImage) -> GreyImage:
-    """The image (H, W) as a pinhole camera along the same axis has it and of the same size."""
+    """Undistort: the image (H, W) as a pinhole camera along the same axis has it and of the same size."""
     height, width = image.shape
     x, y = np.meshgrid(np.arange(width) - (width - 1) / 2, np.arange(height) - (height - 1) / 2)
     rays = np.column_stack([x.ravel() / camera.fx, y.ravel() / camera.fx, np.ones(x.size)])

@@ -1,4 +1,4 @@
-"""All figures of a single camera's calibration in one place."""
+"""Report of a single camera's calibration: reprojection errors, cross-validation, uncertainty, verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.guided.coverage import Look, covered_share, grid_counts, look_at_board
 from roma_device.calibration.pose import nearest_rotation
-from roma_device.calibration.solver.bundle_adjustment import Bundle, BundleState, moved_by
+from roma_device.calibration.solver.bundle_adjustment import BundleAdjustment, BundleState, moved_by
 from roma_device.calibration.solver.lens import camera_of
 from roma_device.calibration.solver.solve_camera import CameraSolution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance
@@ -19,7 +19,7 @@ from roma_device.calibration.solver.uncertainty import propagated, shared_covari
 from .depth_error import FIELD
 from .epipolar import FOLDS, rms
 from .report import Estimate, t_quantile_95
-from .verdict import Finding, Grade, judge_figures, judge_lens, judge_views, verdict_as_json, worst
+from .verdict import Grade, Reason, judge_figures, judge_lens, judge_views, verdict_as_json, worst
 
 POSE_STEPS = 8
 SEEN_PERCENT = 95
@@ -28,13 +28,13 @@ SEEN_PERCENT = 95
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraReport:
-    """What came out and how sure it is. A single camera has no depth, so directions are what it is judged by."""
+    """Quality report of a single camera. It has no depth, so directions are what it is judged by."""
 
     solution: CameraSolution
     held_out_px: dict[str, float]  # image -> RMS of its corners under a lens from the other four fifths
     estimates: dict[str, Estimate]
     direction_px: tuple[float, float]  # 95 % limit of the error of a direction over the image: median, greatest
-    findings: list[Finding]
+    findings: list[Reason]
 
     @property
     def verdict(self) -> Grade:
@@ -56,16 +56,16 @@ class CameraReport:
         return {
             **verdict_as_json(self.findings, solution),
             "images": len(solution.views),
-            "dropped_images": [{"name": one.name, "reason": one.reason} for one in solution.dropped_views],
+            "dropped_images": [{"name": view.name, "reason": view.reason} for view in solution.dropped_views],
             "dropped_corners": [
-                {"image": one.view, "corner": one.corner, "error_px": one.rounded_px()}
-                for one in solution.dropped_corners
+                {"image": corner.view, "corner": corner.corner, "error_px": corner.rounded_px()}
+                for corner in solution.dropped_corners
             ],
             "rms_px": round(solution.rms_px(), 4),
             "held_out_px": round(self.left_out_px, 4),
             "direction_error_95_px": {key: round(value, 4) for key, value in self._directions().items()},
             "coverage": round(self.coverage, 3),
-            "estimates": {name: one.as_json() for name, one in self.estimates.items()},
+            "estimates": {name: estimate.as_json() for name, estimate in self.estimates.items()},
             "camera": {
                 "size": list(camera.size),
                 "matrix": camera.matrix.tolist(),
@@ -79,7 +79,7 @@ class CameraReport:
 
 
 def make_camera_report(solution: CameraSolution) -> CameraReport:
-    """Work out all figures."""
+    """Work out all figures of the report."""
     covariance, quantile = shared_covariance(solution), t_quantile_95(len(solution.views) - 1)
     directions = quantile * propagated(solution, covariance, _DirectionsSeen(solution)).reshape(-1, 3)
     error_px = np.linalg.norm(directions, axis=1)
@@ -119,7 +119,7 @@ def _estimates(solution: CameraSolution, covariance: FloatArray, quantile: float
 
 
 def held_out_px(solution: CameraSolution) -> dict[str, float]:
-    """RMS of each image's corners with the lens that the others give; its own board pose alone is fitted to it."""
+    """Cross-validated RMS of each image's corners under the lens of the others; its own board pose alone is fitted."""
     count = len(solution.views)
     folds, errors = min(FOLDS, count), dict[str, float]()
     for fold in range(folds):
@@ -127,16 +127,19 @@ def held_out_px(solution: CameraSolution) -> dict[str, float]:
         part, rest = (
             replace(solution, views=tuple(np.array(solution.views, object)[chosen])) for chosen in (inside, ~inside)
         )
-        lens = Bundle(solution.model, part.corners).solve(solution.state.of_views(inside)).intrinsics
-        bundle, state = Bundle(solution.model, rest.corners), replace(solution.state.of_views(~inside), intrinsics=lens)
-        state = _posed(bundle, state)
+        lens = BundleAdjustment(solution.model, part.corners).solve(solution.state.of_views(inside)).intrinsics
+        bundle, state = (
+            BundleAdjustment(solution.model, rest.corners),
+            replace(solution.state.of_views(~inside), intrinsics=lens),
+        )
+        state = _refit_board_poses(bundle, state)
         squared, view = (bundle.residuals(state)[0] ** 2).sum(axis=1), rest.corners[0].view
-        errors |= {one.name: float(np.sqrt(squared[view == index].mean())) for index, one in enumerate(rest.views)}
+        errors |= {own.name: float(np.sqrt(squared[view == index].mean())) for index, own in enumerate(rest.views)}
     return {view.name: errors[view.name] for view in solution.views}
 
 
-def _posed(bundle: Bundle, state: BundleState) -> BundleState:
-    """The board's poses that fit best to a lens that stays as it is: Newton's method, view by view."""
+def _refit_board_poses(bundle: BundleAdjustment, state: BundleState) -> BundleState:
+    """Board poses that fit best to intrinsics held fixed: Gauss-Newton, view by view."""
     for _ in range(POSE_STEPS):
         at = bundle.linearize(state)
         step = np.zeros(len(at.gradient))
@@ -150,7 +153,7 @@ def _posed(bundle: Bundle, state: BundleState) -> BundleState:
 class _DirectionsSeen:
     """Where other unknowns have what the solution sees in the image, as far out as corners were: (3 K,) px on a sphere.
 
-    A turn of the whole camera is taken out: it is one with how the camera is mounted.
+    A rotation of the whole camera is taken out: it is one with how the camera is mounted.
     """
 
     def __init__(self, solution: CameraSolution) -> None:
@@ -165,8 +168,8 @@ class _DirectionsSeen:
 
     def __call__(self, state: BundleState) -> FloatArray:
         now = self._directions(camera_of(state.intrinsics[0], self._solution.size, self._solution.model))
-        turn = nearest_rotation(self._before.T @ now)
-        return np.asarray(self._focal_px * (now @ turn.T - self._before)).ravel()
+        rotation = nearest_rotation(self._before.T @ now)
+        return np.asarray(self._focal_px * (now @ rotation.T - self._before)).ravel()
 
     def _directions(self, camera: CameraModel) -> FloatArray:
         rays = camera.unproject(self._pixels)

@@ -1,4 +1,4 @@
-"""A single camera's report in words, for a terminal."""
+"""Text report of a single camera's calibration, for a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def camera_as_text(report: CameraReport) -> str:
 def _figures(report: CameraReport) -> list[str]:
     solution, (median, greatest) = report.solution, report.direction_px
     total = len(solution.views) + len(solution.dropped_views)
-    values = ", ".join(f"{name} {one.value:.2f} ± {one.margin:.2f}" for name, one in report.estimates.items())
+    values = ", ".join(
+        f"{name} {estimate.value:.2f} ± {estimate.margin:.2f}" for name, estimate in report.estimates.items()
+    )
     return [
         board_line(solution),
         f"Images:     {len(solution.views)} of {total} used, {solution.size[0]}x{solution.size[1]} px",
@@ -39,7 +41,7 @@ def _dropped(report: CameraReport) -> list[str]:
     if not solution.dropped_views and not solution.dropped_corners:
         return []
     lines = ["", f"Left out: {len(solution.dropped_views)} images, {len(solution.dropped_corners)} single corners"]
-    lines += [f"  {one.name}: {one.reason}" for one in solution.dropped_views[:MOST_LISTED]]
-    for one in sorted(solution.dropped_corners, key=lambda one: -one.error_px)[:MOST_LISTED]:
-        lines.append(f"  {one.view}: corner {one.corner} {one.reason}")
+    lines += [f"  {view.name}: {view.reason}" for view in solution.dropped_views[:MOST_LISTED]]
+    for corner in sorted(solution.dropped_corners, key=lambda corner: -corner.error_px)[:MOST_LISTED]:
+        lines.append(f"  {corner.view}: corner {corner.corner} {corner.reason}")
     return lines

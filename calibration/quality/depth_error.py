@@ -1,4 +1,4 @@
-"""What the uncertainty of a calibration does to depth."""
+"""Depth error by propagation of the calibration's covariance."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.solver.bundle_adjustment import BundleState
-from roma_device.calibration.solver.solve_stereo import Solution
+from roma_device.calibration.solver.solve_stereo import StereoSolution
 from roma_device.calibration.solver.stereo_extrinsics import cameras_of
 from roma_device.calibration.solver.uncertainty import propagated
 
@@ -42,8 +42,8 @@ class DepthError:
         return self.percent * self.distance_m
 
 
-def depth_errors(solution: Solution, covariance: FloatArray, quantile: float) -> list[DepthError]:
-    """Median over the middle of the image, times ``quantile`` of the unit normal or t distribution."""
+def depth_errors(solution: StereoSolution, covariance: FloatArray, quantile: float) -> list[DepthError]:
+    """Depth errors by propagation: median over the middle, times ``quantile`` of the unit normal or t distribution."""
     left, right = solution.cameras
     focal_px = (left.fx + left.fy + right.fx + right.fy) / 4
     baseline_m = float(np.linalg.norm(solution.right_from_left.translation_m))
@@ -58,7 +58,7 @@ def depth_errors(solution: Solution, covariance: FloatArray, quantile: float) ->
 class _DepthsSeen:
     """Depths (K,) that other unknowns give to what the solution sees at ``distance_m``."""
 
-    def __init__(self, solution: Solution, distance_m: float) -> None:
+    def __init__(self, solution: StereoSolution, distance_m: float) -> None:
         self._solution = solution
         left, right = solution.cameras
         x, y = (share * (length - 1) for share, length in zip(np.meshgrid(FIELD, FIELD), solution.size, strict=True))
@@ -74,7 +74,7 @@ class _DepthsSeen:
 
 
 def triangulated_depth_m(left_rays: FloatArray, right_rays: FloatArray, pose: Pose) -> FloatArray:
-    """Depth (N,) along the left camera's axis where rays (N, 3), both in its frame, come closest to each other.
+    """Triangulated depth (N,) along the left camera's axis where rays (N, 3), both in its frame, come closest.
 
     Least squares for ``a left - b right = centre of the right camera``.
     """

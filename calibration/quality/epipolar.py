@@ -1,4 +1,4 @@
-"""Errors of pairs that the solution did not see: across the rows, and in the size of the board."""
+"""Epipolar residuals (row differences after rectification) and scale errors of pairs, by cross-validation."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.solver.bundle_adjustment import Bundle
+from roma_device.calibration.solver.bundle_adjustment import BundleAdjustment
 from roma_device.calibration.solver.observations import PairView
-from roma_device.calibration.solver.solve_stereo import Solution
+from roma_device.calibration.solver.solve_stereo import StereoSolution
 
 FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairErrors:
-    """Errors of one pair after rectification."""
+    """Epipolar residuals and scale of one pair after rectification."""
 
     name: str
     left: FloatArray  # (N, 2) rectified px
@@ -28,14 +28,14 @@ class PairErrors:
     scale: float  # size of the board as triangulated, over its true size
 
 
-def calibration_of(solution: Solution) -> StereoCalibration:
+def calibration_of(solution: StereoSolution) -> StereoCalibration:
     """The bare rig; raises CalibrationError where it is none, such as with swapped cameras."""
     left, right = solution.cameras
     return StereoCalibration(left, right, solution.right_from_left)
 
 
 def pair_errors(calibration: StereoCalibration, views: Sequence[PairView], board: Board) -> list[PairErrors]:
-    """Errors of every view under a calibration."""
+    """Epipolar residuals and scale of every view under a calibration."""
     rectification = Rectification.from_calibration(calibration)
     return [_errors(rectification, view, board) for view in views]
 
@@ -79,12 +79,12 @@ def _scale(seen: FloatArray, true: FloatArray) -> float:
 
 def rms(values: Sequence[FloatArray]) -> float:
     """Root mean square over arrays, NaN left out."""
-    together = np.concatenate([np.ravel(each) for each in values]) if values else np.array([np.nan])
+    together = np.concatenate([np.ravel(array) for array in values]) if values else np.array([np.nan])
     return float(np.sqrt(np.nanmean(together**2)))
 
 
-def held_out_errors(solution: Solution) -> list[PairErrors]:
-    """Errors of every view under a solution of the other four fifths: how well the rig fits what is to come."""
+def held_out_errors(solution: StereoSolution) -> list[PairErrors]:
+    """Cross-validation: errors of every view under a solution of the other four fifths."""
     errors: list[PairErrors] = []
     count = len(solution.views)
     folds = min(FOLDS, count)
@@ -93,6 +93,6 @@ def held_out_errors(solution: Solution) -> list[PairErrors]:
         part = [view for view, use in zip(solution.views, inside.tolist(), strict=True) if use]
         rest = [view for view, use in zip(solution.views, inside.tolist(), strict=True) if not use]
         smaller = replace(solution, views=tuple(part))
-        state = Bundle(solution.model, smaller.corners).solve(solution.state.of_views(inside))
+        state = BundleAdjustment(solution.model, smaller.corners).solve(solution.state.of_views(inside))
         errors += pair_errors(calibration_of(replace(smaller, state=state)), rest, solution.board)
-    return sorted(errors, key=lambda one: [view.name for view in solution.views].index(one.name))
+    return sorted(errors, key=lambda pair: [view.name for view in solution.views].index(pair.name))

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else."""
+"""HTML report of a stereo calibration, one file that needs nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .epipolar import rms
 from .plots import coverage_plot, epipolar_plot, residual_plot, view_plot
 from .report import QualityReport
 from .text import as_text
-from .verdict import Finding, Grade
+from .verdict import Grade, Reason
 
 LINES = 16
 WIDEST_PX = 1400
@@ -38,9 +38,9 @@ img { max-width: 100%; } td, th { padding: .15rem .9rem .15rem 0; text-align: le
 def report_page(
     report: QualityReport, refused: Sequence[DroppedView], example: tuple[GreyImage, GreyImage] | None
 ) -> str:
-    """The page; ``example`` is a raw pair (H, W) to show rectified, ``refused`` the pairs without a view."""
+    """The HTML page; ``example`` is a raw pair (H, W) to show rectified, ``refused`` the pairs without a view."""
     solution = report.solution
-    rows = {one.name: rms([one.vertical_px]) for one in report.held_out}
+    rows = {pair.name: rms([pair.vertical_px]) for pair in report.held_out}
     views = view_plot(solution, rows, "per pair: corners (blue), rows when left out (red)")
     parts = [
         f"<h2>What it means</h2>{_depth_table(report)}",
@@ -54,9 +54,9 @@ def report_page(
     return page_of("Stereo calibration", report.verdict, report.findings, parts)
 
 
-def page_of(title: str, verdict: Grade, findings: Sequence[Finding], parts: Sequence[str]) -> str:
+def page_of(title: str, verdict: Grade, findings: Sequence[Reason], parts: Sequence[str]) -> str:
     """A whole page with the verdict and its reasons at the top."""
-    reasons = "".join(f"<li class='{one.grade}'>{escape(str(one))}</li>" for one in findings)
+    reasons = "".join(f"<li class='{reason.grade}'>{escape(str(reason))}</li>" for reason in findings)
     top = f"<h1>{title}: <span class='{verdict}'>{verdict}</span></h1><ul>{reasons}</ul>"
     head = f"<meta charset='utf-8'><title>{title}: {verdict}</title><style>{STYLE}</style>"
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{top}{''.join(parts)}</body></html>\n"
@@ -68,9 +68,9 @@ def row_of(*figures: str) -> str:
 
 def _depth_table(report: QualityReport) -> str:
     rows = "".join(
-        f"<tr><td>{one.distance_m:g} m</td><td>{one.percent:.2f} %</td><td>{one.cm:.1f} cm</td>"
-        f"<td>{one.matching_percent:.2f} %</td></tr>"
-        for one in report.depth
+        f"<tr><td>{error.distance_m:g} m</td><td>{error.percent:.2f} %</td><td>{error.cm:.1f} cm</td>"
+        f"<td>{error.matching_percent:.2f} %</td></tr>"
+        for error in report.depth
     )
     head = "<tr><th>distance</th><th>depth error, 95 %</th><th></th><th>a matcher 0.25 px off adds</th></tr>"
     return f"<table>{head}{rows}</table>"
@@ -84,7 +84,7 @@ def _example(report: QualityReport, example: tuple[GreyImage, GreyImage] | None)
     maps = rectification.maps(rectification.rig.size)
     if maps is None:
         return ""
-    sides = [cv2.remap(image, *each, cv2.INTER_LINEAR) for image, each in zip(example, maps, strict=True)]
+    sides = [cv2.remap(image, *side_maps, cv2.INTER_LINEAR) for image, side_maps in zip(example, maps, strict=True)]
     both = cv2.cvtColor(np.hstack(sides), cv2.COLOR_GRAY2BGR)
     for line in range(1, LINES):
         row = round(line * both.shape[0] / LINES)
@@ -103,5 +103,5 @@ def picture(what: str, image: GreyImage) -> str:
 def refused_list(what: str, refused: Sequence[DroppedView]) -> str:
     if not refused:
         return ""
-    items = "".join(f"<li>{escape(one.name)}: {escape(one.reason)}</li>" for one in refused)
+    items = "".join(f"<li>{escape(view.name)}: {escape(view.reason)}</li>" for view in refused)
     return f"<h2>{what} without a usable view</h2><ul>{items}</ul>"

@@ -8,7 +8,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.guided.coverage import grid_counts
-from roma_device.calibration.solver.solution import Solved
+from roma_device.calibration.solver.solution import BaseSolution
 
 from .epipolar import rms
 from .report import QualityReport
@@ -20,7 +20,7 @@ TARGET_ARROW_PX = 28
 CELLS = (12, 8)
 
 
-def residual_plot(solution: Solved, side: int) -> str:
+def residual_plot(solution: BaseSolution, side: int) -> str:
     """Where corners were seen, with the direction and size of what is left of their error, enlarged."""
     corners, residuals = solution.corners[side], solution.residuals()[side]
     typical = max(float(np.percentile(np.linalg.norm(residuals, axis=1), 95)), 1e-6)
@@ -34,22 +34,22 @@ def residual_plot(solution: Solved, side: int) -> str:
     return _framed(title, content, _height(solution))
 
 
-def coverage_plot(solution: Solved, side: int) -> str:
+def coverage_plot(solution: BaseSolution, side: int) -> str:
     """In how many views corners lie in each part of the image."""
     counts = grid_counts([view.sides()[side] for view in solution.views], solution.size)
     content = _cells(counts.astype(float), _height(solution), max(float(counts.max()), 1.0), "{:.0f}", "#2f8f4e")
     return _framed(f"{_named(solution, side)}views per part of the image", content, _height(solution))
 
 
-def _named(solution: Solved, side: int) -> str:
+def _named(solution: BaseSolution, side: int) -> str:
     name = solution.views[0].SIDES[side]
     return f"{name}: " if name else ""
 
 
 def epipolar_plot(report: QualityReport) -> str:
     """RMS of the vertical error in each part of the rectified left image, in pairs left out of the solution."""
-    points = np.concatenate([one.left for one in report.held_out])
-    errors = np.concatenate([one.vertical_px for one in report.held_out])
+    points = np.concatenate([pair.left for pair in report.held_out])
+    errors = np.concatenate([pair.vertical_px for pair in report.held_out])
     values = np.full(CELLS[::-1], np.nan)
     cells = np.floor(points / report.solution.size * CELLS).astype(int)
     for row in range(CELLS[1]):
@@ -63,7 +63,7 @@ def epipolar_plot(report: QualityReport) -> str:
     return _framed("difference between the rows of left and right, px RMS", content, _height(report.solution))
 
 
-def view_plot(solution: Solved, left_out_px: dict[str, float], title: str) -> str:
+def view_plot(solution: BaseSolution, left_out_px: dict[str, float], title: str) -> str:
     """Error of every view: its corners, and (by its name) what counts where it was left out."""
     names: list[str] = [view.name for view in solution.views]
     corner_px = [_view_rms(solution, index) for index in range(len(names))]
@@ -81,15 +81,15 @@ def view_plot(solution: Solved, left_out_px: dict[str, float], title: str) -> st
     return _framed(title, "".join(parts), height)
 
 
-def _view_rms(solution: Solved, index: int) -> float:
+def _view_rms(solution: BaseSolution, index: int) -> float:
     own = [
         residuals[corners.view == index]
         for corners, residuals in zip(solution.corners, solution.residuals(), strict=True)
     ]
-    return float(np.sqrt(np.concatenate([(each**2).sum(axis=1) for each in own]).mean()))
+    return float(np.sqrt(np.concatenate([(residual**2).sum(axis=1) for residual in own]).mean()))
 
 
-def _height(solution: Solved) -> int:
+def _height(solution: BaseSolution) -> int:
     return round(WIDTH * solution.size[1] / solution.size[0])
 
 

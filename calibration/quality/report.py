@@ -1,4 +1,4 @@
-"""All figures of a calibration in one place."""
+"""Quality report of a stereo calibration: reprojection, epipolar and depth errors with their uncertainty."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from roma_device.calibration.guided.coverage import Look, covered_share, grid_co
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.bundle_adjustment import BundleState
 from roma_device.calibration.solver.lens_choice import LENSES
-from roma_device.calibration.solver.solve_stereo import Solution
+from roma_device.calibration.solver.solve_stereo import StereoSolution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance
 
 from .depth_error import DepthError, depth_errors
 from .epipolar import PairErrors, calibration_of, held_out_errors, pair_errors, rms
-from .verdict import Finding, Grade, judge_figures, judge_rig, judge_views, verdict_as_json, worst
+from .verdict import Grade, Reason, judge_figures, judge_rig, judge_views, verdict_as_json, worst
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QualityReport:
-    """What came out, how sure it is, and what it means."""
+    """Quality report of a stereo calibration: what came out, how sure it is, and what it means."""
 
-    solution: Solution
+    solution: StereoSolution
     calibration: StereoCalibration
-    rms_px: tuple[float, float]  # distance of projected from seen corners: left, right
+    rms_px: tuple[float, float]  # reprojection error: left, right
     fitted: list[PairErrors]
     held_out: list[PairErrors]
     estimates: dict[str, Estimate]
     depth: list[DepthError]
-    findings: list[Finding]
+    findings: list[Reason]
 
     @property
     def verdict(self) -> Grade:
@@ -54,13 +54,13 @@ class QualityReport:
 
     @property
     def epipolar_px(self) -> float:
-        """RMS over pairs that the solution at hand did not see."""
-        return rms([one.vertical_px for one in self.held_out])
+        """Cross-validated RMS of the epipolar residuals."""
+        return rms([pair.vertical_px for pair in self.held_out])
 
     @property
     def scale_percent(self) -> float:
         """RMS error of the board's size in such pairs."""
-        return 100 * rms([np.array([one.scale - 1]) for one in self.held_out])
+        return 100 * rms([np.array([pair.scale - 1]) for pair in self.held_out])
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for json.dumps."""
@@ -68,10 +68,10 @@ class QualityReport:
         return {
             **verdict_as_json(self.findings, solution),
             "pairs": len(solution.views),
-            "dropped_pairs": [{"name": one.name, "reason": one.reason} for one in solution.dropped_views],
+            "dropped_pairs": [{"name": view.name, "reason": view.reason} for view in solution.dropped_views],
             "dropped_corners": [
-                {"pair": one.view, "side": one.side, "corner": one.corner, "error_px": one.rounded_px()}
-                for one in solution.dropped_corners
+                {"pair": corner.view, "side": corner.side, "corner": corner.corner, "error_px": corner.rounded_px()}
+                for corner in solution.dropped_corners
             ],
             "rms_px": {
                 "left": round(self.rms_px[0], 4),
@@ -80,20 +80,20 @@ class QualityReport:
             },
             "epipolar_px": {
                 "held_out": round(self.epipolar_px, 4),
-                "fitted": round(rms([one.vertical_px for one in self.fitted]), 4),
-                "median": round(float(np.median(np.abs(np.concatenate([o.vertical_px for o in self.held_out])))), 4),
+                "fitted": round(rms([pair.vertical_px for pair in self.fitted]), 4),
+                "median": round(float(np.median(np.abs(np.hstack([pair.vertical_px for pair in self.held_out])))), 4),
             },
             "scale_percent_held_out": round(self.scale_percent, 4),
             "coverage": dict(zip(("left", "right"), (round(share, 3) for share in self.coverage()), strict=True)),
-            "estimates": {name: one.as_json() for name, one in self.estimates.items()},
+            "estimates": {name: estimate.as_json() for name, estimate in self.estimates.items()},
             "depth_error_95": [
                 {
-                    "distance_m": one.distance_m,
-                    "percent": round(one.percent, 4),
-                    "cm": round(one.cm, 4),
-                    "matching_percent": round(one.matching_percent, 4),
+                    "distance_m": error.distance_m,
+                    "percent": round(error.percent, 4),
+                    "cm": round(error.cm, 4),
+                    "matching_percent": round(error.matching_percent, 4),
                 }
-                for one in self.depth
+                for error in self.depth
             ],
         }
 
@@ -104,8 +104,8 @@ class QualityReport:
         return left, right
 
 
-def make_report(solution: Solution, stated_baseline_m: float | None = None) -> QualityReport:
-    """Work out all figures; raises CalibrationError for a rig that is none, such as swapped cameras."""
+def make_report(solution: StereoSolution, stated_baseline_m: float | None = None) -> QualityReport:
+    """Work out all figures of the report; raises CalibrationError for a rig that is none, such as swapped cameras."""
     _check_order(solution)
     calibration = calibration_of(solution)
     covariance, quantile = shared_covariance(solution), t_quantile_95(len(solution.views) - 1)
@@ -131,9 +131,9 @@ def make_report(solution: Solution, stated_baseline_m: float | None = None) -> Q
 def finished_calibration(
     report: QualityReport, serial: str = "", temperature_c: float | None = None
 ) -> StereoCalibration:
-    """The calibration with its figures and where it comes from, ready to be saved."""
+    """The calibration with its quality figures and origin, ready to be saved."""
     bare, solution = report.calibration, report.solution
-    quality = {**_figures(report), **{f"depth_percent_{one.distance_m:g}m": one.percent for one in report.depth}}
+    quality = {**_figures(report), **{f"depth_percent_{error.distance_m:g}m": error.percent for error in report.depth}}
     quality["pairs"] = float(len(solution.views))
     lens = next(name for name, model in LENSES.items() if model == solution.model)
     origin = {"board": solution.board.spec, "lens": lens, "verdict": report.verdict}
@@ -150,7 +150,7 @@ def t_quantile_95(freedom: int) -> float:
     return float(z + sum(term / n ** (power + 1) for power, term in enumerate(terms)))
 
 
-def _check_order(solution: Solution) -> None:
+def _check_order(solution: StereoSolution) -> None:
     x, y, _ = solution.right_from_left.translation_m.tolist()
     if abs(y) > abs(x):
         raise CalibrationError(
@@ -165,8 +165,8 @@ def _check_order(solution: Solution) -> None:
         )
 
 
-def _rms_by_side(solution: Solution) -> tuple[float, float]:
-    left, right = (float(np.sqrt((each**2).sum(axis=1).mean())) for each in solution.residuals())
+def _rms_by_side(solution: StereoSolution) -> tuple[float, float]:
+    left, right = (float(np.sqrt((residual**2).sum(axis=1).mean())) for residual in solution.residuals())
     return left, right
 
 
@@ -176,13 +176,13 @@ def _figures(report: QualityReport) -> dict[str, float]:
     return {
         "rms_px": solution.rms_px(),
         "epipolar_px": report.epipolar_px,
-        "depth_px": next(one.disparity_px for one in report.depth if one.distance_m == 5),
+        "depth_px": next(error.disparity_px for error in report.depth if error.distance_m == 5),
         "scale_percent": report.scale_percent,
         "dropped_share": len(solution.dropped_views) / total,
     }
 
 
-def _estimates(solution: Solution, covariance: FloatArray, quantile: float) -> dict[str, Estimate]:
+def _estimates(solution: StereoSolution, covariance: FloatArray, quantile: float) -> dict[str, Estimate]:
     """Intrinsics, baseline and the angles between the cameras, each with its interval."""
     values = _quantities(solution.state)
     sigmas = propagated(solution, covariance, _quantities)

@@ -1,9 +1,9 @@
-"""The report in words, for a terminal."""
+"""Text report of a stereo calibration, for a terminal."""
 
 from __future__ import annotations
 
 from roma_device.calibration.boards.chessboard import Chessboard
-from roma_device.calibration.solver.solution import Solved
+from roma_device.calibration.solver.solution import BaseSolution
 
 from .epipolar import rms
 from .report import QualityReport
@@ -30,10 +30,10 @@ def _verdict(report: QualityReport) -> str:
 
 def _depth(report: QualityReport) -> str:
     lines = ["Depth error that the calibration leaves (95 % of rigs calibrated like this are better):"]
-    for one in report.depth:
+    for error in report.depth:
         lines.append(
-            f"  at {one.distance_m:4g} m: {one.percent:6.2f} %  = {one.cm:6.2f} cm"
-            f"   (a matcher that is 0.25 px off adds {one.matching_percent:.2f} %)"
+            f"  at {error.distance_m:4g} m: {error.percent:6.2f} %  = {error.cm:6.2f} cm"
+            f"   (a matcher that is 0.25 px off adds {error.matching_percent:.2f} %)"
         )
     return "\n".join(lines)
 
@@ -49,14 +49,14 @@ def _figures(report: QualityReport) -> str:
             lens_line(solution),
             f"Corners:    RMS {report.rms_px[0]:.3f} px left, {report.rms_px[1]:.3f} px right",
             f"Rows:       RMS {report.epipolar_px:.3f} px between left and right in pairs left out of the solution "
-            f"({rms([one.vertical_px for one in report.fitted]):.3f} px in those used)",
+            f"({rms([pair.vertical_px for pair in report.fitted]):.3f} px in those used)",
             f"Board size: {report.scale_percent:.2f} % off in pairs left out",
             f"Coverage:   {left:.0%} of the left image, {right:.0%} of the right one",
         ]
     )
 
 
-def board_line(solution: Solved) -> str:
+def board_line(solution: BaseSolution) -> str:
     notes = {side.note for view in solution.views for side in view.sides()[:1]} - {""}
     found = f" ({', '.join(sorted(notes))})" if notes else ""
     return (
@@ -64,7 +64,7 @@ def board_line(solution: Solved) -> str:
     )
 
 
-def lens_line(solution: Solved) -> str:
+def lens_line(solution: BaseSolution) -> str:
     tried = ", ".join(f"{name} {value:.3f} px" for name, value in solution.tried.items())
     return f"Lens:       {solution.model}" + (f" (deviations tried: {tried})" if len(solution.tried) > 1 else "")
 
@@ -92,9 +92,9 @@ def _dropped(report: QualityReport) -> str:
     if not solution.dropped_views and not solution.dropped_corners:
         return ""
     lines = [f"Left out: {len(solution.dropped_views)} pairs, {len(solution.dropped_corners)} single corners"]
-    lines += [f"  {one.name}: {one.reason}" for one in solution.dropped_views[:MOST_LISTED]]
-    for one in sorted(solution.dropped_corners, key=lambda one: -one.error_px)[:MOST_LISTED]:
-        lines.append(f"  {one.view}: corner {one.corner} of the {one.side} image {one.reason}")
+    lines += [f"  {view.name}: {view.reason}" for view in solution.dropped_views[:MOST_LISTED]]
+    for corner in sorted(solution.dropped_corners, key=lambda corner: -corner.error_px)[:MOST_LISTED]:
+        lines.append(f"  {corner.view}: corner {corner.corner} of the {corner.side} image {corner.reason}")
     if max(len(solution.dropped_views), len(solution.dropped_corners)) > MOST_LISTED:
         lines.append("  ... the rest is listed with --json")
     return "\n".join(lines)

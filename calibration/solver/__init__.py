@@ -1,1 +1,1 @@
-"""From the corners that were seen to a calibrated rig: start, least squares, outliers, uncertainty."""
+"""Calibration solver: initial values, bundle adjustment, outlier rejection, covariance of the solution."""

@@ -1,7 +1,7 @@
-"""Least squares over all corners of one camera or a pair: lenses, the pair's pose, the board's pose in each view.
+"""Bundle adjustment of one camera or a pair: intrinsics, stereo extrinsics and the board's pose in each view.
 
-Levenberg-Marquardt on the dense normal equations: with 60 views they have fewer than 400 unknowns. Rotations
-move by small rotation vectors on their left. A robust loss (Cauchy's) keeps false corners from pulling.
+Levenberg-Marquardt on the reprojection errors, by dense normal equations: 60 views have fewer than 400 unknowns.
+Rotations move by small rotation vectors on their left. A robust loss (Cauchy's) keeps false corners from pulling.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ LEAST_GAIN = 1e-9
 
 LEAST_DEPTH_M = 1e-6
 BEHIND_PX = 100.0
-"""Error of a corner behind the camera under a robust loss: more than any true one has, without a slope. Lenses that see
-beyond 90 degrees show such corners; they must not keep the rest from moving.
-"""
+"""Error of a corner behind the camera under a robust loss: more than any true one has, with a zero Jacobian. Lenses
+that see beyond 90 degrees show such corners; they must not keep the rest from moving."""
 
 RATIONAL_PRIOR = 2.0
 """The six radial terms of the rational model hardly differ from each other: a wide prior (their sigma) holds them."""
@@ -34,7 +33,7 @@ RATIONAL_PRIOR = 2.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BundleState:
-    """The unknowns; a second camera is there or not."""
+    """Unknowns of the bundle adjustment; a second camera is there or not."""
 
     intrinsics: tuple[FloatArray, ...]  # per camera (4 + distortion,)
     from_first: tuple[Pose, ...]  # camera from first camera, for all but the first
@@ -48,7 +47,7 @@ class BundleState:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linearized:
-    """Residuals and normal equations at one state."""
+    """Reprojection residuals and Gauss-Newton normal equations at one state."""
 
     residuals: tuple[FloatArray, ...]  # per camera (N, 2) px: projected minus seen
     hessian: FloatArray  # (P, P) J^T W J
@@ -58,8 +57,8 @@ class Linearized:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bundle:
-    """The problem: what was seen, through which kind of lens."""
+class BundleAdjustment:
+    """Bundle adjustment problem: corners that were seen, distortion model, robust loss (Cauchy) and prior."""
 
     model: DistortionModel
     corners: tuple[Corners, ...]  # per camera
@@ -67,7 +66,7 @@ class Bundle:
     has_prior: bool = True  # of the rational model
 
     def solve(self, state: BundleState) -> BundleState:
-        """The state of least cost near ``state``."""
+        """Minimize by Levenberg-Marquardt: the state of least cost near ``state``."""
         damping, best = 1e-4, self.linearize(state)
         for _ in range(MOST_STEPS):
             step = _damped_step(best, damping)
@@ -94,7 +93,7 @@ class Bundle:
         )
 
     def residuals(self, state: BundleState) -> tuple[FloatArray, ...]:
-        """Per camera (N, 2) px."""
+        """Reprojection residuals per camera (N, 2) px."""
         return tuple(
             _difference(self._project(state, camera, points_in_camera(state, camera, corners)), corners)
             for camera, corners in enumerate(self.corners)
@@ -107,9 +106,10 @@ class Bundle:
             return project(self.model, state.intrinsics[camera], points_m)
         projected = project(self.model, state.intrinsics[camera], np.where(behind[:, None], [0.0, 0.0, 1.0], points_m))
         projected.pixels[behind] = np.nan
-        return Projected(projected.pixels, *(np.where(behind[:, None, None], 0, slopes) for slopes in projected[1:]))
+        return Projected(projected.pixels, *(np.where(behind[:, None, None], 0, by) for by in projected[1:]))
 
     def linearize(self, state: BundleState) -> Linearized:
+        """Residuals, J^T W J and J^T W r at ``state``."""
         counts = [len(vector) for vector in state.intrinsics]
         shared = sum(counts) + 6 * len(state.from_first)
         size, views = shared + 6 * len(state.rotations), len(state.rotations)
@@ -125,13 +125,13 @@ class Bundle:
         return Linearized(tuple(residuals), hessian, by_view.sum(axis=0), cost, by_view)
 
     def _camera_block(self, state: BundleState, camera: int) -> tuple[FloatArray, FloatArray, IntArray]:
-        """Residuals (N, 2), slopes (N, 2, K + 6) and the columns (K,) of the shared unknowns; the view's are last."""
+        """Residuals (N, 2), Jacobian (N, 2, K + 6) and the columns (K,) of the shared unknowns; the view's are last."""
         corners = self.corners[camera]
         counts = [len(vector) for vector in state.intrinsics]
         start = sum(counts[:camera])
         columns = np.arange(start, start + counts[camera])
-        turned = np.einsum("nij,nj->ni", state.rotations[corners.view], corners.points_m)
-        first = turned + state.translations_m[corners.view]
+        board_rotated = np.einsum("nij,nj->ni", state.rotations[corners.view], corners.points_m)
+        first = board_rotated + state.translations_m[corners.view]
         if camera == 0:
             projected = self._project(state, 0, first)
             by_first, parts = projected.by_point, [projected.by_intrinsics]
@@ -142,11 +142,11 @@ class Bundle:
             by_first = projected.by_point @ pose.rotation
             parts = [projected.by_intrinsics, _by_rotation(projected.by_point, rotated), projected.by_point]
             columns = np.concatenate([columns, sum(counts) + 6 * (camera - 1) + np.arange(6)])
-        jacobian = np.concatenate([*parts, _by_rotation(by_first, turned), by_first], axis=2)
+        jacobian = np.concatenate([*parts, _by_rotation(by_first, board_rotated), by_first], axis=2)
         return _difference(projected, corners), jacobian, columns
 
     def _weights(self, residual: FloatArray) -> tuple[FloatArray, float]:
-        """Weights (N,) of the corners, and the cost."""
+        """Weights (N,) of the corners under the robust loss, and the cost."""
         squared = (residual**2).sum(axis=1)
         if self.loss_px is None:
             return np.ones(len(squared)), float(squared.sum())
@@ -168,7 +168,7 @@ class Bundle:
 
 
 def _difference(projected: Projected, corners: Corners) -> FloatArray:
-    """Residuals (N, 2) px."""
+    """Reprojection residuals (N, 2) px."""
     return np.nan_to_num(projected.pixels - corners.pixels, copy=False, nan=BEHIND_PX)
 
 
@@ -187,19 +187,19 @@ def moved_by(state: BundleState, step: FloatArray) -> BundleState:
         at += len(vector)
     poses = []
     for pose in state.from_first:
-        poses.append(Pose(_turn(step[at : at + 3]) @ pose.rotation, pose.translation_m + step[at + 3 : at + 6]))
+        poses.append(Pose(_rotation(step[at : at + 3]) @ pose.rotation, pose.translation_m + step[at + 3 : at + 6]))
         at += 6
     by_view = step[at:].reshape(-1, 6)
-    turns = np.stack([_turn(vector) for vector in by_view[:, :3]]) if len(by_view) else np.empty((0, 3, 3))
-    return BundleState(tuple(intrinsics), tuple(poses), turns @ state.rotations, state.translations_m + by_view[:, 3:])
+    deltas = np.stack([_rotation(vector) for vector in by_view[:, :3]]) if len(by_view) else np.empty((0, 3, 3))
+    return BundleState(tuple(intrinsics), tuple(poses), deltas @ state.rotations, state.translations_m + by_view[:, 3:])
 
 
-def _turn(vector: FloatArray) -> FloatArray:
+def _rotation(vector: FloatArray) -> FloatArray:
     return np.asarray(cv2.Rodrigues(np.ascontiguousarray(vector))[0], np.float64)
 
 
 def _by_rotation(by_point: FloatArray, points: FloatArray) -> FloatArray:
-    """Slopes (N, 2, 3) for a small rotation that moves points (N, 3) by its cross product with them."""
+    """Jacobian (N, 2, 3) for a small rotation that moves points (N, 3) by its cross product with them."""
     return np.cross(points[:, None, :], by_point)
 
 
@@ -218,10 +218,10 @@ def _accumulate(
     for number, (start, end) in enumerate(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True)):
         if start == end:
             continue
-        slopes = jacobian[start:end].reshape(-1, jacobian.shape[2])
-        weighted = slopes * np.repeat(weights[start:end], 2)[:, None]
+        rows = jacobian[start:end].reshape(-1, jacobian.shape[2])
+        weighted = rows * np.repeat(weights[start:end], 2)[:, None]
         places = np.concatenate([columns, shared + 6 * number + np.arange(6)])
-        hessian[np.ix_(places, places)] += weighted.T @ slopes
+        hessian[np.ix_(places, places)] += weighted.T @ rows
         by_view[number, places] += weighted.T @ residual[start:end].ravel()
 
 

@@ -1,4 +1,4 @@
-"""Where the least squares start: a focal length that is tried out, and poses of the flat board."""
+"""Initial values of the bundle adjustment: a focal length by trial, and board poses by planar PnP (IPPE)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MOST_TRIED_VIEWS = 12
 def focal_by_trial(
     detections: Sequence[Detection], points_m: FloatArray, size: Size, model: DistortionModel
 ) -> FloatArray:
-    """Intrinsics (4 + distortion,) under which the board is seen with the least error, distortion left out.
+    """Initial intrinsics (4 + distortion,) under which the board is seen with the least error, distortion left out.
 
     A closed form from homographies breaks down for lenses that bend lines; trying a few values does not.
     """
@@ -35,7 +35,9 @@ def focal_by_trial(
 
     def error_px(focal_px: float) -> float:
         camera = camera_of(start_intrinsics(size, focal_px, model), size, model)
-        errors = [view_error_px(camera, one, points_m, board_pose(camera, one, points_m)) for one in tried]
+        errors = [
+            view_error_px(camera, detection, points_m, board_pose(camera, detection, points_m)) for detection in tried
+        ]
         return float(np.mean(np.minimum(errors, 0.05 * size[0])))
 
     best = min(FOCAL_PER_WIDTH[model], key=lambda share: error_px(share * size[0]))
@@ -43,7 +45,7 @@ def focal_by_trial(
 
 
 def board_pose(camera: CameraModel, detection: Detection, points_m: FloatArray) -> Pose | None:
-    """Camera from board, by the flat target's closed form (IPPE) on undistorted corners; None where there is none."""
+    """Planar PnP: camera from board, by IPPE's closed form on undistorted corners; None where there is none."""
     rays = camera.unproject(detection.pixels)
     points, flat = points_m[detection.ids], rays[:, :2]
     good = np.isfinite(flat).all(axis=1) & (np.abs(flat) < 20).all(axis=1)
@@ -56,15 +58,15 @@ def board_pose(camera: CameraModel, detection: Detection, points_m: FloatArray) 
     except cv2.error:
         return None
     poses = [
-        Pose.from_rotation_vector(turn.ravel(), shift.ravel())
-        for turn, shift in zip(rotations[:count], translations[:count], strict=True)
+        Pose.from_rotation_vector(rotation.ravel(), translation.ravel())
+        for rotation, translation in zip(rotations[:count], translations[:count], strict=True)
     ]
     in_front = [pose for pose in poses if np.isfinite(pose.matrix).all() and pose.apply(points)[:, 2].min() > 0]
     return min(in_front, key=lambda pose: view_error_px(camera, detection, points_m, pose), default=None)
 
 
 def view_error_px(camera: CameraModel, detection: Detection, points_m: FloatArray, pose: Pose | None) -> float:
-    """Median distance between projected and seen corners."""
+    """Median reprojection error of the corners."""
     if pose is None:
         return float("inf")
     points = pose.apply(points_m[detection.ids])

@@ -1,4 +1,4 @@
-"""Projection with its derivatives, for all distortion models alike."""
+"""Projection with its Jacobian by point and intrinsics, for all distortion models alike."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PINHOLE = 4
 
 
 class Projected(NamedTuple):
-    """Pixels and how they change."""
+    """Projected pixels and their Jacobians."""
 
     pixels: FloatArray  # (N, 2)
     by_point: FloatArray  # (N, 2, 3) px per m in the camera's frame
@@ -24,7 +24,7 @@ class Projected(NamedTuple):
 
 
 def intrinsics_of(camera: CameraModel) -> FloatArray:
-    """The vector (4 + distortion,) of a camera."""
+    """Intrinsics of a camera as a vector (4 + distortion,)."""
     return np.concatenate([[camera.fx, camera.fy, camera.cx, camera.cy], camera.distortion])
 
 
@@ -34,21 +34,21 @@ def camera_of(intrinsics: FloatArray, size: Size, model: DistortionModel) -> Cam
 
 
 def start_intrinsics(size: Size, focal_px: float, model: DistortionModel) -> FloatArray:
-    """A lens without distortion whose axis meets the middle of the image."""
+    """Initial intrinsics: no distortion, principal point in the middle of the image."""
     middle = [(size[0] - 1) / 2, (size[1] - 1) / 2]
     return np.array([focal_px, focal_px, *middle, *np.zeros(COEFFICIENTS[model])])
 
 
 def project(model: DistortionModel, intrinsics: FloatArray, points_m: FloatArray) -> Projected:
-    """Points (N, 3) in the camera's frame, all with z > 0."""
+    """Project points (N, 3) in the camera's frame, all with z > 0."""
     matrix, distortion, zero = _matrix(intrinsics), intrinsics[PINHOLE:], np.zeros(3)
     points = np.ascontiguousarray(points_m).reshape(-1, 1, 3)
     if model == "equidistant":
-        pixels, slopes = cv2.fisheye.projectPoints(points, zero, zero, matrix, distortion)
-        by_point, inner = slopes[:, 11:14], slopes[:, :8]
+        pixels, jacobian = cv2.fisheye.projectPoints(points, zero, zero, matrix, distortion)
+        by_point, inner = jacobian[:, 11:14], jacobian[:, :8]
     else:
-        pixels, slopes = cv2.projectPoints(points, zero, zero, matrix, distortion)[:2]
-        by_point, inner = slopes[:, 3:6], slopes[:, 6 : 6 + len(intrinsics)]
+        pixels, jacobian = cv2.projectPoints(points, zero, zero, matrix, distortion)[:2]
+        by_point, inner = jacobian[:, 3:6], jacobian[:, 6 : 6 + len(intrinsics)]
     return Projected(
         np.asarray(pixels, np.float64).reshape(-1, 2), by_point.reshape(-1, 2, 3), inner.reshape(-1, 2, len(intrinsics))
     )

@@ -1,4 +1,4 @@
-"""Which lens model: each camera is solved alone with all of them."""
+"""Choice of the distortion model: each camera is solved alone with all of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from roma_device.calibration.camera import DistortionModel
 from roma_device.calibration.size import Size
 
 from .observations import PairView, SoloView
-from .single_camera import SingleCamera, as_rational, solve_single
+from .single_camera import SingleCamera, as_rational, solve_single_camera
 
 LENSES: dict[str, DistortionModel] = {
     "plumb_bob": "plumb_bob",
@@ -24,23 +24,25 @@ LENSES: dict[str, DistortionModel] = {
 CLEARLY_BETTER = 0.93
 
 
-def solve_singles(
+def solve_single_cameras(
     views: Sequence[PairView] | Sequence[SoloView], board: Board, size: Size, lens: str
 ) -> tuple[DistortionModel, tuple[SingleCamera, ...], dict[str, float]]:
-    """The lens that was chosen, each camera solved with it, and the deviation (px) that each tried lens left."""
+    """The distortion model chosen, each camera solved with it, and the robust sigma (px) that each model left."""
     chosen = LENSES.items() if lens == "auto" else [(lens, LENSES[lens])]
     solved: dict[str, tuple[SingleCamera, ...]] = {}
     for name, model in chosen:
-        starts = [as_rational(one.intrinsics) for one in solved.get("plumb_bob", ())] if name == "rational" else []
+        starts = (
+            [as_rational(camera.intrinsics) for camera in solved.get("plumb_bob", ())] if name == "rational" else []
+        )
         if name == "rational" and not starts:
-            starts = [as_rational(one.intrinsics) for one in _singles(views, board, size, "plumb_bob", [])]
-        solved[name] = _singles(views, board, size, model, starts)
-    tried = {name: float(np.mean([one.sigma_px for one in pair])) for name, pair in solved.items()}
+            starts = [as_rational(camera.intrinsics) for camera in _single_cameras(views, board, size, "plumb_bob", [])]
+        solved[name] = _single_cameras(views, board, size, model, starts)
+    tried = {name: float(np.mean([camera.sigma_px for camera in cameras])) for name, cameras in solved.items()}
     best = _simplest(tried)
     return LENSES[best], solved[best], tried
 
 
-def _singles(
+def _single_cameras(
     views: Sequence[PairView] | Sequence[SoloView],
     board: Board,
     size: Size,
@@ -48,7 +50,7 @@ def _singles(
     starts: list[FloatArray],
 ) -> tuple[SingleCamera, ...]:
     return tuple(
-        solve_single(
+        solve_single_camera(
             [view.sides()[side] for view in views], board.points_m, size, model, starts[side] if starts else None
         )
         for side in range(len(views[0].sides()))
@@ -56,7 +58,7 @@ def _singles(
 
 
 def _simplest(tried: dict[str, float]) -> str:
-    """From the simplest model on, take another only where its deviation is clearly smaller."""
+    """From the simplest model on, take another only where its sigma is clearly smaller."""
     order = [name for name in ("plumb_bob", "fisheye", "rational") if name in tried]
     best = order[0]
     for name in order[1:]:

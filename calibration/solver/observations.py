@@ -1,4 +1,4 @@
-"""What the solver works on: the corners of one board in many pairs of images."""
+"""Observations of the solver: the corners of one board in many images or pairs of images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_CORNERS = 6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairView:
-    """One pair of images in which both cameras see the board."""
+    """Observation of the board by both cameras in one pair of images."""
 
     name: str
     left: Detection
@@ -39,7 +39,7 @@ class PairView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SoloView:
-    """One image of a single camera that sees the board."""
+    """Observation of the board by a single camera in one image."""
 
     name: str
     seen: Detection
@@ -57,7 +57,7 @@ View = TypeVar("View", PairView, SoloView)
 
 
 def pair_view(name: str, board: Board, left: Detection, right: Detection) -> PairView:
-    """A view whose corners have one order: of a board that looks the same upside down, the right one is turned."""
+    """Observation whose corners have one order: of a board that looks the same upside down, the right one is turned."""
     if board.is_symmetric and _spread_px(left, _upside_down(board, right)) < _spread_px(left, right):
         right = _upside_down(board, right)
     return PairView(name, left, right)
@@ -78,7 +78,7 @@ def _spread_px(left: Detection, right: Detection) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Corners:
-    """All corners of one camera in a row."""
+    """Observed corners of one camera, those of all views in a row."""
 
     view: np.ndarray[tuple[int], np.dtype[np.intp]]  # (N,) index of the view
     ids: np.ndarray[tuple[int], np.dtype[np.intp]]  # (N,) row of the board's points
@@ -87,12 +87,12 @@ class Corners:
 
     @classmethod
     def of(cls, detections: Sequence[Detection], points_m: FloatArray) -> Corners:
-        counts = [len(one.ids) for one in detections]
-        ids = np.concatenate([one.ids for one in detections])
-        pixels = np.concatenate([one.pixels for one in detections])
+        counts = [len(detection.ids) for detection in detections]
+        ids = np.concatenate([detection.ids for detection in detections])
+        pixels = np.concatenate([detection.pixels for detection in detections])
         return cls(np.repeat(np.arange(len(counts)), counts), ids, points_m[ids], pixels)
 
 
 def corners_of(views: Sequence[PairView] | Sequence[SoloView], points_m: FloatArray) -> tuple[Corners, ...]:
-    """The corners of each camera."""
+    """The observed corners of each camera."""
     return tuple(Corners.of([view.sides()[side] for view in views], points_m) for side in range(len(views[0].sides())))

@@ -1,4 +1,4 @@
-"""Which views and corners do not fit the rest."""
+"""Outlier rejection: views and corners whose reprojection errors do not fit the rest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from roma_device.calibration.arrays import FloatArray, IntArray
 
 from .bundle_adjustment import BEHIND_PX
 from .observations import Corners, View
-from .single_camera import deviation_px
+from .single_camera import robust_sigma_px
 
 CORNER_SIGMAS = 6.0
 LEAST_CORNER_PX = 0.6
@@ -54,8 +54,8 @@ class DroppedCorner:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sifted(Generic[View]):
-    """The views that stay, some without a corner, and what went."""
+class WithoutOutliers(Generic[View]):
+    """Views without outliers: those that stay, some without a corner, and what was dropped."""
 
     kept: IntArray  # (K,) indices
     views: list[View]  # K of them
@@ -67,24 +67,26 @@ class Sifted(Generic[View]):
         return not self.dropped_views and not self.dropped_corners
 
 
-def sift(views: Sequence[View], corners: tuple[Corners, ...], residuals: Sequence[FloatArray]) -> Sifted[View]:
-    """Judge all views by their residuals, per camera (N, 2) px, under a robust solution."""
-    limit_px = max(CORNER_SIGMAS * deviation_px(residuals), LEAST_CORNER_PX)
-    errors = [np.linalg.norm(each, axis=1) for each in residuals]
+def drop_outliers(
+    views: Sequence[View], corners: tuple[Corners, ...], residuals: Sequence[FloatArray]
+) -> WithoutOutliers[View]:
+    """Drop outlying views and corners by their residuals, per camera (N, 2) px, under a robust solution."""
+    limit_px = max(CORNER_SIGMAS * robust_sigma_px(residuals), LEAST_CORNER_PX)
+    errors = [np.linalg.norm(residual, axis=1) for residual in residuals]
     sides = range(len(corners))
     medians = np.array([[_median(errors, corners, side, index) for side in sides] for index in range(len(views))])
     view_limit_px = max(VIEW_FACTOR * float(np.median(medians)), LEAST_VIEW_PX)
-    sifted: Sifted[View] = Sifted(np.empty(0, np.intp), [], [], [])
+    cleaned: WithoutOutliers[View] = WithoutOutliers(np.empty(0, np.intp), [], [], [])
     kept = []
     for index, view in enumerate(views):
         own = [errors[side][corners[side].view == index] for side in sides]
         reason = _reason(view.SIDES, own, medians[index].tolist(), limit_px, view_limit_px)
         if reason:
-            sifted.dropped_views.append(DroppedView(view.name, reason))
+            cleaned.dropped_views.append(DroppedView(view.name, reason))
         else:
             kept.append(index)
-            sifted.views.append(_without(view, own, limit_px, sifted.dropped_corners))
-    return Sifted(np.array(kept, np.intp), sifted.views, sifted.dropped_views, sifted.dropped_corners)
+            cleaned.views.append(_without(view, own, limit_px, cleaned.dropped_corners))
+    return WithoutOutliers(np.array(kept, np.intp), cleaned.views, cleaned.dropped_views, cleaned.dropped_corners)
 
 
 def _median(errors: list[FloatArray], corners: tuple[Corners, ...], side: int, index: int) -> float:

@@ -1,4 +1,4 @@
-"""One camera alone: lens and board poses, held against false corners by a robust loss."""
+"""Intrinsics of one camera alone: bundle adjustment of lens and board poses under a robust loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from roma_device.calibration.camera import COEFFICIENTS, DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.size import Size
 
-from .bundle_adjustment import Bundle, BundleState
+from .bundle_adjustment import BundleAdjustment, BundleState
 from .initial import board_pose, focal_by_trial
 from .lens import PINHOLE, camera_of
 from .observations import Corners
@@ -27,25 +27,25 @@ PLAIN_SCALE = 1.4826
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SingleCamera:
-    """The lens of one camera, and which of the views it was found from."""
+    """Intrinsics of one camera, and the views that they were found from."""
 
     intrinsics: FloatArray  # (4 + distortion,)
     used: IntArray  # (V,) indices of views in which the board has a pose
     state: BundleState  # of these views
-    sigma_px: float  # robust deviation of one coordinate
+    sigma_px: float  # robust sigma of one coordinate
 
 
-def solve_single(
+def solve_single_camera(
     detections: Sequence[Detection],
     points_m: FloatArray,
     size: Size,
     model: DistortionModel,
     start: FloatArray | None = None,
 ) -> SingleCamera:
-    """The lens for detections in images of ``size``; raises CalibrationError where fewer than 4 views make sense."""
+    """Intrinsics from detections in images of ``size``; raises CalibrationError where fewer than 4 views make sense."""
     intrinsics = focal_by_trial(detections, points_m, size, model) if start is None else start
     camera = camera_of(intrinsics, size, model)
-    poses = [board_pose(camera, one, points_m) for one in detections]
+    poses = [board_pose(camera, detection, points_m) for detection in detections]
     used = np.array([index for index, pose in enumerate(poses) if pose is not None], dtype=np.intp)
     if len(used) < LEAST_VIEWS:
         raise CalibrationError(
@@ -66,21 +66,21 @@ def solve_single(
 def solve_robustly(
     corners: tuple[Corners, ...], state: BundleState, model: DistortionModel
 ) -> tuple[BundleState, float]:
-    """Rounds of least squares whose loss tightens with the residuals; the state and the deviation in px."""
-    sigma = deviation_px(Bundle(model, corners).residuals(state))
+    """Robust least squares in rounds whose loss tightens with the residuals; the state and its sigma in px."""
+    sigma = robust_sigma_px(BundleAdjustment(model, corners).residuals(state))
     for _ in range(ROUNDS):
-        state = Bundle(model, corners, max(3 * sigma, LEAST_LOSS_PX)).solve(state)
-        previous, sigma = sigma, deviation_px(Bundle(model, corners).residuals(state))
+        state = BundleAdjustment(model, corners, max(3 * sigma, LEAST_LOSS_PX)).solve(state)
+        previous, sigma = sigma, robust_sigma_px(BundleAdjustment(model, corners).residuals(state))
         if sigma > 0.9 * previous:
             break
     return state, sigma
 
 
-def deviation_px(residuals: Sequence[FloatArray]) -> float:
-    """Robust deviation of one coordinate over all cameras' residuals (N, 2)."""
-    return PLAIN_SCALE * float(np.median(np.abs(np.concatenate([each.ravel() for each in residuals]))))
+def robust_sigma_px(residuals: Sequence[FloatArray]) -> float:
+    """Robust sigma (MAD) of one coordinate over all cameras' residuals (N, 2)."""
+    return PLAIN_SCALE * float(np.median(np.abs(np.concatenate([residual.ravel() for residual in residuals]))))
 
 
 def as_rational(plumb_bob: FloatArray) -> FloatArray:
-    """The rational model's vector of the same lens."""
+    """Intrinsics of the rational model for the same lens."""
     return np.concatenate([plumb_bob, np.zeros(PINHOLE + COEFFICIENTS["rational_polynomial"] - len(plumb_bob))])

@@ -1,4 +1,4 @@
-"""What a solution of one camera and of a pair have in common, and how it is made of a good start."""
+"""Solution of a bundle adjustment, of one camera or a pair, and its refinement without outliers."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from roma_device.calibration.camera import DistortionModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.size import Size
 
-from .bundle_adjustment import Bundle, BundleState
+from .bundle_adjustment import BundleAdjustment, BundleState
 from .observations import Corners, PairView, SoloView, View, corners_of
-from .outliers import DroppedCorner, DroppedView, sift
+from .outliers import DroppedCorner, DroppedView, drop_outliers
 from .single_camera import solve_robustly
 
 MOST_ROUNDS = 6
@@ -24,8 +24,8 @@ LEAST_VIEWS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Solved:
-    """Lenses and poses with all that a report needs."""
+class BaseSolution:
+    """Solution of a calibration: intrinsics and poses with all that a report needs."""
 
     board: Board
     model: DistortionModel
@@ -34,20 +34,20 @@ class Solved:
     state: BundleState
     dropped_views: tuple[DroppedView, ...] = ()
     dropped_corners: tuple[DroppedCorner, ...] = ()
-    tried: dict[str, float] = field(default_factory=dict)  # lens -> robust deviation in px
+    tried: dict[str, float] = field(default_factory=dict)  # lens -> robust sigma in px
 
     @property
     def corners(self) -> tuple[Corners, ...]:
-        """Per camera."""
+        """Observed corners per camera."""
         return corners_of(self.views, self.board.points_m)
 
     def residuals(self) -> tuple[FloatArray, ...]:
-        """Per camera (N, 2) px, projected minus seen, in the order of ``corners``."""
-        return Bundle(self.model, self.corners).residuals(self.state)
+        """Reprojection residuals per camera (N, 2) px, projected minus seen, in the order of ``corners``."""
+        return BundleAdjustment(self.model, self.corners).residuals(self.state)
 
     def rms_px(self) -> float:
-        """Root mean square of the distance between projected and seen corners, over all cameras."""
-        squared = np.concatenate([(each**2).sum(axis=1) for each in self.residuals()])
+        """RMS reprojection error over all cameras."""
+        squared = np.concatenate([(residual**2).sum(axis=1) for residual in self.residuals()])
         return float(np.sqrt(squared.mean()))
 
 
@@ -61,7 +61,7 @@ def require_enough(usable: Sequence[View], dropped: Sequence[DroppedView], total
         )
 
 
-def refine(
+def solve_without_outliers(
     views: Sequence[View],
     points_m: FloatArray,
     model: DistortionModel,
@@ -69,17 +69,17 @@ def refine(
     dropped_views: list[DroppedView],
     what: str,
 ) -> tuple[tuple[View, ...], BundleState, tuple[DroppedView, ...], tuple[DroppedCorner, ...]]:
-    """Drop what does not fit until all does, then plain least squares: the views that stay, and the state of these."""
+    """Drop outliers until all fits, then plain least squares: the views that stay, and the state of these."""
     total, dropped_corners = len(views) + len(dropped_views), list[DroppedCorner]()
     for _ in range(MOST_ROUNDS):
         corners = corners_of(views, points_m)
         state, _ = solve_robustly(corners, state, model)
-        sifted = sift(views, corners, Bundle(model, corners).residuals(state))
-        if sifted.is_clean:
+        cleaned = drop_outliers(views, corners, BundleAdjustment(model, corners).residuals(state))
+        if cleaned.is_clean:
             break
-        views, state = sifted.views, state.of_views(sifted.kept)
-        dropped_views = dropped_views + sifted.dropped_views
-        dropped_corners = dropped_corners + sifted.dropped_corners
+        views, state = cleaned.views, state.of_views(cleaned.kept)
+        dropped_views = dropped_views + cleaned.dropped_views
+        dropped_corners = dropped_corners + cleaned.dropped_corners
         require_enough(views, dropped_views, total, what)
-    state = Bundle(model, corners_of(views, points_m)).solve(state)
+    state = BundleAdjustment(model, corners_of(views, points_m)).solve(state)
     return tuple(views), state, tuple(dropped_views), tuple(dropped_corners)

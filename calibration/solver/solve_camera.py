@@ -1,4 +1,4 @@
-"""Corners of many images of one camera -> its lens, with a list of what did not fit."""
+"""Calibration of one camera: corners of many images -> intrinsics, with a list of the outliers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.size import Size
 
 from .lens import camera_of
-from .lens_choice import solve_singles
+from .lens_choice import solve_single_cameras
 from .observations import LEAST_CORNERS, SoloView
 from .outliers import DroppedView
-from .solution import Solved, refine, require_enough
+from .solution import BaseSolution, require_enough, solve_without_outliers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CameraSolution(Solved):
-    """A solved camera with all that a report needs."""
+class CameraSolution(BaseSolution):
+    """Solution of a single camera with all that a report needs."""
 
     views: tuple[SoloView, ...]
 
@@ -28,7 +28,7 @@ class CameraSolution(Solved):
 
 
 def solve_camera(views: Sequence[SoloView], board: Board, size: Size, lens: str = "auto") -> CameraSolution:
-    """Solve the camera whose images have ``size``, as ``solve_rig`` does for a pair.
+    """Solve the intrinsics of the camera whose images have ``size``, as ``solve_rig`` does for a pair.
 
     Raises CalibrationError where too few images fit each other.
     """
@@ -36,9 +36,10 @@ def solve_camera(views: Sequence[SoloView], board: Board, size: Size, lens: str 
     few = [view for view in views if len(view.seen.ids) < LEAST_CORNERS]
     dropped = [DroppedView(view.name, f"only {len(view.seen.ids)} corners are seen") for view in few]
     require_enough(usable, dropped, len(views), "images")
-    model, (single,), tried = solve_singles(usable, board, size, lens)
-    unposed = [view for index, view in enumerate(usable) if index not in single.used]
-    dropped += [DroppedView(view.name, "its corners make no sense: they are false, or seen askew") for view in unposed]
-    posed = [usable[index] for index in single.used]
-    refined = refine(posed, board.points_m, model, single.state, dropped, "images")
+    model, (camera,), tried = solve_single_cameras(usable, board, size, lens)
+    without_pose = [view for index, view in enumerate(usable) if index not in camera.used]
+    senseless = "its corners make no sense: they are false, or seen askew"
+    dropped += [DroppedView(view.name, senseless) for view in without_pose]
+    with_pose = [usable[index] for index in camera.used]
+    refined = solve_without_outliers(with_pose, board.points_m, model, camera.state, dropped, "images")
     return CameraSolution(board, model, size, *refined, tried)

@@ -1,4 +1,4 @@
-"""Corners of many pairs -> a calibrated rig, with a list of what did not fit."""
+"""Stereo calibration: corners of many pairs -> intrinsics and extrinsics, with a list of the outliers."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.size import Size
 
-from .lens_choice import solve_singles
+from .lens_choice import solve_single_cameras
 from .observations import LEAST_CORNERS, PairView
 from .outliers import DroppedView
 from .single_camera import SingleCamera
-from .solution import LEAST_VIEWS, Solved, refine, require_enough
-from .stereo_extrinsics import agreed_pose, cameras_of, pair_state, poses_in
+from .solution import LEAST_VIEWS, BaseSolution, require_enough, solve_without_outliers
+from .stereo_extrinsics import cameras_of, consensus_pose, poses_in, stereo_state
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Solution(Solved):
-    """A solved rig with all that a report needs."""
+class StereoSolution(BaseSolution):
+    """Solution of a stereo rig with all that a report needs."""
 
     views: tuple[PairView, ...]
 
@@ -34,16 +34,16 @@ class Solution(Solved):
         return self.state.from_first[0]
 
 
-def solve_rig(views: Sequence[PairView], board: Board, size: Size, lens: str = "auto") -> Solution:
-    """Solve the rig whose images have ``size``.
+def solve_rig(views: Sequence[PairView], board: Board, size: Size, lens: str = "auto") -> StereoSolution:
+    """Solve intrinsics and extrinsics of the rig whose images have ``size``.
 
     Each camera alone first, then the pair; then views and corners that do not fit are dropped, and the rest
     is solved by plain least squares. Raises CalibrationError where too few pairs fit each other.
     """
     usable, dropped = _with_enough_corners(views)
     require_enough(usable, dropped, len(views), "pairs")
-    model, singles, tried = solve_singles(usable, board, size, lens)
-    solution = _solve_pair(usable, board, size, model, singles, dropped)
+    model, single_cameras, tried = solve_single_cameras(usable, board, size, lens)
+    solution = _solve_stereo(usable, board, size, model, single_cameras, dropped)
     return replace(solution, tried=tried)
 
 
@@ -58,17 +58,17 @@ def _with_enough_corners(views: Sequence[PairView]) -> tuple[list[PairView], lis
     return usable, dropped
 
 
-def _solve_pair(
+def _solve_stereo(
     views: Sequence[PairView],
     board: Board,
     size: Size,
     model: DistortionModel,
-    singles: tuple[SingleCamera, ...],
+    single_cameras: tuple[SingleCamera, ...],
     dropped: list[DroppedView],
-) -> Solution:
-    intrinsics = singles[0].intrinsics, singles[1].intrinsics
+) -> StereoSolution:
+    intrinsics = single_cameras[0].intrinsics, single_cameras[1].intrinsics
     cameras = cameras_of(intrinsics, size, model)
-    pose, agree, left = agreed_pose(cameras, views, board.points_m)
+    pose, agree, left = consensus_pose(cameras, views, board.points_m)
     moved = "left and right image do not agree on where the board is: it moved between them, or corners are false"
     dropped = dropped + [
         DroppedView(view.name, moved) for view, fits in zip(views, agree.tolist(), strict=True) if not fits
@@ -77,8 +77,10 @@ def _solve_pair(
     poses = [own for own, fits in zip(left, agree.tolist(), strict=True) if fits and own is not None]
     if pose is None or len(kept) < LEAST_VIEWS:
         raise _disagreement(cameras, views, board, len(kept))
-    refined = refine(kept, board.points_m, model, pair_state(intrinsics, pose, poses), dropped, "pairs")
-    return Solution(board, model, size, *refined)
+    refined = solve_without_outliers(
+        kept, board.points_m, model, stereo_state(intrinsics, pose, poses), dropped, "pairs"
+    )
+    return StereoSolution(board, model, size, *refined)
 
 
 def _disagreement(

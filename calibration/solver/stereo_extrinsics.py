@@ -1,4 +1,4 @@
-"""Where the right camera stands: first by agreement among the views, then by least squares over everything."""
+"""Stereo extrinsics (right from left): by consensus of the views, as the start of the bundle adjustment."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ Poses = list[Pose | None]
 
 
 def poses_in(camera: CameraModel, views: Sequence[PairView], side: int, points_m: FloatArray) -> Poses:
-    """The board's pose in each view as one camera alone sees it."""
+    """Board pose in each view as one camera alone sees it."""
     return [board_pose(camera, view.sides()[side], points_m) for view in views]
 
 
-def agreed_pose(
+def consensus_pose(
     cameras: tuple[CameraModel, CameraModel], views: Sequence[PairView], points_m: FloatArray
 ) -> tuple[Pose | None, Mask, Poses]:
-    """The right-from-left pose that most views agree with, which ones do (V,), and the left camera's board poses.
+    """Consensus right-from-left pose of the views, which of them (V,) agree, and the left camera's board poses.
 
     Every view proposes the pose that it implies by itself, and all the others vote: a board that was moved
     between the two images, or corners in a wrong order, cannot pull the result.
@@ -59,10 +59,10 @@ def _errors_px(
     )
 
 
-def pair_state(
+def stereo_state(
     intrinsics: tuple[FloatArray, FloatArray], right_from_left: Pose, left_from_board: Sequence[Pose]
 ) -> BundleState:
-    """The state of both cameras with the views that have a pose."""
+    """Initial state of the stereo bundle adjustment, from the views that have a pose."""
     return BundleState(
         intrinsics,
         (right_from_left,),

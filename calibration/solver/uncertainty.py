@@ -1,4 +1,4 @@
-"""How sure the solution is of itself: covariance of the shared unknowns, from the slopes of all residuals."""
+"""Covariance of the calibration: residual variance plus jackknife over the views, and its propagation."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 
-from .bundle_adjustment import Bundle, BundleState
-from .solution import Solved
+from .bundle_adjustment import BundleAdjustment, BundleState
+from .solution import BaseSolution
 
 INTERVAL_95 = 1.96
 FLOOR_PX = 0.02
 """Corners are never taken for better than this: what they have in common does not show in residuals."""
 
 BOARD_SCALE = 3e-4
-"""Relative deviation of the board's true size from the stated one, as a good ruler leaves it: 0.1 mm in 300."""
+"""Relative sigma of the board's true size about the stated one, as a good ruler leaves it: 0.1 mm in 300."""
 
 Quantity = Callable[[BundleState], FloatArray]
 
 
-def shared_covariance(solution: Solved) -> FloatArray:
+def shared_covariance(solution: BaseSolution) -> FloatArray:
     """Covariance (S, S) of intrinsics, left then right, and of the pair's pose (rotation rad, translation m).
 
     The sum of two estimates. The first takes all corners for independent and follows from the size of the
@@ -32,10 +32,10 @@ def shared_covariance(solution: Solved) -> FloatArray:
     then the first is far too sure of itself. With few views neither suffices alone. What is not known of the
     board's size comes on top of the baseline.
     """
-    at = Bundle(solution.model, solution.corners).linearize(solution.state)
+    at = BundleAdjustment(solution.model, solution.corners).linearize(solution.state)
     shared = sum(map(len, solution.state.intrinsics)) + 6 * len(solution.state.from_first)
-    freedom = max(sum(each.size for each in at.residuals) - len(at.hessian), 1)
-    variance = max(float(sum((each**2).sum() for each in at.residuals)) / freedom, FLOOR_PX**2)
+    freedom = max(sum(residual.size for residual in at.residuals) - len(at.hessian), 1)
+    variance = max(float(sum((residual**2).sum() for residual in at.residuals)) / freedom, FLOOR_PX**2)
     parts = [_own_information(solution, view, shared) for view in range(len(solution.views))]
     total = _inverse(at.hessian)[:shared, :shared]
     information = _inverse(total)
@@ -50,30 +50,32 @@ def shared_covariance(solution: Solved) -> FloatArray:
     return covariance
 
 
-def _own_information(solution: Solved, view: int, shared: int) -> FloatArray:
-    """What one view says (S, S) about the shared unknowns once its own board pose is solved for."""
-    one = replace(solution, views=solution.views[view : view + 1])
-    alone = Bundle(solution.model, one.corners, has_prior=False).linearize(solution.state.of_views(np.array([view])))
+def _own_information(solution: BaseSolution, view: int, shared: int) -> FloatArray:
+    """Fisher information (S, S) of one view about the shared unknowns once its own board pose is solved for."""
+    part = replace(solution, views=solution.views[view : view + 1])
+    alone = BundleAdjustment(solution.model, part.corners, has_prior=False).linearize(
+        solution.state.of_views(np.array([view]))
+    )
     across, own = alone.hessian[:shared, shared:], alone.hessian[shared:, shared:]
     return alone.hessian[:shared, :shared] - across @ np.linalg.solve(own, across.T)
 
 
 def _inverse(hessian: FloatArray) -> FloatArray:
-    """By the scaled matrix: its unknowns range from metres to coefficients of high powers."""
+    """Inverse by the scaled matrix: its unknowns range from metres to coefficients of high powers."""
     scale = 1 / np.sqrt(np.diag(hessian))
     return np.asarray(np.linalg.pinv(hessian * np.outer(scale, scale), rcond=1e-13) * np.outer(scale, scale))
 
 
-def propagated(solution: Solved, covariance: FloatArray, quantity: Quantity) -> FloatArray:
-    """Standard deviations (K,) of K numbers that follow from the shared unknowns, by numerical slopes."""
+def propagated(solution: BaseSolution, covariance: FloatArray, quantity: Quantity) -> FloatArray:
+    """Standard deviations (K,) of K numbers that follow from the shared unknowns, by a numerical Jacobian."""
     start = quantity(solution.state)
     columns = []
     for index, sigma in enumerate(np.sqrt(np.diag(covariance))):
         step = np.zeros(len(covariance) + 6 * len(solution.state.rotations))
         step[index] = 0.1 * sigma
         columns.append((quantity(stepped(solution.state, step)) - start) / step[index] if sigma > 0 else 0 * start)
-    slopes = np.stack(columns, axis=-1)
-    return np.asarray(np.sqrt(np.einsum("...i,ij,...j->...", slopes, covariance, slopes)))
+    jacobian = np.stack(columns, axis=-1)
+    return np.asarray(np.sqrt(np.einsum("...i,ij,...j->...", jacobian, covariance, jacobian)))
 
 
 def stepped(state: BundleState, step: FloatArray) -> BundleState:
@@ -84,7 +86,7 @@ def stepped(state: BundleState, step: FloatArray) -> BundleState:
         at += len(vector)
     poses = []
     for pose in state.from_first:
-        turned = Pose.from_rotation_vector(step[at : at + 3], np.zeros(3)).rotation @ pose.rotation
-        poses.append(Pose(turned, pose.translation_m + step[at + 3 : at + 6]))
+        rotated = Pose.from_rotation_vector(step[at : at + 3], np.zeros(3)).rotation @ pose.rotation
+        poses.append(Pose(rotated, pose.translation_m + step[at + 3 : at + 6]))
         at += 6
     return BundleState(tuple(intrinsics), tuple(poses), state.rotations, state.translations_m)

@@ -1,4 +1,4 @@
-"""The one place for writes that are whole or do not happen."""
+"""Atomic, durable file writes: whole or not at all."""
 
 from __future__ import annotations
 

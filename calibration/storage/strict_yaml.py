@@ -1,4 +1,4 @@
-"""YAML without its traps: equal keys, keys that are no text and endless aliases are errors with a line."""
+"""Strict YAML: equal keys, keys that are no text and endless aliases are errors with a line."""
 
 from __future__ import annotations
 

@@ -1,24 +1,18 @@
-"""A YAML mapping that is read key by key, so that every error names its file, line and key."""
+"""Schema-checked reading of YAML mappings, key by key: every error names its file, line and key."""
 
 from __future__ import annotations
 
 import math
-import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
 from roma_device.calibration.errors import RomaError
 
 from .strict_yaml import YamlError, compose, line_of
-
-_READ_EXIT_CODES = {
-    FileNotFoundError: os.EX_NOINPUT,
-    NotADirectoryError: os.EX_NOINPUT,
-    IsADirectoryError: os.EX_NOINPUT,
-    PermissionError: os.EX_NOPERM,
-}
+from .text_file import read_text
 
 
 def read_section(path: Path, what: str, error: type[RomaError]) -> Section:
@@ -27,14 +21,7 @@ def read_section(path: Path, what: str, error: type[RomaError]) -> Section:
     Raises ``error``; its exit code tells data that is wrong from a file that is missing or closed to
     this user.
     """
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as reason:
-        code = _READ_EXIT_CODES.get(type(reason), os.EX_IOERR)
-        raise error(f"cannot read the {what} {path}: {reason.strerror}", exit_code=code) from reason
-    except UnicodeDecodeError as reason:
-        raise error(f"{path} is not a text file") from reason
-    return parse_section(text, path, error)
+    return parse_section(read_text(path, what, error), path, error)
 
 
 def parse_section(text: str, path: Path, error: type[RomaError]) -> Section:
@@ -46,6 +33,11 @@ def parse_section(text: str, path: Path, error: type[RomaError]) -> Section:
     if root is None:
         raise error(f"{path} is empty")
     return Section(root, path, "", error)
+
+
+def dump_yaml(document: Mapping[str, Any]) -> str:
+    """``document`` in its own order, each list of numbers in one line; ASCII."""
+    return str(yaml.safe_dump(dict(document), sort_keys=False, default_flow_style=None, width=1000))
 
 
 class Section:

@@ -1,1 +1,1 @@
-"""What every network here is made of and trained by: layers, features, variants, checkpoints, the training loop."""
+"""Base of every network here: layers, features, variants, checkpoints, optimizer, training loop, ONNX export."""

@@ -1,4 +1,4 @@
-"""How the tools in this folder fail: with one sentence and an exit code of sysexits, as the program does.
+"""Command line of the tools: they fail with one sentence and an exit code of sysexits, as the program does.
 
 Bad input raises ModelError wherever it is found; ``main`` of every tool goes through ``run_tool``.
 """

@@ -1,4 +1,4 @@
-"""Image features that the stereo and the two-view network share."""
+"""Feature pyramid (siamese encoder) that the stereo and the two-view network share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .layers import conv, double
 
 
 class Features(nn.Module):
-    """A small pyramid for one image; both images pass through the same weights."""
+    """Feature pyramid of one image; both images pass through the same weights."""
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         super().__init__()

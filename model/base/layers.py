@@ -1,4 +1,4 @@
-"""Building blocks that both NPU families compile: 3x3 convolutions, ReLU, static slices."""
+"""Layers that both NPU families compile: 3x3 convolutions, ReLU, static slices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def conv(inputs: int, outputs: int, kernel: int = 3, stride: int | tuple[int, in
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions around a shortcut, which alone counts at the start of the training."""
+    """Residual block: two 3x3 convolutions around a shortcut, which alone counts at the start of the training."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ def interleave(x: Tensor) -> Tensor:
 
 
 def row_correlation(left: Tensor, right: Tensor, candidates: int) -> Tensor:
-    """Similarity of each left cell with the right cells 0..candidates-1 steps to its left.
+    """Correlation along rows: similarity of each left cell with the right cells 0..candidates-1 steps to its left.
 
     (B, C, H, W) twice -> (B, candidates, H, W). At export one slice, product and sum per candidate, which
     needs no shape arithmetic and so runs at any size on every engine.
@@ -138,7 +138,7 @@ def row_correlation(left: Tensor, right: Tensor, candidates: int) -> Tensor:
         return row_products(left, right, candidates).flip(1)
     padded = pad_columns(right, candidates - 1, 0)
     shifted = (padded[..., candidates - 1 - k : -k or None] for k in range(candidates))
-    return torch.cat([channel_sum(left * one) for one in shifted], 1)
+    return torch.cat([channel_sum(left * columns) for columns in shifted], 1)
 
 
 def row_products(left: Tensor, right: Tensor, candidates: int) -> Tensor:

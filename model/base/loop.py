@@ -1,4 +1,4 @@
-"""What every training run here has in common: steps, rates, averaged weights, checkpoints and the log."""
+"""Training loop of every run here: steps, learning-rate schedule, averaged weights, checkpoints, log."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ class Training(ABC, Generic[Batch]):
 
     @abstractmethod
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, float]]:
-        """What is to become small, and figures for the log."""
+        """Training loss, and figures for the log."""
 
     def score(self) -> dict[str, Any] | None:
         """What the averaged weights reach on real pairs; None: not asked for."""
         return None
 
     def learn(self, batch: Batch) -> dict[str, float]:
-        """One step; returns figures for the log."""
+        """One optimizer step; returns figures for the log."""
         for optimizer, rate in zip(self.optimizers, self.full_rates, strict=True):
             optimizer.param_groups[0]["lr"] = rate * self.pace()
         loss, figures = self.loss(batch)
@@ -76,7 +76,7 @@ class Training(ABC, Generic[Batch]):
         return figures
 
     def pace(self) -> float:
-        """Share of the full learning rates: rises, stays, and falls at the end."""
+        """Learning-rate schedule, as a share of the full rates: rises, stays, and falls at the end."""
         a = self.arguments
         warm, left = (self.step + 1) / a.warmup, (a.steps - self.step) / max(a.cooldown, 1)
         return float(min(1.0, warm, max(left, 0.0)))
@@ -155,7 +155,7 @@ class _Log:
         self._figures.append(figures)
         if training.step % self._every:
             return
-        means = {name: round(sum(one[name] for one in self._figures) / len(self._figures), 4) for name in figures}
+        means = {name: round(sum(record[name] for record in self._figures) / len(self._figures), 4) for name in figures}
         seconds, pace = round(time.monotonic() - self._started_s, 1), round(training.pace(), 4)
         self.write({"step": training.step, **means, "seconds": seconds, "pace": pace})
         self._figures, self._started_s = [], time.monotonic()

@@ -1,4 +1,4 @@
-"""A network as an ONNX file: what all exports here have in common."""
+"""ONNX export of a network: what all exports here have in common."""
 
 from __future__ import annotations
 
@@ -100,11 +100,11 @@ def exported_from(
 
 def _drop_copies(graph: onnx.GraphProto) -> None:
     """Without the Identity nodes that torch puts before weights that are used twice."""
-    weights = {one.name for one in graph.initializer}
+    weights = {tensor.name for tensor in graph.initializer}
     copies = {
-        one.output[0]: one.input[0] for one in graph.node if one.op_type == "Identity" and one.input[0] in weights
+        node.output[0]: node.input[0] for node in graph.node if node.op_type == "Identity" and node.input[0] in weights
     }
-    kept = [one for one in graph.node if one.output[0] not in copies]
+    kept = [node for node in graph.node if node.output[0] not in copies]
     for node in kept:
         for place, name in enumerate(node.input):
             node.input[place] = copies.get(name, name)

@@ -1,4 +1,4 @@
-"""The optimizer: orthogonalized momentum for convolutions, AdamW for all else.
+"""Optimizers: Muon (orthogonalized momentum) for convolutions, AdamW for all else.
 
 Muon (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/): the momentum of each weight matrix is
 replaced by the nearest orthogonal matrix, so that every direction learns at the same speed. Batch
@@ -39,7 +39,7 @@ def orthogonalized(matrix: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Nesterov momentum, orthogonalized, with decoupled weight decay; for weights of two or more axes."""
+    """Muon: Nesterov momentum, orthogonalized, with decoupled weight decay; for weights of two or more axes."""
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, weight_decay: float = 0.0):
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})

@@ -1,4 +1,4 @@
-"""The cascade as a bundle; ``model.export`` calls this for its variants."""
+"""Export of the cascade as a bundle (ONNX and card); ``model.export`` calls this for its variants."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def write_bundle(
         "name": name,
         "task": "two_view",
         "files": {"onnx": {"file": f"{name}.onnx", "sha256": hashlib.sha256(data).hexdigest()}},
-        "inputs": [{"name": one, "shape": [1, 1, *pixels], "dtype": "float32"} for one in INPUTS],
+        "inputs": [{"name": tensor, "shape": [1, 1, *pixels], "dtype": "float32"} for tensor in INPUTS],
         "outputs": [
-            {"name": one, "shape": [1, channels, *cells], "dtype": "float32", "stride": STRIDES[-1]}
-            for one, channels in OUTPUTS.items()
+            {"name": tensor, "shape": [1, channels, *cells], "dtype": "float32", "stride": STRIDES[-1]}
+            for tensor, channels in OUTPUTS.items()
         ],
         "normalization": "preprocess",
         "convention": CONVENTION,

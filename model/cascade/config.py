@@ -1,4 +1,4 @@
-"""What a variant of the cascade consists of: read from ``model/variants/NAME.yaml``."""
+"""Hyperparameters of a variant of the cascade, read from ``model/variants/NAME.yaml``."""
 
 from __future__ import annotations
 

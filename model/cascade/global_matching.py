@@ -1,4 +1,4 @@
-"""The match at 1/16: every cell of A is compared with every cell of B."""
+"""Global matching at 1/16: all-pairs correlation, softmax, and the expected position around its peak."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ LEAST = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Everywhere:
-    """What the global match says."""
+class GlobalMatch:
+    """Result of the global matching."""
 
     flow: Tensor  # (B, 2, h, w) in cells
     trust: Tensor  # (B, 2, h, w): probability around the peak, seen from A and from B
     logits: Tensor  # (B, h, w, h w)
 
 
-class MatchEverywhere(nn.Module):
-    """Features (B, C, h, w) of both images -> Everywhere.
+class GlobalMatching(nn.Module):
+    """Global matching: features (B, C, h, w) of both images -> GlobalMatch.
 
     The expected position is that over the cells around the peak: over all cells it would lie between two places that
     look alike. Distances to the peak come from a product of small matrices, as |g - p|^2 = |g|^2 - 2 g p + |p|^2.
@@ -42,12 +42,12 @@ class MatchEverywhere(nn.Module):
         self.project = nn.Conv2d(inputs, width, 1)
         self.sharpness = nn.Parameter(torch.tensor(12.0))
 
-    def forward(self, a: Tensor, b: Tensor, grid: Grid) -> Everywhere:
+    def forward(self, a: Tensor, b: Tensor, grid: Grid) -> GlobalMatch:
         a, b = self.project(a), self.project(b)
         with torch.autocast(a.device.type, enabled=False):  # positions need more than bf16's 8 bits
             a, b = unit(single(a)).permute(0, 2, 3, 1), _as_columns(unit(single(b)))
             logits = self.sharpness * torch.matmul(a, b)  # (B, h, w, N)
-            return Everywhere(*_peak(logits.detach(), self.sharpness.detach(), grid), logits)
+            return GlobalMatch(*_peak(logits.detach(), self.sharpness.detach(), grid), logits)
 
 
 def _peak(logits: Tensor, greatest: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Where cells are, in cells and in [-1, 1], and features fetched from there.
+"""Coordinate grids of cells, in cells and in [-1, 1], and bilinear sampling of features there.
 
 Flows count in cells of their own level: the cell (x, y) of A lies at (x, y) + flow in B.
 """
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The cells of one level."""
+    """Coordinate grid of one level."""
 
     own: Tensor  # (1, 2, h, w): x and y of each cell, from 0
     half: Tensor  # (1, 2, 1, 1): half the number of columns and rows
@@ -36,8 +36,8 @@ class Grid:
         return (position + 1) * self.half - 0.5 - self.own
 
 
-def fetched(features: Tensor, position: Tensor) -> Tensor:
-    """(B, C, h, w) at (B, 2, h', w') in [-1, 1], bilinear, zero outside."""
+def sampled(features: Tensor, position: Tensor) -> Tensor:
+    """Features (B, C, h, w) sampled at (B, 2, h', w') in [-1, 1], bilinear, zero outside."""
     return functional.grid_sample(
         features, position.permute(0, 2, 3, 1), mode="bilinear", padding_mode="zeros", align_corners=False
     )

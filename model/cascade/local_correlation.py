@@ -1,4 +1,4 @@
-"""Cells within a window around each cell: their similarities, and what lies there.
+"""Local correlation (cost volume): similarities of each cell with a window around it, and what lies there.
 
 A window of reach r has (2 r + 1)^2 cells, row by row; all results hold them as channels.
 """
@@ -24,17 +24,17 @@ def steps(reach: int) -> Tensor:
 
 
 def similarities(a: Tensor, b: Tensor, reach: int) -> Tensor:
-    """Products over channels of each cell of ``a`` with the window around it in ``b``: (B, C, h, w) twice.
+    """Local correlation of each cell of ``a`` with the window around it in ``b``, over channels: (B, C, h, w) twice.
 
     Cells outside of ``b`` count as zeros. At export a slice, product and sum per cell of the window.
     """
     padded = pad_zeros(b, (reach, reach), (reach, reach))
     if torch.onnx.is_in_onnx_export():
-        return torch.cat([channel_sum(a * one) for one in _shifted(padded, reach)], 1)
+        return torch.cat([channel_sum(a * shifted) for shifted in _shifted(padded, reach)], 1)
     return _banded(a, padded, 2 * reach + 1)
 
 
-def contents(x: Tensor, reach: int) -> Tensor:
+def window_contents(x: Tensor, reach: int) -> Tensor:
     """What lies in the window around each cell of (B, 1, h, w); the border repeats its own."""
     x = torch.cat([*[x[..., :1]] * reach, x, *[x[..., -1:]] * reach], 3)
     x = torch.cat([*[x[..., :1, :]] * reach, x, *[x[..., -1:, :]] * reach], 2)
@@ -60,5 +60,5 @@ def _banded(a: Tensor, padded: Tensor, count: int) -> Tensor:
     rows = functional.pad(rows, (0, 0, 0, count))
     columns = padded.unfold(3, wide, block).permute(0, 2, 3, 1, 4).contiguous()  # (B, rows, blocks, C, wide)
     products = (torch.matmul(rows, columns[:, i : i + height]) for i in range(count))
-    bands = [one.reshape(*one.shape[:3], wide, wide + 1)[..., :block, :count] for one in products]
+    bands = [product.reshape(*product.shape[:3], wide, wide + 1)[..., :block, :count] for product in products]
     return torch.cat(bands, 4).reshape(batch, height, width, -1).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""The training objective of the cascade.
+"""Training loss of the cascade: cross-entropies, robust end-point error and certainty.
 
 The global match learns by the cross-entropy of LoFTR (Sun et al., CVPR 2021), each refinement by the cross-entropy
 over its window and by the distance of its result; certainties learn whether that distance is small.
@@ -13,9 +13,9 @@ from torch.nn import functional
 from model.data.two_view_pairs import TwoViewBatch
 from model.tiny_roma.loss import at_cells
 
-from .global_matching import Everywhere
+from .global_matching import GlobalMatch
 from .network import STRIDES, CascadeOutput
-from .refine import Refined
+from .refine import RefinedMatch
 
 GOOD = 0.25
 """A certainty of 1 means: the match is less than this times the stride off: 1 px in the end."""
@@ -36,7 +36,7 @@ WEIGHTS = {"everywhere": 1.0, "window": 0.5, "distance": 0.25, "certainty": 0.5}
 def cascade_loss(output: CascadeOutput, truth: TwoViewBatch) -> tuple[Tensor, dict[str, float]]:
     """Weighted sum of its parts, and the parts for the log."""
     targets = {stride: at_cells(truth, stride) for stride in STRIDES}
-    parts = {"everywhere": _everywhere(output.everywhere, output.stages[0], *targets[STRIDES[0]])}
+    parts = {"everywhere": _global_match(output.global_match, output.stages[0], *targets[STRIDES[0]])}
     for number, stage in enumerate(output.stages):
         position, known = targets[stage.stride]
         parts |= {f"{name}{number}": part for name, part in _refined(stage, position, known).items()}
@@ -46,7 +46,7 @@ def cascade_loss(output: CascadeOutput, truth: TwoViewBatch) -> tuple[Tensor, di
     return total, {name: float(part.detach()) for name, part in parts.items()}
 
 
-def _everywhere(found: Everywhere, stage: Refined, position: Tensor, known: Tensor) -> Tensor:
+def _global_match(found: GlobalMatch, stage: RefinedMatch, position: Tensor, known: Tensor) -> Tensor:
     """From A over the cells of B, and from B over the cells of A, towards the four cells around the match."""
     batch, height, width, _ = found.logits.shape
     place = stage.grid.own + stage.grid.flow(position)  # cells of B
@@ -67,7 +67,7 @@ def _everywhere(found: Everywhere, stage: Refined, position: Tensor, known: Tens
     return _mean(loss / 2, known.float())
 
 
-def _refined(stage: Refined, position: Tensor, known: Tensor) -> dict[str, Tensor]:
+def _refined(stage: RefinedMatch, position: Tensor, known: Tensor) -> dict[str, Tensor]:
     true_flow = stage.grid.flow(position)
     x, y = stage.candidates
     across, down = x - true_flow[:, :1], y - true_flow[:, 1:]

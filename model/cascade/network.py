@@ -1,4 +1,4 @@
-"""The cascade: where each cell of one image lies in another, from coarse to fine.
+"""The cascade: coarse-to-fine matching network, which says where each cell of one image lies in another.
 
 TinyRoMa's scheme (Edstedt et al., RoMa, CVPR 2024) on a smaller budget: all cells are compared with all cells at 1/16
 alone, which LoFTR's loss teaches directly (Sun et al., CVPR 2021); finer levels look within windows.
@@ -15,23 +15,23 @@ from model.base.features import Features
 from model.base.layers import double
 
 from .config import CascadeConfig
-from .global_matching import Everywhere, MatchEverywhere
+from .global_matching import GlobalMatch, GlobalMatching
 from .grid import Grid
-from .refine import Refine, Refined
+from .refine import Refine, RefinedMatch
 
 STRIDES = (16, 8, 4)
 
 
 @dataclass(frozen=True, slots=True)
 class CascadeOutput:
-    """What training needs; the exported graph returns the last stage's position and certainty."""
+    """Global match and refinements, for training; the exported graph returns the last one's position and certainty."""
 
-    everywhere: Everywhere
-    stages: tuple[Refined, ...]
+    global_match: GlobalMatch
+    stages: tuple[RefinedMatch, ...]
 
 
 class Cascade(nn.Module):
-    """Normalized grey pair (B, 1, H, W) twice -> where each cell of A lies in B, and the certainty's logit.
+    """Coarse-to-fine matching: normalized grey (B, 1, H, W) twice -> where each cell of A lies in B, certainty's logit.
 
     H and W are multiples of 32. Returns the position (B, 2, H/4, W/4) in [-1, 1] from border to border (a pixel's
     centre lies at ``(2 x + 1) / W - 1``) and the logit (B, 1, H/4, W/4).
@@ -42,7 +42,7 @@ class Cascade(nn.Module):
         self.config = config
         _, quarter, eighth, sixteenth, _ = config.feature_widths
         self.features = Features(config.feature_widths)
-        self.everywhere = MatchEverywhere(sixteenth, config.match_width)
+        self.everywhere = GlobalMatching(sixteenth, config.match_width)  # a key of checkpoints
         shapes = zip(STRIDES, (sixteenth, eighth, quarter), config.window_widths, config.refine_widths, strict=True)
         self.refinements = nn.ModuleList(
             Refine(stride, inputs, width, hidden, config.reach, trusts=2 if stride == STRIDES[0] else 1)
@@ -54,20 +54,22 @@ class Cascade(nn.Module):
         return last.position, last.trust_logit
 
     def infer(self, a: Tensor, b: Tensor) -> CascadeOutput:
-        coarse_first = [(one, other) for one, other in zip(*self._pyramids(a, b), strict=True)][::-1]
-        grids = [Grid.of(one) for one, _ in coarse_first]
-        everywhere = self.everywhere(*coarse_first[0], grids[0])
-        flow, trust = everywhere.flow, everywhere.trust
-        stages: list[Refined] = []
-        for refine, (one, other), grid in zip(self.refinements, coarse_first, grids, strict=True):
+        coarse_first = [(level_a, level_b) for level_a, level_b in zip(*self._pyramids(a, b), strict=True)][::-1]
+        grids = [Grid.of(level_a) for level_a, _ in coarse_first]
+        global_match = self.everywhere(*coarse_first[0], grids[0])
+        flow, trust = global_match.flow, global_match.trust
+        stages: list[RefinedMatch] = []
+        for refine, (level_a, level_b), grid in zip(self.refinements, coarse_first, grids, strict=True):
             if stages:
                 flow, trust = 2 * double(flow), double(trust)
             for _ in range(self.config.last_passes if refine.stride == STRIDES[-1] else 1):
                 stages.append(
-                    refine(one, other, flow, trust if trust.dtype == one.dtype else trust.to(one.dtype), grid)
+                    refine(
+                        level_a, level_b, flow, trust if trust.dtype == level_a.dtype else trust.to(level_a.dtype), grid
+                    )
                 )
                 flow, trust = stages[-1].flow.detach(), torch.sigmoid(stages[-1].trust_logit.detach())
-        return CascadeOutput(everywhere, tuple(stages))
+        return CascadeOutput(global_match, tuple(stages))
 
     def _pyramids(self, a: Tensor, b: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         """At 1/4, 1/8 and 1/16. One pass for both images while training; two at export, where the batch is one."""

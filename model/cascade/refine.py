@@ -1,4 +1,4 @@
-"""One refinement: B's features are fetched where the match is so far, and compared within a window.
+"""One refinement: B's features are sampled (warped) where the match is so far, and compared by local correlation.
 
 PWC-Net's warping and local cost volume (Sun et al., CVPR 2018). A choice within the window is a choice among the
 matches of the neighbours, each moved along: so what one cell found spreads to those around it.
@@ -14,13 +14,13 @@ from torch.nn import functional
 
 from model.base.layers import channel_sum, conv, single, unit
 
-from .grid import Grid, fetched
-from .local_correlation import contents, similarities, steps
+from .grid import Grid, sampled
+from .local_correlation import similarities, steps, window_contents
 
 
 @dataclass(frozen=True, slots=True)
-class Refined:
-    """What one refinement says, at ``stride`` input px per cell; ``candidates`` are the flows it chose among."""
+class RefinedMatch:
+    """Result of one refinement, at ``stride`` input px per cell; ``candidates`` are the flows it chose among."""
 
     stride: int
     grid: Grid
@@ -53,12 +53,12 @@ class Refine(nn.Module):
         self.steps: Tensor
         self.register_buffer("steps", steps(reach), persistent=False)
 
-    def forward(self, a: Tensor, b: Tensor, flow: Tensor, trust: Tensor, grid: Grid) -> Refined:
+    def forward(self, a: Tensor, b: Tensor, flow: Tensor, trust: Tensor, grid: Grid) -> RefinedMatch:
         projected_a, projected_b = self.project(a), self.project(b)
         with torch.autocast(a.device.type, enabled=False):
-            there = fetched(single(projected_b), grid.position(flow))
+            there = sampled(single(projected_b), grid.position(flow))
             similar = similarities(unit(single(projected_a)), unit(there), self.reach)
-            x, y = (contents(flow[:, k : k + 1], self.reach) + self.steps[k : k + 1] for k in (0, 1))
+            x, y = (window_contents(flow[:, k : k + 1], self.reach) + self.steps[k : k + 1] for k in (0, 1))
         hidden = self.body(torch.cat([self.inlet(similar), a, _as(trust, a)], 1))
         scores, delta = self.score(hidden), self.delta(hidden)
         with torch.autocast(a.device.type, enabled=False):
@@ -67,7 +67,7 @@ class Refine(nn.Module):
             refined = torch.cat([channel_sum(chosen * x), channel_sum(chosen * y)], 1) + single(delta)
             signs = [channel_sum(chosen * chosen), channel_sum(chosen * similar)]
         known = torch.cat([hidden, *(_as(sign, hidden) for sign in signs)], 1)
-        return Refined(self.stride, grid, refined, single(self.trust(known.detach())), logits, (x, y))
+        return RefinedMatch(self.stride, grid, refined, single(self.trust(known.detach())), logits, (x, y))
 
 
 def _as(x: Tensor, like: Tensor) -> Tensor:

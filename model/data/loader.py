@@ -1,4 +1,4 @@
-"""The endless stream of training batches, made where it is cheapest."""
+"""Data loader: the endless stream of training batches, made where it is cheapest."""
 
 from __future__ import annotations
 
@@ -72,9 +72,11 @@ def batches(
     sampler: Sampler[Scenes], renderer: Renderer[Scenes, Batch], first: int, last: int, workers: int
 ) -> Iterator[Batch]:
     """Batches ``first`` to ``last - 1`` of the stream, in order and the same whatever makes them."""
-    each = renderer.batches_per_scenes
-    scenes = _Scenes(sampler, first // each, -(-last // each))
-    return islice(chain.from_iterable(_rendered(scenes, renderer, workers)), first % each, first % each + last - first)
+    per_scenes = renderer.batches_per_scenes
+    scenes = _Scenes(sampler, first // per_scenes, -(-last // per_scenes))
+    return islice(
+        chain.from_iterable(_rendered(scenes, renderer, workers)), first % per_scenes, first % per_scenes + last - first
+    )
 
 
 def _rendered(scenes: _Scenes[Scenes], renderer: Renderer[Scenes, Batch], workers: int) -> Iterator[tuple[Batch, ...]]:

@@ -1,4 +1,4 @@
-"""What cameras do to light: exposure, gamma, vignetting, blur and noise, each camera its own."""
+"""Photometric augmentation: exposure, gamma, vignetting, blur and noise, each camera its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Ge
 
 
 def photograph(image: Tensor, generator: torch.Generator, shared: Tensor) -> Tensor:
-    """(B, H, W) in [0, 1] -> (B, 1, H, W) as an 8-bit camera gives it, in [0, 1].
+    """Camera response: (B, H, W) in [0, 1] -> (B, 1, H, W) as an 8-bit camera gives it, in [0, 1].
 
     ``shared`` (B, 6): exposure, gamma, blur, noise level and compression that both cameras of a pair have in
     common; on top come small differences of this camera where the last is 1.

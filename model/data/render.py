@@ -1,4 +1,4 @@
-"""Surfaces -> left and right grey images with exact disparity and occlusion.
+"""Rendering of stereo pairs: surfaces -> left and right grey images with exact disparity and occlusion.
 
 Both views look up the same left coordinates, so they agree to sub-pixel precision: the right pixel
 ``x_r`` shows the left point ``x`` that solves ``x = x_r + d(x, y)``. The nearest surface (largest
@@ -21,7 +21,7 @@ KNEE = 0.2
 
 @dataclass(slots=True)
 class View:
-    """What one camera sees; each (B, H, W)."""
+    """Rendered view of one camera; each (B, H, W)."""
 
     image: Tensor
     disparity_px: Tensor
@@ -40,7 +40,7 @@ class View:
 
 @dataclass(slots=True)
 class Misalignment:
-    """How the right camera's rows are off: each (B, 1, 1)."""
+    """Vertical misalignment of the right camera's rows: each (B, 1, 1)."""
 
     shift_px: Tensor
     rotation_rad: Tensor
@@ -61,7 +61,7 @@ def render(surfaces: Surfaces, atlas: Atlas, size: tuple[int, int], misalignment
 
 
 def occlusion(left: View, right: View, tolerance_px: float = 1.0) -> Tensor:
-    """(B, H, W) bool: left pixels that the right camera does not see."""
+    """Occlusion mask (B, H, W) bool: left pixels that the right camera does not see."""
     width = left.image.shape[-1]
     column = torch.arange(width, device=left.image.device) - left.disparity_px
     seen = torch.gather(right.disparity_px, 2, column.round().clamp(0, width - 1).long())
@@ -82,10 +82,10 @@ def _view(surfaces: Surfaces, atlas: Atlas, x: Tensor, y: Tensor, is_right: bool
         if rows.start >= rows.stop or columns.start >= columns.stop:
             continue
         part = (slice(None), rows, columns)
-        one = _single(surfaces, k)
-        left_x = _left_coordinate(one, x[part], y[part]) if is_right else x[part]
-        d = _disparity(one, left_x, y[part])
-        visible = (d > best[part]) & _mask(one, left_x, y[part])
+        surface = _single(surfaces, k)
+        left_x = _left_coordinate(surface, x[part], y[part]) if is_right else x[part]
+        d = _disparity(surface, left_x, y[part])
+        visible = (d > best[part]) & _mask(surface, left_x, y[part])
         best[part] = torch.where(visible, d, best[part])
         position[part] = torch.where(visible, left_x, position[part])
         index[part] = index[part].masked_fill(visible, k)

@@ -1,4 +1,4 @@
-"""Texture lookup as a camera sees it: averaged over the patch that a pixel covers."""
+"""Mipmapped texture lookup: averaged over the patch that a pixel covers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LEVELS = 5
 
 
 class Atlas:
-    """N square grey textures, repeated in mirrored tiles, with smaller copies for surfaces that are seen from afar.
+    """Mipmaps of N square grey textures, repeated in mirrored tiles; smaller copies are for surfaces seen from afar.
 
     Without these, far and slanted surfaces would show a pattern of aliasing that differs between the cameras.
     """

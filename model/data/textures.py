@@ -1,4 +1,4 @@
-"""The atlas of grey textures that synthetic surfaces wear: natural images and procedural patterns.
+"""Texture set of synthetic surfaces: natural images and procedural patterns.
 
 ``python -m model.data.textures DIR atlas.npz`` stores one for machines that have no OpenCV.
 """

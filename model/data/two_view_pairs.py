@@ -34,7 +34,7 @@ class TwoViewBatch:
     visible: Tensor  # (B, H, W) bool: b sees the same point
 
     def to(self, device: torch.device) -> TwoViewBatch:
-        return TwoViewBatch(*(getattr(self, one.name).to(device, non_blocking=True) for one in fields(self)))
+        return TwoViewBatch(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class TwoViewRenderer:
         with torch.no_grad():
             if scenes.stereo is not None:
                 pairs = PairRenderer(self.atlas, self.size).batches(scenes.stereo)
-                return tuple(turned(from_stereo(one), generator) for one in pairs)
+                return tuple(turned(from_stereo(batch), generator) for batch in pairs)
             assert scenes.planes is not None
             return self._drawn(scenes.planes.to(self.atlas.device), generator)
 
@@ -71,7 +71,7 @@ class TwoViewRenderer:
 
 
 def _match(scenes: Planes, a: View, b: View, second: bool, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Where the points of ``a`` lie in ``b``, which is the second camera's view or the first one's."""
+    """True match: where the points of ``a`` lie in ``b``, which is the second camera's view or the first one's."""
     there = a.point
     if second:
         there = torch.einsum("bij,bjhw->bihw", scenes.rotation, there) + scenes.translation[:, :, None, None]

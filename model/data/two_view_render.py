@@ -1,4 +1,4 @@
-"""Surfaces in space -> what each of two cameras sees of them. The nearest surface wins; both look up one texture."""
+"""Ray casting of surfaces in space for two cameras. The nearest surface wins; both look up one texture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one camera sees."""
+    """Rendered view of one camera."""
 
     image: Tensor  # (B, H, W)
     point: Tensor  # (B, 3, H, W) in the first camera's frame
@@ -43,7 +43,7 @@ def look(scenes: Planes, atlas: Atlas, size: tuple[int, int], second: bool) -> V
     if scenes.plane.is_cuda or len(scenes.plane) == 1:
         return _look(scenes, atlas, size, second)
     views = [_look(scenes.only(b), atlas, size, second) for b in range(len(scenes.plane))]
-    return View(*(torch.cat([getattr(one, field.name) for one in views]) for field in fields(View)))
+    return View(*(torch.cat([getattr(view, field.name) for view in views]) for field in fields(View)))
 
 
 def _look(scenes: Planes, atlas: Atlas, size: tuple[int, int], second: bool) -> View:
@@ -59,9 +59,9 @@ def _look(scenes: Planes, atlas: Atlas, size: tuple[int, int], second: bool) -> 
     for k in range(scenes.plane.shape[1]):
         if not bool(scenes.plane[:, k].any()):
             continue  # fills a shorter scene
-        one = _Surface(scenes, k, ray, origin)
-        met, point = one.meet()
-        nearer = (met > NEAR) & (met < depth) & one.inside(point)
+        surface = _Surface(scenes, k, ray, origin)
+        met, point = surface.meet()
+        nearer = (met > NEAR) & (met < depth) & surface.inside(point)
         depth, index = torch.where(nearer, met, depth), index.masked_fill(nearer, k)
     point = _along(origin, depth, ray)
     return View(_paint(scenes, atlas, index, point), point, depth, index)

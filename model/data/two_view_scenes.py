@@ -1,4 +1,4 @@
-"""What a camera in motion will see: textured surfaces in space, and where the second camera stands.
+"""Random scenes for two-view matching: textured surfaces in space, and the relative pose of the second camera.
 
 A room or street is a ground, two walls and an end, of which the nearest is seen; things stand before it, cut out by
 masks. Surfaces may be wavy, domed or folded like the edge of a box. Depths are about 1, so that motions and depths
@@ -49,11 +49,11 @@ class Planes:
     focal_px: Tensor  # (B, 2) of both cameras
 
     def to(self, device: torch.device) -> Planes:
-        return Planes(*(getattr(self, one.name).to(device, non_blocking=True) for one in fields(Planes)))
+        return Planes(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(Planes)))
 
     def only(self, b: int) -> Planes:
         """Scene ``b`` by itself."""
-        return Planes(*(getattr(self, one.name)[b : b + 1] for one in fields(Planes)))
+        return Planes(*(getattr(self, field.name)[b : b + 1] for field in fields(Planes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _sample_scene(rng: np.random.Generator, size: tuple[int, int], textures: int
         inverse = rng.uniform(0.7, 2.2)
         plane = np.array([*rng.uniform(-0.7, 0.7, 2) * inverse, inverse])
         surfaces.append(_surface(rng, size, focal, plane, bounded=True, bent=k < BENT))
-    scene = {name: np.stack([one[name] for one in surfaces]) for name in surfaces[0]}
+    scene = {name: np.stack([surface[name] for surface in surfaces]) for name in surfaces[0]}
     scene["texture"] = rng.integers(textures, size=len(surfaces)).astype(float)
     rotation, translation = _motion(rng)
     zoom = np.exp(rng.uniform(-0.25, 0.25)) if rng.random() < 0.4 else 1.0
@@ -110,8 +110,8 @@ def _shell(rng: np.random.Generator) -> list[Array]:
     sides = [[0.0, 1 / rng.uniform(0.25, 0.8), 0.0]]
     sides += [[way / rng.uniform(0.35, 1.2), 0.0, 0.0] for way in (-1, 1) if rng.random() < 0.5]
     end = np.array([rng.uniform(-0.3, 0.3), rng.uniform(-0.1, 0.1), 1.0]) * rng.uniform(0.35, 0.9)
-    turn = about(2, rng.normal(0, 0.08)) @ about(0, rng.normal(0, 0.25)) @ about(1, rng.normal(0, 0.25))
-    return [turn @ np.array(one) for one in [end, *sides]]
+    rotation = about(2, rng.normal(0, 0.08)) @ about(0, rng.normal(0, 0.25)) @ about(1, rng.normal(0, 0.25))
+    return [rotation @ np.array(plane) for plane in [end, *sides]]
 
 
 def _surface(
@@ -185,8 +185,8 @@ def _pack(scenes: list[dict[str, Array]]) -> Planes:
     longest = max(len(scene["plane"]) for scene in scenes)
     return Planes(
         *(
-            torch.from_numpy(np.stack([_filled(scene, one.name, longest) for scene in scenes]).astype(np.float32))
-            for one in fields(Planes)
+            torch.from_numpy(np.stack([_filled(scene, field.name, longest) for scene in scenes]).astype(np.float32))
+            for field in fields(Planes)
         )
     )
 

@@ -1,1 +1,1 @@
-"""One file per backend; each is imported when it is chosen, never before."""
+"""Inference engines: one file per backend; each is imported when it is chosen, never before."""

@@ -1,4 +1,4 @@
-"""One thread that makes all blocking calls to an NPU, so that whoever waits can give up."""
+"""Worker thread with a timeout for all blocking calls to an NPU: whoever waits can give up."""
 
 from __future__ import annotations
 

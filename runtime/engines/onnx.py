@@ -1,4 +1,4 @@
-"""ONNX Runtime, from the extra ``onnx``."""
+"""Inference by ONNX Runtime, from the extra ``onnx``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
 
-from .precision import onnx_file
+from .host import onnx_file, reason_of
 
 
 class OnnxEngine:
@@ -37,7 +37,7 @@ class OnnxEngine:
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # ONNX Runtime raises types of its own for each status
-            raise EngineError(f"ONNX Runtime cannot run model {self._name}: {_reason(error)}") from None
+            raise EngineError(f"ONNX Runtime cannot run model {self._name}: {reason_of(error)}") from None
 
     def close(self) -> None:
         self._binding = self._session = None
@@ -59,8 +59,4 @@ def _session(runtime: Any, file: ModelFile, threads: int) -> Any:
     try:
         return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # see run
-        raise ModelError(f"{file.path}: ONNX Runtime cannot load it: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+        raise ModelError(f"{file.path}: ONNX Runtime cannot load it: {reason_of(error)}") from None

@@ -1,4 +1,4 @@
-"""OpenCV's DNN module: needs nothing besides what every installation has."""
+"""Inference by OpenCV's DNN module: needs nothing besides what every installation has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from roma_device.runtime.onnx.graph import read_onnx
 from roma_device.runtime.onnx.input_size import with_input_size
 from roma_device.runtime.onnx.protobuf import ProtobufError
 
-from .precision import onnx_file
+from .host import onnx_file, reason_of
 
 LACKING_IN_4 = frozenset({"GridSample", "Range"})
 
@@ -43,7 +43,7 @@ class OpenCVEngine:
                 self._net.setInput(array, name)
             blobs = self._net.forward(self._names)
         except cv2.error as error:
-            raise EngineError(f"OpenCV cannot run model {self._name}: {_reason(error)}") from None
+            raise EngineError(f"OpenCV cannot run model {self._name}: {reason_of(error)}") from None
         for name, blob in zip(self._names, blobs, strict=True):
             self._store(name, np.asarray(blob))
 
@@ -88,7 +88,7 @@ def _load(card: ModelCard, file: ModelFile, size: Size) -> Any:
         with _quiet():
             return cv2.dnn.readNetFromONNX(data) if classic is None else _read(data, classic)
     except cv2.error as error:
-        raise EngineError(f"OpenCV {cv2.__version__} cannot load model {card.name}: {_reason(error)}") from None
+        raise EngineError(f"OpenCV {cv2.__version__} cannot load model {card.name}: {reason_of(error)}") from None
 
 
 @contextmanager
@@ -111,8 +111,3 @@ def _read(data: Array, classic: int) -> Any:
         return cv2.dnn.readNetFromONNX(data, classic)
     except cv2.error:
         return cv2.dnn.readNetFromONNX(data, cv2.dnn.ENGINE_NEW)
-
-
-def _reason(error: cv2.error) -> str:
-    """The part of OpenCV's message that says what is wrong."""
-    return " ".join(str(error).replace("\n", " ").split())[:300]

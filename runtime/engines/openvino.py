@@ -1,4 +1,4 @@
-"""OpenVINO, from the extra ``openvino``: the fastest engine on x86."""
+"""Inference by OpenVINO, from the extra ``openvino``: the fastest engine on x86."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
 
-from .precision import onnx_file
+from .host import onnx_file, reason_of
 
 
 class OpenVinoEngine:
@@ -28,7 +28,7 @@ class OpenVinoEngine:
         try:
             self._request.infer()
         except Exception as error:  # OpenVINO raises RuntimeError and types of its own
-            raise EngineError(f"OpenVINO cannot run model {self._name}: {_reason(error)}") from None
+            raise EngineError(f"OpenVINO cannot run model {self._name}: {reason_of(error)}") from None
 
     def close(self) -> None:
         self._request = None
@@ -54,8 +54,4 @@ def _compiled(openvino: Any, card: ModelCard, file: ModelFile, options: EngineOp
         model.reshape({spec.name: [1, 1, height, width] for spec in card.inputs})
         return core.compile_model(model, "CPU", settings)
     except Exception as error:  # see run
-        raise ModelError(f"{file.path}: OpenVINO cannot load it: {_reason(error)}") from None
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+        raise ModelError(f"{file.path}: OpenVINO cannot load it: {reason_of(error)}") from None

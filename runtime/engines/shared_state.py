@@ -1,4 +1,4 @@
-"""What all engines of the process use together: set up by the first, taken down by the last."""
+"""Reference-counted state of the process that all engines share."""
 
 from __future__ import annotations
 

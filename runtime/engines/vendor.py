@@ -1,4 +1,4 @@
-"""The vendor's shared libraries: found, bound and checked the same way, whichever it is."""
+"""ctypes binding of the vendor's shared libraries: search, lazy prototypes, checked status words."""
 
 from __future__ import annotations
 

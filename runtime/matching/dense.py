@@ -1,4 +1,4 @@
-"""Dense matching by a two-view network, and point pairs drawn from it."""
+"""Dense matching by a two-view network, of whose warp a few thousand matches are sampled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from roma_device.runtime.types import Matches
 
 from .point_pairs import PointPairs
 from .sampling import SamplingOptions, sample_matches
-from .subpixel import polished
+from .subpixel import refined_subpixel
 
 SHARED_PX = 64
 """Side of the areas, in px of the network's input, in which the errors of its matches are alike: with cells of 8 px the
@@ -36,7 +36,7 @@ class DenseMatcher:
         matches = self.match_all(a, b)
         scale = a.shape[1] / self._network_for(Size.of(a)).plan.content.width
         pairs = sample_matches(matches, Size.of(b), self._sampling, SHARED_PX * scale)
-        return polished(pairs, a, b, scale) if a.shape == b.shape else pairs
+        return refined_subpixel(pairs, a, b, scale) if a.shape == b.shape else pairs
 
     def match_all(self, a: Image, b: Image) -> Matches:
         """Where each pixel of a lies in b; the network sees the whole of both images, b squeezed to the shape of a."""

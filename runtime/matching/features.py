@@ -1,4 +1,4 @@
-"""Matching by descriptors: each feature's nearest partner, where that is clearly nearer than the next."""
+"""Feature matching by descriptors: nearest neighbours that pass Lowe's ratio test."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ KEPT_IMAGES = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Features:
-    """Points of one image with their descriptors."""
+    """Keypoints of one image with their descriptors."""
 
     points: FloatArray  # (N, 2) px
     descriptors: npt.NDArray[Any]  # (N, D)
 
 
 class FeatureMatcher:
-    """Features of the last few images are kept: pairs of one set share theirs."""
+    """Matcher of keypoints; features of the last few images are kept: pairs of one set share theirs."""
 
     def __init__(self, name: str, detector: Any, norm: int) -> None:
         self.name = name
@@ -39,7 +39,7 @@ class FeatureMatcher:
         self._kept: OrderedDict[bytes, Features] = OrderedDict()
 
     def match(self, a: Image, b: Image) -> PointPairs:
-        """Nearest partners that pass the ratio test, each feature of the second image with its best one only."""
+        """Nearest neighbours that pass the ratio test, each feature of the second image with its best one only."""
         pairs, partner = self._candidates(a, b)
         best_first = np.argsort(-pairs.certainty, kind="stable")
         _, first = np.unique(partner[best_first], return_index=True)

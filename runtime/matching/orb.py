@@ -1,4 +1,4 @@
-"""ORB (Rublee et al., ICCV 2011): coarser than SIFT, and many times cheaper."""
+"""ORB features (Rublee et al., ICCV 2011): coarser than SIFT, and many times cheaper."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points that are thought to be the same in two images: what every matcher gives, and every pose starts from."""
+"""Point correspondences of two images: what every matcher gives, and every pose starts from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from roma_device.calibration.arrays import FloatArray, IntArray, Mask
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PointPairs:
-    """Pixel centres at integers, in the images as they were matched.
+    """Point correspondences: pixel centres at integers, in the images as they were matched.
 
     ``block`` tells which points may share one error: those that a network matched in one area have the same
     number. None: every point was found by itself.

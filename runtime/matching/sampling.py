@@ -1,4 +1,4 @@
-"""Dense matches -> a few thousand point pairs, spread so that no part of the scene outweighs the others.
+"""Sampling of dense matches: a few thousand point pairs, spread so that no part of the scene outweighs the others.
 
 The balanced way follows RoMa (Edstedt et al., CVPR 2024): of the matches that are certain, those in dense regions of
 the joint space (x, y in the first image, x, y in the second) are drawn less often, in inverse proportion to a kernel

@@ -1,4 +1,4 @@
-"""SIFT (Lowe, IJCV 2004)."""
+"""SIFT features (Lowe, IJCV 2004)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matches of a network made as exact as their texture allows, by aligning the patches around them."""
+"""Subpixel refinement of a network's matches by Lucas-Kanade alignment of the patches around them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LEAST_TEXTURE = 4e-3
 """Smaller eigenvalue of the patch's gradient matrix, as OpenCV scales it: with less, noise would move the patch."""
 
 
-def polished(pairs: PointPairs, a: Image, b: Image, scale: float = 1.0) -> PointPairs:
-    """``pairs`` with the point in ``b`` where the patch around the point in ``a`` fits best.
+def refined_subpixel(pairs: PointPairs, a: Image, b: Image, scale: float = 1.0) -> PointPairs:
+    """Refine to subpixels: ``pairs`` with the point in ``b`` where the patch around the point in ``a`` fits best.
 
     ``a`` and ``b``: grey (H, W) of one size. ``scale``: px of the images per px of the network's input. A point whose
     patch has little texture, does not lead back or goes astray stays where the network has it.

@@ -1,4 +1,4 @@
-"""Corners all over the image, not only where it is most contrasty: what a pose is computed from has to surround it."""
+"""Shi-Tomasi corners, spread evenly over the image by cells: what a pose is computed from has to surround it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frame that later ones are related to: its image, its points with their depth, and its place."""
+"""Keyframe: the image, points with depth and pose that later frames are related to, and ORB relocalization on it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FAR_HAMMING = 64
 
 @dataclass(slots=True, eq=False)
 class Keyframe:
-    """Poses are those of left optical frames."""
+    """Keyframe of stereo visual odometry; poses are those of left optical frames."""
 
     image: Image  # (H, W) grey, rectified left
     pixels: FloatArray  # (N, 2) px
@@ -34,13 +34,13 @@ class Keyframe:
     odom_from_key: Pose
     covariance: FloatArray  # (6, 6) of odom_from_key
     moving_share: float = 0.0  # of the points that were found, those left out since they move by themselves
-    _words: Image | None = field(default=None)
+    _descriptors: Image | None = field(default=None)
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def predicted(self, current_from_key: Pose, rig: RectifiedRig) -> FloatArray:
-        """(N, 3) u, v, d px after a motion; NaN behind the camera."""
+        """Reprojection (N, 3) u, v, d px of the points after a motion; NaN behind the camera."""
         return project(current_from_key.apply(triangulate(self.pixels, self.disparity_px, rig)), rig)
 
     def without(self, moving: FloatArray, still: FloatArray) -> Keyframe:
@@ -50,23 +50,23 @@ class Keyframe:
         return replace(self, pixels=self.pixels[kept], disparity_px=self.disparity_px[kept], moving_share=share)
 
     def recognized(self, left: Image, corners: FloatArray) -> tuple[IntArray, FloatArray]:
-        """Which points are seen again among ``corners`` (M, 2) px of an image taken from anywhere, and where (K, 2).
+        """Relocalization: which points are seen again among ``corners`` (M, 2) px of another image, and where (K, 2).
 
         By ORB descriptors that are each other's nearest (Rublee et al., ICCV 2011), upright.
         """
-        if self._words is None:
-            self._words = _described(self.image, self.pixels)
-        words = _described(left, corners)
-        if not len(self._words) or not len(words):
+        if self._descriptors is None:
+            self._descriptors = _orb_descriptors(self.image, self.pixels)
+        descriptors = _orb_descriptors(left, corners)
+        if not len(self._descriptors) or not len(descriptors):
             return np.zeros(0, np.intp), np.empty((0, 2))
-        pairs = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(self._words, words)
+        pairs = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(self._descriptors, descriptors)
         near = [pair for pair in pairs if pair.distance < FAR_HAMMING]
         which = np.array([pair.queryIdx for pair in near], np.intp)
         return which, corners[[pair.trainIdx for pair in near]].reshape(-1, 2)
 
 
 def make_keyframe(pair: RectifiedPair, most_points: int, place: tuple[Pose, FloatArray]) -> Keyframe:
-    """From a pair and its pose with covariance; disparities from those of the pair, if it has any, else by its rows."""
+    """Make a keyframe of a pair and its pose with covariance; disparities are the pair's own, else searched by rows."""
     pixels = balanced_corners(pair.left, most_points)
     if pair.dense_px is None:
         disparity_px = search_rows(pair.left, pair.right, pixels, round(MOST_DISPARITY_SHARE * pair.left.shape[1]))
@@ -82,15 +82,15 @@ def _nearest_px(points: FloatArray, others: FloatArray) -> FloatArray:
     return np.asarray(apart.min(axis=1, initial=np.inf))
 
 
-def _described(image: Image, pixels: FloatArray) -> Image:
-    """(N, 32) a binary word for every pixel (N, 2); zeros where it is too near to the border."""
-    words = np.zeros((len(pixels), 32), np.uint8)
+def _orb_descriptors(image: Image, pixels: FloatArray) -> Image:
+    """ORB descriptor (N, 32) of every pixel (N, 2); zeros where it is too near to the border."""
+    descriptors = np.zeros((len(pixels), 32), np.uint8)
     orb: Any = cv2.ORB_create(edgeThreshold=0, nlevels=1)  # type: ignore[attr-defined]
     keys = [cv2.KeyPoint(float(x), float(y), 31.0, 0.0, 0.0, 0, index) for index, (x, y) in enumerate(pixels)]
     kept, found = orb.compute(image, keys)
     if found is not None:
-        words[[key.class_id for key in kept]] = found
-    return words
+        descriptors[[key.class_id for key in kept]] = found
+    return descriptors
 
 
 def seen_points(key: Keyframe, which: IntArray, places: FloatArray, disparity_px: FloatArray) -> SeenPoints:

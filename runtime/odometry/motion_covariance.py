@@ -1,7 +1,7 @@
-"""How sure a motion is that was fitted to points: the covariance of a robust estimate whose errors are not independent.
+"""Covariance of a robustly fitted motion: HC3 sandwich of an M-estimate whose errors are correlated between neighbours.
 
 Three things enter, each once. What single points really scatter, whatever noise was assumed: the sandwich of the
-M-estimate (Huber 1967). That neighbours err alike, because their patches overlap: products of their pulls, weighted
+M-estimate (Huber 1967). That neighbours err alike, because their patches overlap: products of their scores, weighted
 down with distance (Conley, "GMM estimation with cross sectional dependence", J. Econometrics 1999). And what all
 points of a frame share, which no residual shows.
 """
@@ -29,7 +29,7 @@ interpolation, which draws patches toward half pixels, and from patches across e
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearMotion:
-    """The problem of fitting a motion to points, linear at one motion."""
+    """Least squares of a motion, linearized at one motion: residuals, Jacobian and information of every point."""
 
     residuals: FloatArray  # (N, 3) px, seen minus predicted; 0 where not seen
     jacobian: FloatArray  # (N, 3, 6) of the prediction by translation and rotation vector
@@ -38,8 +38,8 @@ class LinearMotion:
     @property
     def squared(self) -> FloatArray:
         """(N,) squared normalized residuals."""
-        pulled = (self.information @ self.residuals[:, :, None])[:, :, 0]
-        return np.asarray((self.residuals * pulled).sum(axis=1))
+        informed = (self.information @ self.residuals[:, :, None])[:, :, 0]
+        return np.asarray((self.residuals * informed).sum(axis=1))
 
     @property
     def informed(self) -> FloatArray:
@@ -48,45 +48,45 @@ class LinearMotion:
 
 
 def cauchy_weights(squared: FloatArray, noise: float) -> FloatArray:
-    """(N,) weights of squared normalized residuals (N,), whose variance is ``noise`` times the assumed one."""
+    """Cauchy weights (N,) of squared normalized residuals (N,), whose variance is ``noise`` times the assumed one."""
     return np.asarray(1 / (1 + squared / (CAUCHY * noise)))
 
 
 def motion_covariance(linear: LinearMotion, weights: FloatArray, noise: float, pixels: FloatArray) -> FloatArray:
-    """Covariance (6, 6) of translation (m) and rotation vector (rad).
+    """Sandwich covariance (6, 6) of translation (m) and rotation vector (rad).
 
     ``weights`` (N,) are those of the fit, ``pixels`` (N, 2) tell who is whose neighbour.
     """
     informed = weights[:, None, None] * linear.informed
-    pulls = (informed * linear.residuals[:, :, None]).sum(axis=1)
+    scores = (informed * linear.residuals[:, :, None]).sum(axis=1)
     bread = informed.reshape(-1, 6).T @ linear.jacobian.reshape(-1, 6)
-    bread -= 2 / (CAUCHY * noise) * pulls.T @ pulls  # moving a point's prediction changes its weight too
+    bread -= 2 / (CAUCHY * noise) * scores.T @ scores  # moving a point's prediction changes its weight too
     inverse = np.linalg.pinv(bread, hermitian=True)
-    pulls = (informed * _left_out(linear, weights, inverse)[:, :, None]).sum(axis=1)
+    scores = (informed * _leave_one_out(linear, weights, inverse)[:, :, None]).sum(axis=1)
     shared = informed.sum(axis=0) * COMMON_NOISE_PX
-    alike = _alike(pixels)
-    scatter = pulls.T @ alike @ pulls * _for_few(weights, alike) + shared.T @ shared
-    return np.asarray(inverse @ scatter @ inverse)
+    kernel = _bartlett_weights(pixels)
+    meat = scores.T @ kernel @ scores * _for_few(weights, kernel) + shared.T @ shared
+    return np.asarray(inverse @ meat @ inverse)
 
 
-def _for_few(weights: FloatArray, alike: FloatArray) -> float:
+def _for_few(weights: FloatArray, kernel: FloatArray) -> float:
     """Factor for a scatter that comes from few points and so is uncertain itself: the mean of its inverse is right.
 
     Normalized errors are then of Hotelling's distribution (1931), with as many degrees of freedom as there are
     points, less what neighbours have in common.
     """
-    count = float(weights.sum() ** 2 / max(weights @ alike**2 @ weights, 1e-12))
+    count = float(weights.sum() ** 2 / max(weights @ kernel**2 @ weights, 1e-12))
     return count / max(count - 7, 0.1 * count)
 
 
-def _left_out(linear: LinearMotion, weights: FloatArray, inverse: FloatArray) -> FloatArray:
+def _leave_one_out(linear: LinearMotion, weights: FloatArray, inverse: FloatArray) -> FloatArray:
     """(N, 3) residuals from a motion that was fitted without the point itself (HC3, MacKinnon and White 1985)."""
     hat = linear.jacobian @ inverse @ linear.jacobian.transpose(0, 2, 1) @ linear.information
     rest = np.eye(3) - weights[:, None, None] * hat
     return np.asarray(np.linalg.solve(rest, linear.residuals[:, :, None])[:, :, 0])
 
 
-def _alike(pixels: FloatArray) -> FloatArray:
+def _bartlett_weights(pixels: FloatArray) -> FloatArray:
     """(N, N) how much of two points' errors may be the same, 1 to 0; positive semidefinite (Bartlett's kernel)."""
-    x, y = (np.maximum(1 - np.abs(each[:, None] - each) / REACH_PX, 0) for each in pixels.T)
+    x, y = (np.maximum(1 - np.abs(axis[:, None] - axis) / REACH_PX, 0) for axis in pixels.T)
     return np.asarray(x * y)

@@ -1,4 +1,4 @@
-"""Is a motion to be believed? Support, spread, uncertainty, and what a rig can do at all."""
+"""Plausibility gates of a motion: inlier support, spread, uncertainty, and the greatest speed and acceleration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_PUSH_MPS2, MOST_TWIST_RADPS2 = 60.0, 250.0
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """How a motion is supported."""
+    """Inlier support of a motion."""
 
     inliers: int
     ratio: float  # inliers over followed points
@@ -46,7 +46,7 @@ class Verdict:
 
 
 def judge_support(support: Support) -> Verdict:
-    """From what a motion rests on."""
+    """Ok, degraded or lost, by inliers, their share and spread, and the uncertainty."""
     lacks = (
         (support.inliers, LEAST_INLIERS, FEW_INLIERS, f"{support.inliers} points agree on the motion"),
         (support.ratio, LEAST_RATIO, LOW_RATIO, f"{100 * support.ratio:.0f} % of the points agree on the motion"),
@@ -62,8 +62,8 @@ def judge_support(support: Support) -> Verdict:
     return Verdict("degraded" if reasons else "ok", tuple(reasons))
 
 
-def plausible(moved: Pose, expected: Pose | None, elapsed_s: float, sigma_m: float) -> str | None:
-    """Why a motion since the last pose cannot be, None where it can.
+def implausibility(moved: Pose, expected: Pose | None, elapsed_s: float, sigma_m: float) -> str | None:
+    """Speed and acceleration gate: why a motion since the last pose cannot be, None where it can.
 
     ``expected`` is what a constant speed would have given, None where the speed is not known.
     """
@@ -78,9 +78,9 @@ def plausible(moved: Pose, expected: Pose | None, elapsed_s: float, sigma_m: flo
     return None
 
 
-def distance(one: Pose, other: Pose, covariance: FloatArray) -> float:
-    """How far two motions are apart in standard deviations of ``covariance`` (6, 6), of their difference's size."""
-    shift_m, turn_rad = _size(one @ other.inverse())
+def distance_in_sigmas(a: Pose, b: Pose, covariance: FloatArray) -> float:
+    """Distance of two motions in standard deviations of ``covariance`` (6, 6), of their difference's size."""
+    shift_m, turn_rad = _size(a @ b.inverse())
     return float(shift_m / np.sqrt(covariance[:3, :3].trace()) + turn_rad / np.sqrt(covariance[3:, 3:].trace()))
 
 

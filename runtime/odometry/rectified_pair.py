@@ -1,4 +1,4 @@
-"""A rectified pair as odometry looks at it."""
+"""A rectified, smoothed stereo pair: the input of odometry."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SMOOTHING_PX = 1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RectifiedPair:
-    """Both images smoothed (``smoothed``)."""
+    """Rectified stereo pair, both images smoothed (``smoothed``)."""
 
     left: Image  # (H, W) grey
     right: Image

@@ -1,4 +1,4 @@
-"""Disparity of single points: a search along the row of the rectified right image, then to a fraction of a pixel."""
+"""Sparse stereo: normalized cross-correlation along the row of the rectified right image, then Lucas-Kanade."""
 
 from __future__ import annotations
 

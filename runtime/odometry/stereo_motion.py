@@ -1,4 +1,4 @@
-"""Metric motion of a rig between two instants, from points seen by both cameras at both.
+"""Metric stereo motion (Levenberg-Marquardt on reprojection errors, Cauchy loss) of points that both cameras see twice.
 
 A point of the first pair has a place in the left image, which is exact since it says which patch is followed, and a
 disparity with noise. In the second pair it is seen at (u, v) in the left image with a disparity d, all with noise, d
@@ -25,7 +25,7 @@ PIXEL_NOISE_PX, DISPARITY_NOISE_PX = 0.2, 0.2
 """Standard deviations that weigh residuals against each other, and from which the search for the real noise starts."""
 
 LEAST_NOISE = 0.0025
-"""Of ``Motion.noise``: 0.01 px, finer than any patch can be placed."""
+"""Of ``StereoMotion.noise``: 0.01 px, finer than any patch can be placed."""
 
 INLIER = 16.3
 """Squared normalized residual (3 numbers) that good points exceed one time in a thousand."""
@@ -40,8 +40,8 @@ MOST_STEPS, LEAST_GAIN = 20, 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Motion:
-    """How the rig moved."""
+class StereoMotion:
+    """Metric motion of the rig with covariance and inliers."""
 
     second_from_first: Pose
     covariance: FloatArray  # (6, 6) of translation (m), then rotation vector (rad), both in the second left frame
@@ -49,8 +49,8 @@ class Motion:
     noise: float  # variance of the residuals over the assumed one
 
 
-def refine(points: SeenPoints, rig: RectifiedRig, start: Pose) -> Motion:
-    """The motion that fits all points best in the robust sense (Levenberg-Marquardt from ``start``).
+def refine_stereo_motion(points: SeenPoints, rig: RectifiedRig, start: Pose) -> StereoMotion:
+    """Robust motion of all points by Levenberg-Marquardt on their reprojection errors, from ``start``.
 
     First for the assumed noise, then for the one found: what looks good beside 0.2 px is far off beside 0.05 px, and
     patches across an edge of depth are just that.
@@ -60,16 +60,16 @@ def refine(points: SeenPoints, rig: RectifiedRig, start: Pose) -> Motion:
     noise, squared = _noise(linear), linear.squared
     inliers = squared < INLIER * max(noise, 1.0)
     weights = np.where(inliers, cauchy_weights(squared, noise), 0.0)
-    return Motion(pose, motion_covariance(linear, weights, noise, points.pixels), inliers, noise)
+    return StereoMotion(pose, motion_covariance(linear, weights, noise, points.pixels), inliers, noise)
 
 
-def extend(points: SeenPoints, rig: RectifiedRig, motion: Motion) -> Motion:
-    """The motion again, from all points near it instead of those that it was found from; the rest is left out.
+def extend(points: SeenPoints, rig: RectifiedRig, motion: StereoMotion) -> StereoMotion:
+    """Refine the motion again, from all points near it instead of those that it was found from; the rest is left out.
 
     Left in with small weights, a crowd that moves otherwise would still pull the motion over.
     """
     near = _linearize(points, rig, motion.second_from_first).squared < NEAR * max(motion.noise, 1.0)
-    again = refine(points.of(near), rig, motion.second_from_first)
+    again = refine_stereo_motion(points.of(near), rig, motion.second_from_first)
     inliers = np.zeros(len(points), np.bool_)
     inliers[near] = again.inliers
     return replace(again, inliers=inliers)
@@ -93,13 +93,15 @@ def _fitted(points: SeenPoints, rig: RectifiedRig, start: Pose, noise: float) ->
 def _linearize(points: SeenPoints, rig: RectifiedRig, pose: Pose) -> LinearMotion:
     assert rig.focal_px is not None and rig.baseline_m is not None
     first_m = triangulate(points.pixels, points.disparity_px, rig)
-    turned_m = first_m @ pose.rotation.T
-    second_m = turned_m + pose.translation_m
+    rotated_m = first_m @ pose.rotation.T
+    second_m = rotated_m + pose.translation_m
     predicted = project(second_m, rig)
     behind = ~np.isfinite(predicted[:, 0])
-    slope = _slope(second_m, rig)
-    jacobian = np.concatenate([slope, -slope @ _cross(turned_m)], axis=2)
-    by_disparity = -(slope @ turned_m[:, :, None])[:, :, 0] / (points.disparity_px + rig.disparity_offset_px)[:, None]
+    by_point = _projection_jacobian(second_m, rig)
+    jacobian = np.concatenate([by_point, -by_point @ _cross(rotated_m)], axis=2)
+    by_disparity = (
+        -(by_point @ rotated_m[:, :, None])[:, :, 0] / (points.disparity_px + rig.disparity_offset_px)[:, None]
+    )
     known = np.isfinite(points.seen)
     known[behind] = False
     residuals = np.where(known, points.seen - predicted, 0.0)
@@ -108,15 +110,15 @@ def _linearize(points: SeenPoints, rig: RectifiedRig, pose: Pose) -> LinearMotio
     return LinearMotion(residuals, np.where(behind[:, None, None], 0.0, jacobian), information)
 
 
-def _slope(points_m: FloatArray, rig: RectifiedRig) -> FloatArray:
-    """(N, 3, 3): derivative of ``project`` by the point."""
+def _projection_jacobian(points_m: FloatArray, rig: RectifiedRig) -> FloatArray:
+    """Jacobian (N, 3, 3) of ``project`` by the point."""
     assert rig.focal_px is not None and rig.baseline_m is not None
     z = np.maximum(points_m[:, 2], 1e-3)
-    slope = np.zeros((len(z), 3, 3))
-    slope[:, 0, 0] = slope[:, 1, 1] = rig.focal_px / z
-    slope[:, 0, 2], slope[:, 1, 2] = (-rig.focal_px * points_m[:, axis] / z**2 for axis in (0, 1))
-    slope[:, 2, 2] = -rig.focal_px * rig.baseline_m / z**2
-    return slope
+    by_point = np.zeros((len(z), 3, 3))
+    by_point[:, 0, 0] = by_point[:, 1, 1] = rig.focal_px / z
+    by_point[:, 0, 2], by_point[:, 1, 2] = (-rig.focal_px * points_m[:, axis] / z**2 for axis in (0, 1))
+    by_point[:, 2, 2] = -rig.focal_px * rig.baseline_m / z**2
+    return by_point
 
 
 def _cross(vectors: FloatArray) -> FloatArray:
@@ -159,5 +161,5 @@ def _noise(linear: LinearMotion) -> float:
 
 
 def _moved(pose: Pose, step: FloatArray) -> Pose:
-    turn = Pose.from_rotation_vector(step[3:], np.zeros(3))
-    return Pose(turn.rotation @ pose.rotation, pose.translation_m + step[:3])
+    rotation = Pose.from_rotation_vector(step[3:], np.zeros(3))
+    return Pose(rotation.rotation @ pose.rotation, pose.translation_m + step[:3])

@@ -1,4 +1,4 @@
-"""Stereo odometry: where the rig is, from points that are followed from a keyframe to the current frame.
+"""Stereo visual odometry: where the rig is, from points that are tracked from a keyframe to the current frame.
 
 Every frame is related to the last keyframe directly, so that errors add up only from keyframe to keyframe. What the
 camera cannot tell is said: degraded where the motion rests on little, lost where there is none. A lost rig looks for
@@ -17,11 +17,11 @@ from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
 
-from .constant_velocity import constant_speed
+from .constant_velocity import predict_constant_velocity
 from .corner_grid import spread
 from .frames import body_covariance, body_pose
 from .keyframe import Keyframe, make_keyframe
-from .keyframe_tracking import KeyframeTracking, Tracked
+from .keyframe_tracking import Tracked, TrackingSetup, track_keyframe
 from .plausibility import Support, Verdict, judge_support
 from .rectified_pair import RectifiedPair, smoothed
 from .trackers import Tracker
@@ -48,7 +48,7 @@ class OdometryOptions:
 
 
 class StereoOdometry:
-    """The way of a rectified, metric rig through what it sees; frames must come in the order of their time."""
+    """Visual odometry of a rectified, metric rig; frames must come in the order of their time."""
 
     def __init__(
         self, rig: RectifiedRig, options: OdometryOptions | None = None, tracker: Tracker | None = None
@@ -57,7 +57,7 @@ class StereoOdometry:
         if not rig.is_metric:
             raise ValueError("odometry in metres needs the rig's focal length and baseline")
         self.rig, self._options = rig, options or OdometryOptions()
-        self._tracker = tracker or KltTracker()
+        self._setup = TrackingSetup(rig, tracker or KltTracker(), self._options.points)
         self._key: Keyframe | None = None
         self._segment, self._lost, self._frames, self._key_age = 0, 0, 0, 0
         self._last: tuple[int, Pose, FloatArray] | None = None  # time, odom_from_left, its covariance
@@ -100,9 +100,9 @@ class StereoOdometry:
 
     def _tracked(self, key: Keyframe, pair: RectifiedPair) -> Tracked:
         assert self._last is not None
-        prior = constant_speed(self._last[:2], self._before, pair.timestamp_ns, self._lost > 0)
+        prediction = predict_constant_velocity(self._last[:2], self._before, pair.timestamp_ns, self._lost > 0)
         seed = self._options.seed, self._frames
-        return KeyframeTracking(self.rig, self._tracker, self._options.points, seed, key, pair, prior).result()
+        return track_keyframe(self._setup, key, pair, prediction, seed)
 
     def _advance(self, key: Keyframe, found: Tracked, pair: RectifiedPair) -> PoseEstimate:
         """Take over a motion that was found, and renew the keyframe where that is due."""

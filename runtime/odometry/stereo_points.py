@@ -1,4 +1,4 @@
-"""Points that both cameras of a rig see: from pixels to metres and back, and where they are later."""
+"""Stereo triangulation and projection: points that both cameras see, from pixels to metres and back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from roma_device.calibration.rectify import RectifiedRig
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeenPoints:
-    """Points of a first pair and where they are in a second one."""
+    """Correspondences: points of a first stereo pair and where they are in a second one."""
 
     pixels: FloatArray  # (N, 2) px, first left image
     disparity_px: FloatArray  # (N,) first pair; finite
@@ -26,7 +26,7 @@ class SeenPoints:
 
 
 def triangulate(pixels: FloatArray, disparity_px: FloatArray, rig: RectifiedRig) -> FloatArray:
-    """Points (N, 3) in metres, left optical frame, of pixels (N, 2) with disparities (N,)."""
+    """Triangulated points (N, 3) in metres, left optical frame, of pixels (N, 2) with disparities (N,)."""
     assert rig.focal_px is not None and rig.baseline_m is not None
     depth_m = rig.focal_px * rig.baseline_m / (disparity_px + rig.disparity_offset_px)
     rays = (pixels - np.array([rig.cx, rig.cy])) / rig.focal_px
@@ -34,7 +34,7 @@ def triangulate(pixels: FloatArray, disparity_px: FloatArray, rig: RectifiedRig)
 
 
 def project(points_m: FloatArray, rig: RectifiedRig) -> FloatArray:
-    """(..., 3) left optical frame -> (..., 3) u, v, d in px; NaN behind the camera."""
+    """Stereo projection: (..., 3) left optical frame -> (..., 3) u, v, d in px; NaN behind the camera."""
     assert rig.focal_px is not None and rig.baseline_m is not None
     z = np.where(points_m[..., 2] > 1e-3, points_m[..., 2], np.nan)
     u = rig.focal_px * points_m[..., 0] / z + rig.cx

@@ -1,10 +1,10 @@
-"""What an ONNX file consists of, read without the package ``onnx``: the device has none."""
+"""Parser of ONNX graphs without the package ``onnx``, which the device does not have."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,11 +67,10 @@ class Graph:
     declared: Mapping[str, TensorInfo]  # values in between
     opset: int
     producer: str = ""
-    foreign_domains: frozenset[str] = field(default_factory=frozenset)
 
     def with_size(self, size: Size) -> Graph:
         """The same with ``size`` for the open dimensions of its inputs, and a batch of 1."""
-        filled = {name: TensorInfo(_filled(one.shape, size), one.dtype) for name, one in self.inputs.items()}
+        filled = {name: TensorInfo(_filled(info.shape, size), info.dtype) for name, info in self.inputs.items()}
         nothing: dict[str, TensorInfo] = {}
         return Graph(self.nodes, self.weights, filled, self.outputs, nothing, self.opset, self.producer)
 
@@ -107,7 +106,7 @@ def _model(data: memoryview) -> Graph:
     fields = _collect(data)
     if 7 not in fields:
         raise ProtobufError("it holds no graph")
-    opsets = {_text(one.get(1, [memoryview(b"")])[0]): int(one[2][0]) for one in map(_collect, fields.get(8, []))}
+    opsets = {_text(opset.get(1, [memoryview(b"")])[0]): int(opset[2][0]) for opset in map(_collect, fields.get(8, []))}
     graph = _collect(fields[7][-1])
     weights = dict(map(_tensor, graph.get(5, [])))
     inputs = {name: info for name, info in map(_value, graph.get(11, [])) if name not in weights}

@@ -1,4 +1,4 @@
-"""Open sizes of an ONNX file's inputs set to fixed ones, in the file's own bytes."""
+"""Dynamic input dimensions of an ONNX file set to fixed ones, in the file's own bytes."""
 
 from __future__ import annotations
 

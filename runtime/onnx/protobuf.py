@@ -1,4 +1,4 @@
-"""Protocol buffers, as far as reading them takes: fields of a message, without a schema."""
+"""Protocol-buffer wire format: fields of a message, without a schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes of all values in a graph whose inputs are fixed, and the numbers of those that only depend on shapes."""
+"""Shape inference and constant folding of a graph whose inputs are of fixed size."""
 
 from __future__ import annotations
 

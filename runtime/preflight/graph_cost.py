@@ -1,4 +1,4 @@
-"""What a graph costs: multiplications, and what each operator reads and writes."""
+"""Cost of a graph: multiply-accumulates (MACs), and the memory traffic of each operator."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ class GraphCost:
 
     @property
     def gmac(self) -> float:
-        return sum(one.macs for one in self.nodes) / 1e9
+        return sum(cost.macs for cost in self.nodes) / 1e9
 
     @property
     def products_mb(self) -> float:
         """10^6 elements that matrix products and softmax read and write."""
-        return sum(one.moved for one in self.nodes if one.node.op in PRODUCTS) / 1e6
+        return sum(cost.moved for cost in self.nodes if cost.node.op in PRODUCTS) / 1e6
 
     @property
     def moved_mb(self) -> float:
         """10^6 elements that operators other than convolutions read and write."""
-        return sum(one.moved for one in self.nodes if one.node.op not in CONVOLUTIONS) / 1e6
+        return sum(cost.moved for cost in self.nodes if cost.node.op not in CONVOLUTIONS) / 1e6
 
     @property
     def largest(self) -> NodeCost | None:
         """The operator that moves most."""
-        return max(self.nodes, key=lambda one: one.moved, default=None)
+        return max(self.nodes, key=lambda cost: cost.moved, default=None)
 
 
 def graph_cost(graph: Graph, known: Known) -> GraphCost:

@@ -1,4 +1,4 @@
-"""What a chip's compiler takes, read from ``configs/npu/CHIP.yaml``."""
+"""Operators and limits of a chip's compiler, read from ``configs/npu/CHIP.yaml``."""
 
 from __future__ import annotations
 

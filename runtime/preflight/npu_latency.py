@@ -1,4 +1,4 @@
-"""How long a graph will take on the NPU: a line through what was measured, with its error."""
+"""Latency model of the NPU: linear in MACs and traffic, fitted to measurements, with its error."""
 
 from __future__ import annotations
 

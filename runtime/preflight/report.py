@@ -1,4 +1,4 @@
-"""Will this graph compile for the NPU, and how fast will it be? Asked of a file alone, without compiler or board."""
+"""Preflight of an ONNX graph: will it compile for the NPU, and how fast will it be? By the file alone."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Report:
     latency: LatencyEstimate | None = None
     measured_median_error: float | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def as_text(self) -> str:
         lines = [f"{self.subject} for {self.chip} in {self.npu} mode: {_VERDICTS[self.verdict]}"]
-        lines += [f"  {one.severity}: {one.node}: {one.why}; {one.change}" for one in self.findings]
+        lines += [f"  {finding.severity}: {finding.node}: {finding.why}; {finding.change}" for finding in self.findings]
         if self.gmac is not None and self.moved_mb is not None:
             lines.append(
                 f"{self.gmac:.2f} GMAC, {self.moved_mb:.1f} MB moved at 8 bits besides convolutions, "

@@ -1,4 +1,4 @@
-"""Rules that say what the NPU's compiler will object to, one function each."""
+"""Compatibility rules: what the NPU's compiler will object to, one function each."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How one camera stands to another, from points that both see."""
+"""Relative pose of two cameras from point correspondences: RANSAC, robust refinement, covariance, degeneracies."""

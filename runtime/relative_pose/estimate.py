@@ -1,4 +1,4 @@
-"""Matches and cameras -> relative pose with a state: consensus, refinement, and what could be wrong with either."""
+"""Relative pose estimation: essential matrix by RANSAC, robust refinement, pure rotation, planar scenes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from dataclasses import replace
 
 import numpy as np
 
+from roma_device.calibration.arrays import Mask
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.size import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 
-from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, Judge, PoseLimits
-from .motion import Motion
-from .planar_scene import NOTHING_ELSE_SHARE, Plane, find_plane
-from .pure_rotation import Turning, fit_turning
+from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, finalize
+from .motion import TwoViewMotion
+from .planar_scene import NOTHING_ELSE_SHARE, DominantPlane, find_dominant_plane
+from .pure_rotation import PureRotation, fit_pure_rotation
 from .ransac import THRESHOLD_PX, consensus_motion
 from .rays import RayPairs
-from .refine import Refined, refine
+from .refine import RefinedMotion, refine_motion
 from .result import RelativePose
 from .robust import INLIER_SIGMAS, cost_over_scales
 from .significance import is_by_chance
@@ -36,7 +37,7 @@ SAME_DEG = 1.0
 """Motions that differ by less are one."""
 
 RIVAL_COST = 12.0, 0.02
-"""A rival within so many squared deviations, and so many more per inlier, fits as well as the best."""
+"""A rival within so many squared sigmas, and so many more per inlier, fits as well as the best."""
 
 NO_MOTION_DEG = 0.02
 
@@ -49,7 +50,7 @@ def estimate_relative_pose(
     threshold_px: float = THRESHOLD_PX,
     limits: PoseLimits = DEFAULT_LIMITS,
 ) -> RelativePose:
-    """The pose of camera b relative to camera a; the same input gives the same result.
+    """Estimate the pose of camera b relative to camera a, up to scale; the same input gives the same result.
 
     ``threshold_px``: what the search takes for noise of a match. Raises nothing for bad matches: they are "lost".
     """
@@ -69,43 +70,44 @@ def _estimate(rays: RayPairs, size_b: Size, seed: int, threshold_px: float, limi
     best = _best_of(list(_hypotheses(few, seed, threshold_px)))
     if best is None:
         return RelativePose.lost("the matches agree on no motion", matches)
-    turning = fit_turning(few.chosen(best.inliers), best.noise_px)
-    if not turning.has_parallax(best.noise_px):
-        return _turned(rays, turning, best.noise_px, size_b)
-    judge = Judge(rays, size_b, limits)
-    plane = find_plane(few.chosen(best.inliers), best.noise_px, seed)
+    pure_rotation = fit_pure_rotation(few.chosen(best.inliers), best.noise_px)
+    if not pure_rotation.has_parallax(best.noise_px):
+        return _rotation_only(rays, pure_rotation, best.noise_px, size_b)
+    plane = find_dominant_plane(few.chosen(best.inliers), best.noise_px, seed)
     if plane is None:
-        return judge.result(best, np.ones(matches, bool), [])
-    return _on_plane(judge, few, best, plane)
+        return finalize(rays, best, np.ones(matches, bool), [], size_b, limits)
+    return finalize(rays, *_on_plane(rays, few, best, plane), size_b, limits)
 
 
-def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refined]:
+def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[RefinedMotion]:
     for number in range(HYPOTHESES):
         motion = consensus_motion(rays, seed + number, threshold_px)
         if motion is None:
             continue
-        yield (refined := refine(rays, motion, steps=FIRST_STEPS))
+        yield (refined := refine_motion(rays, motion, steps=FIRST_STEPS))
         inliers = int(refined.inliers.sum())
         if inliers >= SURE_INLIERS and inliers > SURE_SHARE * len(rays):
             return
 
 
-def _best_of(hypotheses: list[Refined]) -> Refined | None:
-    return min(hypotheses, key=lambda each: cost_over_scales(each.distance_px, each.trust > 0), default=None)
+def _best_of(hypotheses: list[RefinedMotion]) -> RefinedMotion | None:
+    return min(hypotheses, key=lambda motion: cost_over_scales(motion.distance_px, motion.weight > 0), default=None)
 
 
-def _on_plane(judge: Judge, few: RayPairs, best: Refined, plane: Plane) -> RelativePose:
-    """The result where most of the scene is one plane, which allows several motions."""
-    kept = np.ones(len(judge.rays), bool)
+def _on_plane(
+    rays: RayPairs, few: RayPairs, best: RefinedMotion, plane: DominantPlane
+) -> tuple[RefinedMotion, Mask, list[TwoViewMotion]]:
+    """Planar degeneracy: the best motion, which matches (N,) may count, and the other motions that the plane allows."""
+    kept = np.ones(len(rays), bool)
     if nothing_else := bool(plane.holds(few.chosen(best.inliers)).mean() > NOTHING_ELSE_SHARE):
-        kept, few = plane.holds(judge.rays), few.chosen(plane.holds(few))
-    found = [refine(few, motion, best.noise_px) for motion in (best.motion, *plane.motions)]
+        kept, few = plane.holds(rays), few.chosen(plane.holds(few))
+    found = [refine_motion(few, motion, best.noise_px) for motion in (best.motion, *plane.motions)]
     best = _best_of(found) or best
-    others = [each.motion for each in found if nothing_else or _is_rival(each, best)]
-    return judge.result(best, kept, _distinct(others, best.motion))
+    others = [rival.motion for rival in found if nothing_else or _is_rival(rival, best)]
+    return best, kept, _distinct(others, best.motion)
 
 
-def _distinct(motions: list[Motion], best: Motion) -> list[Motion]:
+def _distinct(motions: list[TwoViewMotion], best: TwoViewMotion) -> list[TwoViewMotion]:
     """Those that differ from ``best`` and from each other."""
     kept = [best]
     for motion in motions:
@@ -114,14 +116,14 @@ def _distinct(motions: list[Motion], best: Motion) -> list[Motion]:
     return kept[1:]
 
 
-def _is_rival(other: Refined, best: Refined) -> bool:
+def _is_rival(other: RefinedMotion, best: RefinedMotion) -> bool:
     margin = RIVAL_COST[0] + RIVAL_COST[1] * best.inliers.sum()
     return bool(other.cost_at(best.noise_px) - best.cost_at(best.noise_px) < margin)
 
 
-def _turned(rays: RayPairs, turning: Turning, noise_px: float, size_b: Size) -> RelativePose:
-    """The result for a camera that turned, or did not even turn."""
-    whole = fit_turning(rays, noise_px, turning.rotation)
+def _rotation_only(rays: RayPairs, pure_rotation: PureRotation, noise_px: float, size_b: Size) -> RelativePose:
+    """The result for a pure rotation, or for no motion at all."""
+    whole = fit_pure_rotation(rays, noise_px, pure_rotation.rotation)
     inliers, matches = whole.agreeing(noise_px), len(rays)
     if is_by_chance(matches, int(inliers.sum()), INLIER_SIGMAS * noise_px, size_b):
         return RelativePose.lost("the matches agree on no motion", matches)

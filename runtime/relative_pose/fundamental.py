@@ -1,4 +1,4 @@
-"""Matches of cameras whose intrinsics are not known: their epipolar geometry, and no pose."""
+"""Fundamental matrix of two uncalibrated cameras (MAGSAC++): their epipolar geometry, and no pose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenes that are a plane: two motions explain their images, and robust estimators pick either.
+"""Planar scenes: the dominant homography and its decomposition; two motions explain it, and RANSAC picks either.
 
 The motions come from the homography (Malis and Vargas, INRIA RR-6303, as OpenCV has it).
 """
@@ -13,12 +13,12 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, Mask
 
-from .motion import Motion
+from .motion import TwoViewMotion
 from .ransac import usac_parameters
 from .rays import RayPairs
 
 NOISES, LEAST_LIMIT_PX = 4.0, 1.0
-"""Distance within which a match lies on a plane: in deviations of one coordinate, and at least."""
+"""Distance within which a match lies on a plane: in sigmas of one coordinate, and at least."""
 
 PLANAR_SHARE = 0.8
 """Share of the matches on one plane from which on its motions are looked at too."""
@@ -34,12 +34,12 @@ SHORTEST_MOTION = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Plane:
-    """A plane on which most of the matches lie."""
+class DominantPlane:
+    """Dominant plane: its homography and the motions that it allows."""
 
     homography: FloatArray  # (3, 3) of RayPairs.plane_points
     limit_px: float  # within which a match lies on it
-    motions: tuple[Motion, ...] = ()  # that it allows
+    motions: tuple[TwoViewMotion, ...] = ()  # that it allows
 
     def holds(self, rays: RayPairs) -> Mask:
         """(N,) which matches lie on it."""
@@ -48,8 +48,8 @@ class Plane:
         return np.asarray(np.hypot(*(moved - b).T) <= self.limit_px)
 
 
-def find_plane(rays: RayPairs, noise_px: float, seed: int) -> Plane | None:
-    """The plane that dominates ``rays`` (inliers of a motion), None where there is none."""
+def find_dominant_plane(rays: RayPairs, noise_px: float, seed: int) -> DominantPlane | None:
+    """Homography by MAGSAC++ of the plane that dominates ``rays`` (inliers of a motion), None where none does."""
     limit_px = max(LEAST_LIMIT_PX, NOISES * math.sqrt(2) * noise_px)
     try:
         homography, _ = cv2.findHomography(*rays.plane_points(), usac_parameters(limit_px, seed, ITERATIONS))
@@ -57,17 +57,17 @@ def find_plane(rays: RayPairs, noise_px: float, seed: int) -> Plane | None:
         return None
     if homography is None or not np.isfinite(homography).all():
         return None
-    plane = Plane(np.asarray(homography), limit_px)
+    plane = DominantPlane(np.asarray(homography), limit_px)
     on_plane = plane.holds(rays)
     if on_plane.mean() < PLANAR_SHARE:
         return None
     return replace(plane, motions=_motions(rays.chosen(on_plane), plane.homography))
 
 
-def _motions(rays: RayPairs, homography: FloatArray) -> tuple[Motion, ...]:
+def _motions(rays: RayPairs, homography: FloatArray) -> tuple[TwoViewMotion, ...]:
     _, rotations, shifts, normals = cv2.decomposeHomographyMat(homography, rays.plane_matrix)
     return tuple(
-        Motion(np.asarray(rotation), np.asarray(shift).ravel() / np.linalg.norm(shift))
+        TwoViewMotion(np.asarray(rotation), np.asarray(shift).ravel() / np.linalg.norm(shift))
         for rotation, shift, normal in zip(rotations, shifts, normals, strict=True)
         if np.linalg.norm(shift) > SHORTEST_MOTION and _is_visible(rays, np.asarray(normal).ravel())
     )

@@ -1,4 +1,4 @@
-"""A camera that only turned: its images tell the rotation, and nothing of a direction."""
+"""Pure rotation: the fit for a camera that only turned, whose direction no image tells, and the test for parallax."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.pose import nearest_rotation
 
-from .motion import TURNS
+from .motion import ROTATION_GENERATORS
 from .rays import RayPairs
-from .robust import m_covariance, noise_of, tukey_weight
+from .robust import m_covariance, robust_scale, tukey_weight
 
 STEPS = 3
 NOISES = 4.0
@@ -23,15 +23,15 @@ LEAST_MOVED, LEAST_MOVED_SHARE = 10, 0.03
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Turning:
-    """The rotation alone that fits matches best."""
+class PureRotation:
+    """Pure-rotation model of the matches, and its reprojection error."""
 
     rotation: FloatArray  # (3, 3) b_from_a
     covariance: FloatArray  # (3, 3) rad^2, about b's axes
     error_px: FloatArray  # (2, N) what it leaves unexplained in the second image
 
     def has_parallax(self, noise_px: float) -> bool:
-        """Whether more points than chance would have it moved against the others.
+        """Parallax test: whether more points than chance would have it moved against the others.
 
         ``noise_px`` is that of one coordinate in one image; here two images' come together.
         """
@@ -40,25 +40,25 @@ class Turning:
         return bool(moved >= max(LEAST_MOVED, LEAST_MOVED_SHARE * self.error_px.shape[1]))
 
     def agreeing(self, noise_px: float) -> Mask:
-        """(N,) points that it explains."""
+        """(N,) inliers: points that the rotation explains."""
         return np.asarray(np.hypot(*self.error_px) <= max(NOISES * np.sqrt(2) * noise_px, LEAST_PARALLAX_PX))
 
 
-def fit_turning(rays: RayPairs, noise_px: float, start: FloatArray | None = None) -> Turning:
+def fit_pure_rotation(rays: RayPairs, noise_px: float, start: FloatArray | None = None) -> PureRotation:
     """Gauss-Newton under Tukey's loss from ``start`` (3, 3), by default Kabsch's rotation of all points."""
     rotation = _kabsch(rays) if start is None else start
-    error, slopes = _errors(rays, rotation)
+    error, jacobian = _errors(rays, rotation)
     for _ in range(STEPS):
-        noise_px = noise_of(error.ravel(), max(noise_px, 1.0))
+        noise_px = robust_scale(error.ravel(), max(noise_px, 1.0))
         weight = tukey_weight(np.hypot(*error) / noise_px)
-        weighted = slopes * weight
-        hessian = np.einsum("kin,jin->kj", weighted, slopes) + 1e-9 * np.eye(3)
+        weighted = jacobian * weight
+        hessian = np.einsum("kin,jin->kj", weighted, jacobian) + 1e-9 * np.eye(3)
         step = np.linalg.solve(hessian, -np.einsum("kin,in->k", weighted, error))
         rotation = np.asarray(cv2.Rodrigues(step)[0]) @ rotation
-        error, slopes = _errors(rays, rotation)
-    flat = slopes.reshape(3, -1)
+        error, jacobian = _errors(rays, rotation)
+    flat = jacobian.reshape(3, -1)
     block = None if rays.block is None else np.tile(rays.block, 2)
-    return Turning(rotation, m_covariance(flat, error.ravel(), noise_px, np.ones(error.size), block), error)
+    return PureRotation(rotation, m_covariance(flat, error.ravel(), noise_px, np.ones(error.size), block), error)
 
 
 def _kabsch(rays: RayPairs) -> FloatArray:
@@ -68,9 +68,9 @@ def _kabsch(rays: RayPairs) -> FloatArray:
 
 
 def _errors(rays: RayPairs, rotation: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Error (2, N) in px of b and its slopes (3, 2, N) by a turn about b's axes."""
-    turned = rotation @ rays.a
-    z = np.where(turned[2] > 1e-3, turned[2], 1e-3)
-    seen = turned[:2] / z
-    slopes = np.stack([(each[:2] - seen * each[2]) / z for each in TURNS @ turned])
-    return rays.focal_b_px * (seen - rays.b[:2]), rays.focal_b_px * slopes
+    """Reprojection error (2, N) in px of b and its Jacobian (3, 2, N) by a rotation about b's axes."""
+    rotated = rotation @ rays.a
+    z = np.where(rotated[2] > 1e-3, rotated[2], 1e-3)
+    projected = rotated[:2] / z
+    jacobian = np.stack([(by_axis[:2] - projected * by_axis[2]) / z for by_axis in ROTATION_GENERATORS @ rotated])
+    return rays.focal_b_px * (projected - rays.b[:2]), rays.focal_b_px * jacobian

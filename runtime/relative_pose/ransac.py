@@ -1,4 +1,4 @@
-"""The motion that most matches agree on, and which of its four forms has the scene in front of both cameras."""
+"""RANSAC (MAGSAC++) for the essential matrix, and its decomposition resolved by cheirality."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray
 
-from .motion import Motion
+from .motion import TwoViewMotion
 from .rays import RayPairs
-from .triangulate import front_score
+from .triangulate import cheirality_score
 
 THRESHOLD_PX = 1.0
 CONFIDENCE = 0.999
@@ -35,8 +35,8 @@ def usac_parameters(threshold_px: float, seed: int, iterations: int = MOST_ITERA
     return parameters
 
 
-def consensus_motion(rays: RayPairs, seed: int, threshold_px: float = THRESHOLD_PX) -> Motion | None:
-    """A first motion by MAGSAC; None where it finds none."""
+def consensus_motion(rays: RayPairs, seed: int, threshold_px: float = THRESHOLD_PX) -> TwoViewMotion | None:
+    """The motion of the essential matrix that MAGSAC++ finds; None where it finds none."""
     if len(rays) < 8:
         return None
     a, b = rays.plane_points()
@@ -50,17 +50,17 @@ def consensus_motion(rays: RayPairs, seed: int, threshold_px: float = THRESHOLD_
     if essential is None or np.shape(essential) != (3, 3) or not np.isfinite(essential).all():
         return None
     chosen = np.asarray(mask).ravel() > 0
-    return None if chosen.sum() < 5 else in_front(rays.chosen(chosen), motions_of(np.asarray(essential)))
+    return None if chosen.sum() < 5 else best_by_cheirality(rays.chosen(chosen), motions_of(np.asarray(essential)))
 
 
-def motions_of(essential: FloatArray) -> list[Motion]:
-    """The four motions that have the essential matrix (3, 3)."""
+def motions_of(essential: FloatArray) -> list[TwoViewMotion]:
+    """Decomposition of an essential matrix (3, 3): the four motions that have it."""
     first, second, direction = cv2.decomposeEssentialMat(essential)
     unit = np.asarray(direction, np.float64).ravel()
     unit = unit / np.linalg.norm(unit)
-    return [Motion(np.asarray(turn), sign * unit) for turn in (first, second) for sign in (1.0, -1.0)]
+    return [TwoViewMotion(np.asarray(rotation), sign * unit) for rotation in (first, second) for sign in (1.0, -1.0)]
 
 
-def in_front(rays: RayPairs, motions: list[Motion]) -> Motion:
-    """The motion for which most parallax says that points lie in front of both cameras."""
-    return max(motions, key=lambda motion: front_score(rays, motion))
+def best_by_cheirality(rays: RayPairs, motions: list[TwoViewMotion]) -> TwoViewMotion:
+    """Cheirality: the motion for which most parallax says that points lie in front of both cameras."""
+    return max(motions, key=lambda motion: cheirality_score(rays, motion))

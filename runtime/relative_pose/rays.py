@@ -1,4 +1,4 @@
-"""Matched pixels as rays: from here on lenses no longer matter."""
+"""Undistorted viewing rays of matched pixels (normalized image coordinates): from here on lenses no longer matter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Choice = Mask | IntArray | slice
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RayPairs:
-    """Rays (x, y, 1) of the optical frames a and b towards what is thought to be the same point.
+    """Normalized image coordinates: rays (x, y, 1) of the frames a and b towards what is thought to be one point.
 
     The focal lengths turn an error of a ray into one in pixels. One row for each coordinate: what is computed of
     thousands of points by numpy is several times faster so.

@@ -1,4 +1,4 @@
-"""What is known of a relative pose, and what is not."""
+"""Results: relative pose with covariance, or epipolar geometry, each with a state and its reasons."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.pose_estimate import PoseState
 
-AnyJudged = TypeVar("AnyJudged", bound="Judged")
+AnyOutcome = TypeVar("AnyOutcome", bound="PoseOutcome")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """What matches tell, how far it is to be trusted, and which of them agree."""
+class PoseOutcome:
+    """State, reasons and inliers of an estimate from matches."""
 
     state: PoseState
     reasons: tuple[str, ...]  # clauses for the user; empty only if ok
     inliers: Mask  # (N,) which of the matches agree
 
     @classmethod
-    def lost(cls: type[AnyJudged], reason: str, matches: int) -> AnyJudged:
+    def lost(cls: type[AnyOutcome], reason: str, matches: int) -> AnyOutcome:
         return cls("lost", (reason,), np.zeros(matches, bool))
 
     @property
@@ -32,7 +32,7 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RelativePose(Judged):
+class RelativePose(PoseOutcome):
     """The second camera's pose relative to the first, or why there is none.
 
     ok: as good as its covariance says. degraded: true, but not all of it, or not as surely as one would wish;
@@ -43,7 +43,7 @@ class RelativePose(Judged):
     # or is zero where only the rotation is known
     covariance: FloatArray | None = None  # (5, 5) rad^2: rotation about b's axes, direction along its tangents;
     # (3, 3) where only the rotation is known
-    noise_px: float | None = None  # deviation of one coordinate of a match
+    noise_px: float | None = None  # standard deviation of one coordinate of a match
     alternatives: tuple[Pose, ...] = ()  # other poses that the matches allow
 
     @property
@@ -52,19 +52,19 @@ class RelativePose(Judged):
         return self.b_from_a is not None and bool(self.b_from_a.translation_m.any())
 
     @property
-    def rotation_deviation_deg(self) -> float | None:
+    def rotation_sigma_deg(self) -> float | None:
         """Standard deviation of the rotation about its least known axis."""
         return None if self.covariance is None else _largest_deg(self.covariance[:3, :3])
 
     @property
-    def direction_deviation_deg(self) -> float | None:
+    def direction_sigma_deg(self) -> float | None:
         """Standard deviation of the translation's direction, along its least known way."""
         return _largest_deg(self.covariance[3:, 3:]) if self.covariance is not None and self.has_direction else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EpipolarGeometry(Judged):
-    """What matches tell of cameras whose intrinsics are not known: a fundamental matrix, no pose."""
+class EpipolarGeometry(PoseOutcome):
+    """Fundamental matrix of two cameras whose intrinsics are not known; no pose."""
 
     fundamental: FloatArray | None = None  # (3, 3) of norm 1: (x_b, y_b, 1) @ F @ (x_a, y_a, 1) == 0 in px
 

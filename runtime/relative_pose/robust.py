@@ -1,6 +1,6 @@
-"""What is done about outliers: a loss that forgets them, a scale that follows the noise, and covariance under both.
+"""M-estimation: Tukey's robust loss, the scale by the MAD, and the sandwich covariance (HC3) under both.
 
-Tukey's biweight is 95 % efficient where errors are Gaussian, and takes no notice of what is more than TUKEY deviations
+Tukey's biweight is 95 % efficient where errors are Gaussian, and takes no notice of what is more than TUKEY sigmas
 away. The covariance is that of an M-estimate (Huber, Robust Statistics, 6.3): it takes the size of errors from the
 errors themselves, for points of unequal quality too.
 """
@@ -20,33 +20,33 @@ SCALES_PX = (0.15, 0.3, 0.6, 1.2)
 """Noise at which hypotheses are compared: none of them may choose its own."""
 
 
-def noise_of(distance_px: FloatArray, before_px: float) -> float:
-    """Deviation of the distances (N,) that are no outliers, by the median of those near in terms of the last one."""
+def robust_scale(distance_px: FloatArray, before_px: float) -> float:
+    """Robust sigma (MAD) of the distances (N,) that are no outliers, from those near in terms of the last one."""
     near = np.abs(distance_px[np.abs(distance_px) < TUKEY * before_px])
     if len(near) < LEAST_POINTS:
         return before_px
     return float(np.clip(1.4826 * np.median(near), *NOISE_LIMITS_PX))
 
 
-def tukey_weight(deviations: FloatArray) -> FloatArray:
-    """(N,) in [0, 1]."""
-    return np.asarray(np.maximum(1 - (deviations / TUKEY) ** 2, 0) ** 2)
+def tukey_weight(normalized: FloatArray) -> FloatArray:
+    """Tukey's biweight (N,) in [0, 1] of residuals over sigma."""
+    return np.asarray(np.maximum(1 - (normalized / TUKEY) ** 2, 0) ** 2)
 
 
-def tukey_cost(deviations: FloatArray, trust: FloatArray | Mask | None = None) -> float:
-    """Twice the sum of the loss: for small errors the sum of squared deviations.
+def tukey_cost(normalized: FloatArray, weight: FloatArray | Mask | None = None) -> float:
+    """Twice the sum of the loss: for small errors the sum of squares.
 
-    What is trusted less counts, for the rest of its share, as an outlier.
+    What has less weight counts, for the rest of its share, as an outlier.
     """
-    inside = np.maximum(1 - (deviations / TUKEY) ** 2, 0)
+    inside = np.maximum(1 - (normalized / TUKEY) ** 2, 0)
     gain = inside * inside * inside  # numpy's power is many times slower
-    gain = gain if trust is None else gain * trust
-    return float(TUKEY**2 / 3 * (len(deviations) - gain.sum()))
+    gain = gain if weight is None else gain * weight
+    return float(TUKEY**2 / 3 * (len(normalized) - gain.sum()))
 
 
-def cost_over_scales(distance_px: FloatArray, trust: FloatArray | Mask | None = None) -> float:
-    """How badly a hypothesis fits, whatever the noise may be."""
-    return sum(tukey_cost(distance_px / scale, trust) for scale in SCALES_PX)
+def cost_over_scales(distance_px: FloatArray, weight: FloatArray | Mask | None = None) -> float:
+    """Robust cost summed over several scales: how badly a hypothesis fits, whatever the noise may be."""
+    return sum(tukey_cost(distance_px / scale, weight) for scale in SCALES_PX)
 
 
 LEAST_BLOCKS = 3
@@ -54,25 +54,25 @@ LEAST_BLOCKS = 3
 
 
 def m_covariance(
-    slopes: FloatArray,
+    jacobian: FloatArray,
     distance_px: FloatArray,
     noise_px: float,
-    trust: FloatArray,
+    weight: FloatArray,
     block: IntArray | None,
 ) -> FloatArray:
-    """(P, P) from slopes (P, N), distances (N,) and the points' weights besides Tukey's, ``trust`` (N,).
+    """Sandwich covariance (P, P), HC3, from a Jacobian (P, N), distances (N,) and weights besides Tukey's (N,).
 
     A point's distance is what is left after the fit took its share of it, which for points of high leverage is much:
     it is divided by one minus the leverage (MacKinnon and White's HC3). Points of one ``block`` (N,) count as one
     observation.
     """
-    deviation = distance_px / noise_px / TUKEY
-    inside = np.maximum(1 - deviation**2, 0)
-    curvature = np.where(inside > 0, trust * inside * (1 - 5 * deviation**2), 0)
-    weight = trust * inside**2
-    inverse = np.linalg.pinv((slopes * curvature) @ slopes.T, hermitian=True)
-    leverage = np.minimum(weight * ((inverse @ slopes) * slopes).sum(axis=0), MOST_LEVERAGE)
-    scores = slopes * (weight * distance_px / (1 - leverage))
+    normalized = distance_px / noise_px / TUKEY
+    inside = np.maximum(1 - normalized**2, 0)
+    curvature = np.where(inside > 0, weight * inside * (1 - 5 * normalized**2), 0)
+    robust_weight = weight * inside**2
+    inverse = np.linalg.pinv((jacobian * curvature) @ jacobian.T, hermitian=True)
+    leverage = np.minimum(robust_weight * ((inverse @ jacobian) * jacobian).sum(axis=0), MOST_LEVERAGE)
+    scores = jacobian * (robust_weight * distance_px / (1 - leverage))
     if block is not None:
         scores = _summed(scores, block)
     return np.asarray(inverse @ (scores @ scores.T) @ inverse)

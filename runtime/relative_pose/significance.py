@@ -1,4 +1,4 @@
-"""Could matches that are all wrong have agreed so well by chance?
+"""Significance of a consensus (a-contrario test): could matches that are all wrong have agreed so well by chance?
 
 The number of false alarms of an a-contrario test (Moisan and Stival, IJCV 2004): how many models as good as this one
 are to be expected among matches drawn at random.
@@ -14,8 +14,9 @@ LOG10_LIMIT = -6.0
 
 
 def log10_false_alarms(matches: int, inliers: int, distance_px: float, size: Size, sample: int) -> float:
-    """``inliers`` of ``matches`` lie within ``distance_px`` (Sampson) of a model that ``sample`` matches determine.
+    """log10 of the number of false alarms of a consensus: how many models as good chance would give.
 
+    ``inliers`` of ``matches`` lie within ``distance_px`` (Sampson) of a model that ``sample`` matches determine.
     ``size``: width and height of the image in px. A match at random lies so near an epipolar line with at most the
     share of the image that a band about its diagonal takes.
     """
@@ -28,7 +29,7 @@ def log10_false_alarms(matches: int, inliers: int, distance_px: float, size: Siz
 
 
 def is_by_chance(matches: int, inliers: int, distance_px: float, size: Size, sample: int = 5) -> bool:
-    """Whether so many inliers mean nothing."""
+    """Whether the consensus is not significant: so many inliers mean nothing."""
     return log10_false_alarms(matches, inliers, distance_px, size, sample) > LOG10_LIMIT
 
 

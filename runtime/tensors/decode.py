@@ -1,4 +1,4 @@
-"""From the network's outputs to matches in pixels of the rectified left image."""
+"""Postprocessing of network outputs: disparity and certainty, resized, to matches in pixels of the left image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from roma_device.runtime.card import ModelCard, TensorSpec
 from roma_device.runtime.types import Matches
 
 from .bfloat16 import to_float32
-from .decode_warp import decode_two_view
+from .decode_warp import decode_two_view, linear
 from .input_plan import InputPlan
 
 EDGE_PX = 1.0
@@ -50,11 +50,11 @@ def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size
     """
     disparity, unknown = _finite(outputs["disparity"][0, 0])
     certainty, _ = _finite(outputs["certainty"][0, 0])
-    disparity, certainty = _content(disparity, plan, _by_surface), _content(certainty, plan, _linear)
+    disparity, certainty = _content(disparity, plan, _by_surface), _content(certainty, plan, linear)
     if unknown is not None:
-        certainty[_content(unknown, plan, _linear) > 0] = 0
+        certainty[_content(unknown, plan, linear) > 0] = 0
     if size != plan.content:
-        disparity, certainty = resize_disparity(disparity, size), _linear(certainty, size)
+        disparity, certainty = resize_disparity(disparity, size), linear(certainty, size)
     np.maximum(disparity, 0, out=disparity)
     return Matches(np.clip(certainty, 0, 1, out=certainty), disparity)
 
@@ -77,14 +77,10 @@ def _content(values: FloatImage, plan: InputPlan, enlarge: Callable[[FloatImage,
     return values[:height, :width]
 
 
-def _linear(values: FloatImage, size: Size) -> FloatImage:
-    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
-
-
 def _by_surface(values: FloatImage, size: Size) -> FloatImage:
     """Smooth within a surface; at depth edges the nearest value is taken, so that no surface appears in the
     empty space between near and far."""
-    smooth, nearest = _linear(values, size), cv2.resize(values, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    smooth, nearest = linear(values, size), cv2.resize(values, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return np.asarray(np.where(np.abs(smooth - nearest) > EDGE_PX, nearest, smooth), np.float32)
 
 

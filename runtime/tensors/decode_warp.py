@@ -1,4 +1,4 @@
-"""From the warp of a two-view network to matches: the one place where its coordinates become pixels."""
+"""Postprocessing of a two-view network's dense warp: the one place where normalized coordinates become pixels."""
 
 from __future__ import annotations
 
@@ -46,11 +46,12 @@ def _enlarged(values: npt.NDArray[Any], plan: InputPlan, size: Size) -> FloatIma
     """The part of an output that shows the image, at ``size``."""
     values = np.asarray(values, np.float32)
     if plan.content != plan.network:
-        values = _linear(values, plan.network)[: plan.content[1], : plan.content[0]]
-    return _linear(values, size)
+        values = linear(values, plan.network)[: plan.content[1], : plan.content[0]]
+    return linear(values, size)
 
 
-def _linear(values: FloatImage, size: Size) -> FloatImage:
+def linear(values: FloatImage, size: Size) -> FloatImage:
+    """Bilinear resampling to ``size``."""
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 

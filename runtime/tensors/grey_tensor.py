@@ -1,4 +1,4 @@
-"""Images as uint8 tensors, in the layouts that Pulsar2's input processors give a compiled model."""
+"""uint8 image tensors (NCHW, NHWC, NV12), in the layouts that Pulsar2's input processors give a compiled model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""At which size the network sees the pair."""
+"""Input resolution and padding of the network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From captured images to the network's input tensors, written in place."""
+"""Preprocessing: rectification, resizing and instance normalization of a pair into input tensors, in place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays from elsewhere into an engine's inputs: the same numbers arrive, or an error says why not."""
+"""Checked copy of arrays into an engine's input tensors: the same numbers arrive, or an error says why not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from roma_device.runtime.engine import Array, EngineError
 
 
-def feed(inputs: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
+def set_inputs(inputs: Mapping[str, Array], arrays: Mapping[str, Array]) -> None:
     """Copy ``arrays`` into ``inputs``, all of them, whatever their order in memory, strides and byte order.
 
     Shapes must be equal: numpy would repeat smaller ones silently. Types may change where every number stays what it

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.calibration_sets import BOARDS, common_rms_px, difference_px, opencv_solution, single_solution
-from roma_device.app.calibrate.from_images import sightings_in
+from roma_device.app.calibrate.observations import pair_observations
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.quality.epipolar import pair_errors, rms
 from roma_device.calibration.quality.report import QualityReport, make_report
@@ -20,7 +20,7 @@ def report_of(shared_data: Path, name: str) -> QualityReport:
     entries = json.loads((shared_data / "calibration.json").read_text())["sets"]
     entry = next(entry for entry in entries if entry["id"] == name)
     board = parse_board(BOARDS[name])
-    sightings = sightings_in(str(shared_data / entry["dir"]), board)
+    sightings = pair_observations(str(shared_data / entry["dir"]), board)
     return make_report(solve_rig(sightings.views, board, sightings.size))
 
 

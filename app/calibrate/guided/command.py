@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 from loguru import logger
 
-from roma_device.app.calibrate.finish import FinishChoice, finish
-from roma_device.app.calibrate.from_images import Sightings
+from roma_device.app.calibrate.finish import Calibrated, FinishChoice, finish
+from roma_device.app.calibrate.observations import Observations
 from roma_device.app.cameras import CameraError, open_camera
 from roma_device.app.run.loop import stop_on_signals
 from roma_device.calibration.arrays import GreyImage
@@ -30,13 +30,11 @@ from roma_device.calibration.store import default_folder
 from roma_device.runtime.grey import grey
 from roma_device.runtime.types import StereoFrame
 
-from .keys import Keys, terminal_keys
-from .live_page import open_page
-from .screen import open_screen
+from .live_page import LivePage
+from .screen import Keys, open_screen, terminal_keys
 from .session import Session
 from .state import state_of
 
-EXIT_INTERRUPTED = 130
 GIVE_UP_FRAMES = 3000
 """Frames without a single view of the board after which the capture ends with a sentence."""
 
@@ -54,8 +52,8 @@ class CaptureChoice:
     max_skew_ms: float
 
 
-def calibrate_camera(choice: CaptureChoice, finish_choice: FinishChoice) -> int:
-    """Take pairs until there are enough, then solve; returns the exit code.
+def calibrate_camera(choice: CaptureChoice, finish_choice: FinishChoice) -> Calibrated | None:
+    """Take pairs until there are enough, then solve; None where it was interrupted before.
 
     Whatever ends it early, the pairs taken are in the session's folder and are gone on with.
     """
@@ -69,12 +67,12 @@ def calibrate_camera(choice: CaptureChoice, finish_choice: FinishChoice) -> int:
     kept = f"{len(session.names())} pairs are kept; go on with --session {session.folder}"
     if not is_complete:
         click.echo(f"stopped: {kept}", err=True)
-        return EXIT_INTERRUPTED
+        return None
     guide = capture.guide
     if guide is None:
         raise CameraError("the camera gave no frame")
-    sightings, example = Sightings(guide.size, list(guide.views)), session.load(guide.views[0].name)
-    return finish(sightings, board, replace(finish_choice, kept=kept), example)
+    seen, example = Observations(guide.size, list(guide.views)), session.load(guide.views[0].name)
+    return finish(seen, board, replace(finish_choice, kept=kept), example)
 
 
 def _new_folder() -> Path:
@@ -100,7 +98,7 @@ class Capture:
                 return False
             stop = stack.enter_context(stop_on_signals())
             screen = stack.enter_context(open_screen())
-            page = stack.enter_context(open_page(self._choice.page))
+            page = stack.enter_context(LivePage(self._choice.page))
             keys = stack.enter_context(terminal_keys())
             misses = 0
             for frame, left, right in self._frames(camera.frames(), stop):

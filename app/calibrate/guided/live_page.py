@@ -1,4 +1,4 @@
-"""A page on this machine's loopback with the live pictures and the coverage: see it through ``ssh -L``."""
+"""HTTP server of a page on the loopback with the live pictures and the coverage: see it through ``ssh -L``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import threading
 from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 
 import cv2
 from loguru import logger
@@ -25,7 +24,7 @@ class LivePage(AbstractContextManager["LivePage"]):
     """Serves the newest state to whoever asks; without a port it does nothing."""
 
     def __init__(self, port: int | None) -> None:
-        """Raises CameraError where the port is taken."""
+        """``port``: 0 for any that is free, None for no page. Raises CameraError where it is taken."""
         self._content: dict[str, tuple[str, bytes]] = {"/": ("text/html; charset=utf-8", HTML.encode("utf-8"))}
         self._server: ThreadingHTTPServer | None = None
         if port is None:
@@ -50,17 +49,10 @@ class LivePage(AbstractContextManager["LivePage"]):
         for name, image in (("/left.jpg", left), ("/right.jpg", right)):
             self._content[name] = "image/jpeg", _jpeg(image)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
-
-
-def open_page(port: int | None) -> LivePage:
-    """The page at ``port``, 0 for any that is free; None for none."""
-    return LivePage(port)
 
 
 def _jpeg(image: GreyImage) -> bytes:

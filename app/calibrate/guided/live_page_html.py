@@ -1,4 +1,4 @@
-"""The page itself: one file, no framework, nothing from elsewhere."""
+"""HTML and script of the live page: one file, no framework, nothing from elsewhere."""
 
 HTML = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>roma-device calibrate</title>

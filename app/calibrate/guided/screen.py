@@ -1,10 +1,11 @@
-"""Where a guided capture is shown: a terminal of 80x24, or lines of text where there is none."""
+"""Terminal user interface of a guided capture: a screen of 80x24, or lines where there is no terminal; single keys."""
 
 from __future__ import annotations
 
+import select
 import sys
-from contextlib import AbstractContextManager
-from types import TracebackType
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 import click
@@ -20,6 +21,10 @@ class Screen(AbstractContextManager["Screen"], Protocol):
 
     def show(self, state: CaptureState) -> None:
         """The newest state."""
+
+    def __exit__(self, *_: object) -> None:
+        """Gives the terminal back, where it was taken."""
+        return
 
 
 def open_screen() -> Screen:
@@ -39,11 +44,6 @@ class LineScreen(Screen):
             ending = f"; next: {state.advice}" if state.accepted else ""
             click.echo(f"{line}{ending}", err=True)
         self._last = line
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Nothing to close."""
 
 
 class TerminalScreen(Screen):
@@ -68,9 +68,7 @@ class TerminalScreen(Screen):
             text.append(line[:WIDTH] + "\n", style=style)
         self._live.update(text, refresh=True)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
 
@@ -118,3 +116,34 @@ def _row(state: CaptureState, side: int, row: int) -> str:
 
 def _marks(count: int) -> str:
     return "." if count == 0 else "#" * min(count, 8) + ("+" if count > 8 else "")
+
+
+class Keys:
+    """Keys that were pressed since the last look."""
+
+    def __init__(self, enabled: bool) -> None:
+        self._enabled = enabled
+
+    def pressed(self) -> str:
+        """The next key, or "" where none is waiting."""
+        if not self._enabled or not select.select([sys.stdin], [], [], 0)[0]:
+            return ""
+        return sys.stdin.read(1)
+
+
+@contextmanager
+def terminal_keys() -> Iterator[Keys]:
+    """Keys without Enter and without echo while the block runs; the terminal is put back afterwards."""
+    if not sys.stdin.isatty():
+        yield Keys(False)
+        return
+    import termios
+    import tty
+
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    try:
+        tty.setcbreak(descriptor)
+        yield Keys(True)
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)

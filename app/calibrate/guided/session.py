@@ -1,4 +1,4 @@
-"""Pairs that were taken in a guided capture: each on disk at once, so that nothing is lost."""
+"""Storage of the pairs that a guided capture takes: each on disk at once, so that nothing is lost."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import yaml
 
-from roma_device.app.calibrate.from_images import grey_file
+from roma_device.app.calibrate.observations import grey_file
 from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.text_file import write_bytes, write_text
 from roma_device.calibration.storage.yaml_section import read_section
 
 NAME = "session.yaml"
@@ -36,9 +36,8 @@ class Session:
         if not path.exists():
             if board_text is None:
                 raise CalibrationError(f"{folder} holds no session yet: give --board", exit_code=os.EX_USAGE)
-            session = cls(folder, board_text)
-            session._write(path, yaml.safe_dump({"board": board_text}).encode("utf-8"))
-            return session
+            write_text(path, yaml.safe_dump({"board": board_text}), make_folder=True)
+            return cls(folder, board_text)
         section = read_section(path, "session", CalibrationError)
         known = section.text("board")
         section.finish()
@@ -62,17 +61,10 @@ class Session:
         """Keep a pair; it has reached the disk on return. Returns its name."""
         number = max((int(name) for name in self.names() if name.isdecimal()), default=0) + 1
         for side, image in zip(SIDES, (left, right), strict=True):
-            self._write(self.folder / side / f"{number:04}.png", cv2.imencode(".png", image)[1].tobytes())
+            data = cv2.imencode(".png", image)[1].tobytes()
+            write_bytes(self.folder / side / f"{number:04}.png", data, make_folder=True)
         return f"{number:04}"
 
     def remove(self, name: str) -> None:
         for side in SIDES:
             (self.folder / side / f"{name}.png").unlink(missing_ok=True)
-
-    def _write(self, path: Path, data: bytes) -> None:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(path, data)
-        except OSError as error:
-            message = f"cannot write {path}: {error.strerror}"
-            raise CalibrationError(message, exit_code=write_exit_code(error)) from error

@@ -1,4 +1,4 @@
-"""What a guided capture shows at one moment, on whatever screen."""
+"""View model of a guided capture: what it shows at one moment, on whatever screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kernel's Video4Linux2 interface as it is: structures, numbers and request codes of ``videodev2.h``, no logic.
+"""Memory-mapped ioctl ABI of Video4Linux2: structures, numbers and request codes of ``videodev2.h``, no logic.
 
 Only what a camera with streaming buffers in mapped memory needs, for the single-planar interface.
 """

@@ -1,4 +1,4 @@
-"""Live cameras through the kernel: two devices paired by timestamp, or one that delivers both images side by side."""
+"""Live V4L2 stereo camera with reconnection: two devices, or one that delivers both images side by side."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from types import TracebackType
 
 from loguru import logger
 
 from roma_device.app.cameras import Camera, CameraError
 from roma_device.app.cameras.capture_counts import CaptureCounts
-from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.types import StereoFrame
 
 from .kernel import Kernel, LinuxKernel
@@ -49,11 +47,6 @@ class V4l2Camera(Camera):
     def from_spec(cls, argument: str) -> V4l2Camera:
         """From ``LEFT,RIGHT`` or ``DEVICE``, with options as V4l2Spec has them after a ``?``."""
         return cls(V4l2Spec.parse(argument))
-
-    @property
-    def calibration(self) -> StereoCalibration | None:
-        """None: the kernel does not know how the cameras are mounted."""
-        return None
 
     def stop(self) -> None:
         """Let ``frames`` end within WAIT_STEP_S or so; for another thread or a signal handler."""
@@ -112,8 +105,6 @@ class V4l2Camera(Camera):
             self._session.close()
             self._session = None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
         self._disconnect()

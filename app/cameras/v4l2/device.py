@@ -1,4 +1,4 @@
-"""One V4L2 device: what it can do, how it is set, and its frames, still in the driver's buffers."""
+"""One V4L2 device: capabilities, modes, controls, and streaming I/O by memory-mapped buffers."""
 
 from __future__ import annotations
 
@@ -86,25 +86,25 @@ class V4l2Device:
     def formats(self) -> list[str]:
         """Pixel formats in the driver's order, as fourcc."""
         found = self._enumerate(abi.ENUM_FMT, lambda index: abi.FmtDesc(index=index, type=abi.BUF_TYPE_VIDEO_CAPTURE))
-        return list(dict.fromkeys(abi.fourcc_name(each.pixelformat) for each in found))
+        return list(dict.fromkeys(abi.fourcc_name(format.pixelformat) for format in found))
 
     def sizes(self, format: str) -> list[Size]:
         """Widths and heights; of a range only the least and the greatest."""
         code, sizes = abi.fourcc(format), []
-        for each in self._enumerate(abi.ENUM_FRAMESIZES, lambda index: abi.FrmSizeEnum(index=index, pixel_format=code)):
-            if each.type == abi.FRMSIZE_DISCRETE:
-                sizes.append(Size(each.size[0], each.size[1]))
+        for item in self._enumerate(abi.ENUM_FRAMESIZES, lambda index: abi.FrmSizeEnum(index=index, pixel_format=code)):
+            if item.type == abi.FRMSIZE_DISCRETE:
+                sizes.append(Size(item.size[0], item.size[1]))
             else:
-                return [Size(each.size[0], each.size[3]), Size(each.size[1], each.size[4])]
+                return [Size(item.size[0], item.size[3]), Size(item.size[1], item.size[4])]
         return sizes
 
     def rates(self, format: str, size: Size) -> list[float]:
         """Frames per second; of a range only the greatest and the least."""
         blank = {"pixel_format": abi.fourcc(format), "width": size[0], "height": size[1]}
         rates: list[float] = []
-        for each in self._enumerate(abi.ENUM_FRAMEINTERVALS, lambda index: abi.FrmIvalEnum(index=index, **blank)):
-            numbers = each.interval
-            if each.type == abi.FRMIVAL_DISCRETE:
+        for item in self._enumerate(abi.ENUM_FRAMEINTERVALS, lambda index: abi.FrmIvalEnum(index=index, **blank)):
+            numbers = item.interval
+            if item.type == abi.FRMIVAL_DISCRETE:
                 rates.append(_rate(numbers[0], numbers[1]))
             else:
                 return [_rate(numbers[0], numbers[1]), _rate(numbers[2], numbers[3])]
@@ -205,8 +205,8 @@ class V4l2Device:
         for view in self._lent.values():
             view.release()
         self._lent.clear()
-        for each in self._maps:
-            each.close()
+        for mapping in self._maps:
+            mapping.close()
         self._maps.clear()
         with suppress(OSError):
             self._kernel.close(self.descriptor)

@@ -1,4 +1,4 @@
-"""Which cameras this machine has."""
+"""Enumeration of the V4L2 capture devices of this machine."""
 
 from __future__ import annotations
 

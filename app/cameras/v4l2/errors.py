@@ -1,4 +1,4 @@
-"""What the kernel's error numbers mean for a camera."""
+"""errno of a V4L2 call -> one sentence for the user: what it means for a camera, and what helps."""
 
 from __future__ import annotations
 

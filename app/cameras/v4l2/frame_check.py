@@ -1,9 +1,9 @@
-"""Is a frame a picture of the world? Black and frozen ones betray a broken camera."""
+"""Detection of black and frozen frames, which come from a broken camera."""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from roma_device.calibration.arrays import Image
 
@@ -28,12 +28,10 @@ class FreezeCheck:
 
     last: int = -1
     repeats: int = 0
-    is_frozen: bool = field(default=False)
 
     def look(self, image: Image) -> bool:
         """True from the FROZEN_AFTER-th repetition on until the picture changes."""
         digest = zlib.crc32(image[::ROW_STEP].tobytes())
         self.repeats = self.repeats + 1 if digest == self.last else 0
         self.last = digest
-        self.is_frozen = self.repeats >= FROZEN_AFTER
-        return self.is_frozen
+        return self.repeats >= FROZEN_AFTER

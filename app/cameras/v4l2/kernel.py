@@ -1,4 +1,4 @@
-"""The five calls that a camera needs of the kernel: the seam where tests put a kernel of their own."""
+"""System calls for V4L2 (open, ioctl, mmap, poll, close): the seam where tests put a kernel of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cameras deliver, as images."""
+"""Decoders of raw pixel formats (YUYV, UYVY, NV12, GREY, MJPG) to grey or BGR images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One or two V4L2 devices, set alike and streaming: from the driver's buffers to checked pairs of images."""
+"""Capture session of one or two V4L2 devices, set alike: from the driver's buffers to checked pairs of images."""
 
 from __future__ import annotations
 

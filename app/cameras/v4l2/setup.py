@@ -1,4 +1,4 @@
-"""Devices set alike: format, size, rate, exposure and gain."""
+"""Mode negotiation and controls: devices set alike in format, size, rate, exposure and gain."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _set(device: V4l2Device, value: int | None, controls: tuple[int, ...], what:
         _try_automatic(device, automatic, off if value is not None else on)
     if value is None:
         return
-    control = next((each for each in controls if device.control_range(each) is not None), None)
+    control = next((number for number in controls if device.control_range(number) is not None), None)
     limits = None if control is None else device.control_range(control)
     if control is None or limits is None:
         raise CameraError(f"{device.path} ({device.name}) has no {what} that can be set", exit_code=os.EX_USAGE)

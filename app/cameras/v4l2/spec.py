@@ -1,14 +1,12 @@
-"""What ``v4l2:...`` on the command line asks for."""
+"""Parser of ``v4l2:LEFT,RIGHT?KEY=VALUE`` on the command line."""
 
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl
 
-from roma_device.app.cameras import CameraError
+from roma_device.app.cameras.query import Query, usage
 from roma_device.calibration.size import Size
 
 from .pixel_formats import DECODERS
@@ -34,31 +32,27 @@ class V4l2Spec:
     @classmethod
     def parse(cls, text: str) -> V4l2Spec:
         """Raises CameraError for an unknown key or value, or where a device stands twice."""
-        devices, _, query = text.partition("?")
-        values = dict(parse_qsl(query, keep_blank_values=True))
-        unknown = sorted(values.keys() - set(KEYS))
-        if unknown:
-            raise _usage(f"unknown option {unknown[0]!r} of a v4l2 camera; known: {', '.join(KEYS)}")
+        devices, query = Query.split(text, "v4l2 camera", KEYS)
         return cls(
             _paths(devices),
-            _size(values["size"]) if "size" in values else None,
-            _number("fps", values, 30.0, 0.1, 1000),
-            _format(values.get("format")),
-            _setting("exposure", values),
-            _setting("gain", values),
-            _number("max_skew_ms", values, 10.0, 0.01, 1000),
-            _number("timeout_s", values, 2.0, 0.1, 3600),
-            _number("reconnect_s", values, 20.0, 0, math.inf),
-            _number("wait_s", values, 0.0, 0, math.inf),
+            query.size(16, 16384),
+            query.number("fps", 30.0, 0.1, 1000),
+            _format(query.values.get("format")),
+            _setting("exposure", query),
+            _setting("gain", query),
+            query.number("max_skew_ms", 10.0, 0.01, 1000),
+            query.number("timeout_s", 2.0, 0.1, 3600),
+            query.number("reconnect_s", 20.0, 0, math.inf),
+            query.number("wait_s", 0.0, 0, math.inf),
         )
 
 
 def _paths(text: str) -> tuple[str, ...]:
     paths = tuple(_path(part.strip()) for part in text.split(","))
     if not all(paths) or len(paths) > 2:
-        raise _usage("a v4l2 camera needs LEFT,RIGHT or one DEVICE, such as v4l2:/dev/video0,/dev/video2")
+        raise usage("a v4l2 camera needs LEFT,RIGHT or one DEVICE, such as v4l2:/dev/video0,/dev/video2")
     if len({str(Path(path).resolve()) for path in paths}) < len(paths):
-        raise _usage(f"left and right are the same device, {Path(paths[0]).resolve()}: name two cameras")
+        raise usage(f"left and right are the same device, {Path(paths[0]).resolve()}: name two cameras")
     return paths
 
 
@@ -70,40 +64,14 @@ def _path(name: str) -> str:
     return next((str(place) for place in places if name and "/" not in name and place.exists()), name)
 
 
-def _size(text: str) -> Size:
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and 16 <= int(width) <= 16384 and 16 <= int(height) <= 16384):
-        raise _usage(f"size={text} of a v4l2 camera is not WIDTHxHEIGHT, such as 640x480")
-    return Size(int(width), int(height))
-
-
 def _format(name: str | None) -> str | None:
     if name is not None and name not in DECODERS:
-        raise _usage(f"format={name} cannot be decoded; known: {', '.join(DECODERS)}")
+        raise usage(f"format={name} cannot be decoded; known: {', '.join(DECODERS)}")
     return name
 
 
-def _setting(key: str, values: dict[str, str]) -> int | None:
-    text = values.get(key, "auto")
-    if text == "auto":
-        return None
-    if not text.isdecimal() or int(text) >= 1 << 31:
-        raise _usage(f"{key}={text} of a v4l2 camera is neither auto nor a whole number")
-    return int(text)
-
-
-def _number(key: str, values: dict[str, str], default: float, least: float, most: float) -> float:
-    text = values.get(key)
-    if text is None:
-        return default
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not least <= number <= most:
-        raise _usage(f"{key}={text} of a v4l2 camera is not a number from {least:g} to {most:g}")
-    return number
-
-
-def _usage(message: str) -> CameraError:
-    return CameraError(message, exit_code=os.EX_USAGE)
+def _setting(key: str, query: Query) -> int | None:
+    text = query.values.get(key, "auto")
+    if text != "auto" and not text.isdecimal():
+        raise usage(f"{key}={text} of a v4l2 camera is neither auto nor a whole number")
+    return None if text == "auto" else query.whole(key, 0, 0)

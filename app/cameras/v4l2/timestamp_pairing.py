@@ -1,4 +1,4 @@
-"""Left and right frames of one instant, by their timestamps."""
+"""Synchronization of left and right frames by nearest timestamp."""
 
 from __future__ import annotations
 

@@ -1,26 +1,25 @@
-"""Odometry against true poses: of files that exist, or run over the sequences that an index lists."""
+"""Evaluation of visual odometry against ground-truth poses: of files, or run over the sequences of an index."""
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.calibration.storage.text_file import read_json
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions, StereoOdometry
 from roma_device.runtime.odometry.trackers import Tracker
 
 from .datasets import Clip, open_clip
 from .read import Trajectory, read_trajectory
-from .report import OdometryReport, judge
+from .report import OdometryReport, score_trajectory
 
 
 def evaluate_files(trajectory: Path, reference: Path) -> OdometryReport:
     """One trajectory against its reference; raises EvaluationError."""
-    score = judge(trajectory.name, read_trajectory(trajectory), read_trajectory(reference))
+    score = score_trajectory(trajectory.name, read_trajectory(trajectory), read_trajectory(reference))
     return OdometryReport((score,), {})
 
 
@@ -34,7 +33,7 @@ def evaluate_index(
         if clip is None:
             skipped[name] = "no true poses in a known layout (karlsruhe, kitti)"
             continue
-        scores.append(judge(name, run_clip(clip, options, tracker), clip.reference))
+        scores.append(score_trajectory(name, run_clip(clip, options, tracker), clip.reference))
     if not scores:
         raise EvaluationError(f"{index}: no clip has true poses in a known layout", exit_code=os.EX_NOINPUT)
     return OdometryReport(tuple(scores), skipped)
@@ -60,13 +59,7 @@ def run_clip(clip: Clip, options: OdometryOptions | None = None, tracker: Tracke
 
 def read_clip_index(path: Path) -> list[tuple[str, Path]]:
     """(id, folder) of each entry of ``{"clips": [{"id": …, "dir": …}]}``; raises EvaluationError."""
-    try:
-        raw: Any = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: cannot read the index ({error.strerror})"
-        raise EvaluationError(message, exit_code=os.EX_NOINPUT) from None
-    except ValueError as error:
-        raise EvaluationError(f"{path}: not valid JSON: {error}") from None
+    raw = read_json(path, "index", EvaluationError)
     entries = raw.get("clips") if isinstance(raw, dict) else None
     if not isinstance(entries, list) or not entries:
         raise EvaluationError(f"{path}: 'clips' must be a list of at least one clip")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.storage.text_file import read_text
 
 COLUMNS = {8: "tum", 12: "kitti"}
 """Numbers in a line -> format."""
@@ -52,14 +52,8 @@ def read_trajectory(path: Path) -> Trajectory:
 
 def numbered_rows(path: Path) -> list[tuple[int, list[str]]]:
     """(line number, words) of each line that is neither empty nor a remark; raises EvaluationError where none is."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except OSError as error:
-        code = os.EX_NOPERM if isinstance(error, PermissionError) else os.EX_NOINPUT
-        raise EvaluationError(f"cannot read the trajectory {path}: {error.strerror}", exit_code=code) from None
-    except UnicodeDecodeError:
-        raise EvaluationError(f"{path} is not a text file") from None
-    rows = [(number, line.replace(",", " ").split()) for number, line in enumerate(text.splitlines(), start=1)]
+    lines = read_text(path, "trajectory", EvaluationError).splitlines()
+    rows = [(number, line.replace(",", " ").split()) for number, line in enumerate(lines, start=1)]
     rows = [(number, words) for number, words in rows if words and not words[0].startswith("#")]
     if len(rows) < 2:
         raise EvaluationError(f"{path}: a trajectory needs two poses at least, this one has {len(rows)}")

@@ -1,4 +1,4 @@
-"""Trajectories against their references: absolute, relative and segment errors, as values and as a table."""
+"""Trajectory errors: ATE, RPE and KITTI segment errors against a reference, as values and as a table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from roma_device.app.trajectories.error import (
     path_length_m,
     relative_error,
     rigid_alignment,
-    sensor_turn,
+    sensor_rotation,
     spans_of_length,
     spans_of_time,
 )
@@ -41,7 +41,7 @@ class OdometryScore:
     missing: float  # share of the reference's poses that the trajectory lacks
     path_m: float
     absolute: AbsoluteError
-    sensor_turn_deg: float  # between the two sensor frames, removed; 0 where the reference has no orientation
+    sensor_rotation_deg: float  # between the two sensor frames, removed; 0 where the reference has no orientation
     relative: dict[str, RelativeError]  # "1 frame", "1 s", "100 m"
     segments: RelativeError | None  # mean over the segment lengths
 
@@ -60,7 +60,7 @@ class OdometryScore:
                 "of_path": round(self.absolute.rmse_m / self.path_m, 6),
                 "alignment": "rigid, no scale",
             },
-            "sensor_turn_deg": round(self.sensor_turn_deg, 3),
+            "sensor_turn_deg": round(self.sensor_rotation_deg, 3),
             "rpe": relative,
             "segments": None if self.segments is None else _plain(self.segments),
         }
@@ -72,8 +72,8 @@ class OdometryScore:
             f"  ATE {self.absolute.rmse_m:.4f} m RMS, {self.absolute.max_m:.4f} m at most, "
             f"{100 * self.absolute.rmse_m / self.path_m:.3f} % of the path (rigid alignment, no scale)",
         ]
-        if self.sensor_turn_deg > 1:
-            lines.append(f"  the sensor frames differ by {self.sensor_turn_deg:.1f} deg, which was removed")
+        if self.sensor_rotation_deg > 1:
+            lines.append(f"  the sensor frames differ by {self.sensor_rotation_deg:.1f} deg, which was removed")
         lines += [f"  {_row(f'RPE {name}', error)}" for name, error in self.relative.items()]
         if self.segments is not None:
             lines.append(f"  {_row('segments', self.segments)}")
@@ -96,10 +96,10 @@ class OdometryReport:
 
 
 def _row(name: str, error: RelativeError) -> str:
-    turn = "" if error.rotation_deg is None else f", rotation {error.rotation_deg:.3f} deg"
+    rotation = "" if error.rotation_deg is None else f", rotation {error.rotation_deg:.3f} deg"
     return (
         f"{name:<14} translation {100 * error.translation:.2f} % mean, {100 * error.translation_rms:.2f} % RMS"
-        f"{turn} ({error.count} spans)"
+        f"{rotation} ({error.count} spans)"
     )
 
 
@@ -112,7 +112,7 @@ def _plain(error: RelativeError) -> dict[str, float | int | None]:
     }
 
 
-def judge(name: str, estimate: Trajectory, reference: Trajectory) -> OdometryScore:
+def score_trajectory(name: str, estimate: Trajectory, reference: Trajectory) -> OdometryScore:
     """Compare poses of the same time, or of the same number where a file has no times; raises EvaluationError."""
     estimate, matched = matched_poses(estimate, reference)
     true_m = matched.positions_m
@@ -120,8 +120,8 @@ def judge(name: str, estimate: Trajectory, reference: Trajectory) -> OdometrySco
     if path_m <= 0:
         raise EvaluationError(f"{reference.source}: the reference does not move: there is no path to compare with")
     alignment = rigid_alignment(estimate.positions_m, true_m)
-    turn = sensor_turn(estimate.poses, matched.poses, alignment) if matched.is_oriented else np.eye(3)
-    aligned = [alignment @ pose @ Pose(turn.T, np.zeros(3)) for pose in estimate.poses]
+    rotation = sensor_rotation(estimate.poses, matched.poses, alignment) if matched.is_oriented else np.eye(3)
+    aligned = [alignment @ pose @ Pose(rotation.T, np.zeros(3)) for pose in estimate.poses]
     relative, segments = _relative(aligned, matched)
     return OdometryScore(
         name,
@@ -129,7 +129,7 @@ def judge(name: str, estimate: Trajectory, reference: Trajectory) -> OdometrySco
         1 - len(aligned) / len(reference.poses),
         path_m,
         absolute_error(estimate.positions_m, true_m, alignment),
-        Pose(turn, np.zeros(3)).angle_deg,
+        Pose(rotation, np.zeros(3)).angle_deg,
         relative,
         segments,
     )
@@ -140,7 +140,7 @@ def _relative(aligned: Sequence[Pose], reference: Trajectory) -> tuple[dict[str,
     spans = {"1 frame": [(index, index + 1) for index in range(len(true) - 1)]}
     if times_s is not None:
         spans["1 s"] = spans_of_time(times_s, 1.0)
-    errors = {name: relative_error(aligned, true, each, oriented) for name, each in spans.items()}
+    errors = {name: relative_error(aligned, true, pairs, oriented) for name, pairs in spans.items()}
     path_m = path_length_m(reference.positions_m)
     lengths_m = [length for length in SEGMENTS_M if length < path_m] or [share * path_m for share in SHARES]
     by_length = {
@@ -156,12 +156,12 @@ def _mean(errors: Sequence[RelativeError]) -> RelativeError | None:
     count = sum(error.count for error in errors)
     if not count:
         return None
-    turns = [(error.rotation_deg, error.count) for error in errors if error.rotation_deg is not None]
+    rotations = [(error.rotation_deg, error.count) for error in errors if error.rotation_deg is not None]
     return RelativeError(
         count,
         sum(error.translation * error.count for error in errors) / count,
         float(np.sqrt(sum(error.translation_rms**2 * error.count for error in errors) / count)),
-        sum(turn * each for turn, each in turns) / count if turns else None,
+        sum(angle * spans for angle, spans in rotations) / count if rotations else None,
     )
 
 

@@ -1,9 +1,10 @@
-"""Pairs with known pose -> scores of our poses, and of what OpenCV makes of SIFT and ORB on the same images."""
+"""Evaluation of relative poses: pose AUC of ours, and of SIFT and ORB with OpenCV's MAGSAC on the same images."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,14 +58,12 @@ def run_evaluation(choice: PoseEvaluation) -> PoseReport:
     width = choice.size or 10**6
     options = NetworkOptions(settings.engine, settings.threads, width, precision=settings.precision)
     pairs = load_pairs(choice.pairs, choice.format_name, choice.images)
-    baselines = {each: open_matcher(each, options) for each in (() if choice.no_baseline else BASELINES)}
+    baselines = {name: open_matcher(name, options) for name in (() if choice.no_baseline else BASELINES)}
     named = None if choice.matcher is None else baselines.get(choice.matcher)  # shares its features
     matcher = named or open_matcher(choice.matcher, options)
-    methods = [_ours(matcher), *(_plain(each) for each in baselines.values())]
-    try:
+    methods = [_ours(matcher), *(_plain(baseline) for baseline in baselines.values())]
+    with closing(matcher):
         rows = [_scores(pair, choice.size, methods) for pair in pairs]
-    finally:
-        matcher.close()
     ours, *others = (
         PoseScores(title, scores) for title, scores in zip(["ours", *baselines], zip(*rows, strict=True), strict=True)
     )

@@ -1,4 +1,4 @@
-"""How far a relative pose is from the truth, and the area under the curve of many errors."""
+"""Error of a relative pose by rotation angle and translation direction, and AUC (area under the recall curve)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.relative_pose.motion import Motion
+from roma_device.runtime.relative_pose.motion import TwoViewMotion
 
 THRESHOLDS_DEG = (5.0, 10.0, 20.0)
 FAILED_DEG = 180.0
@@ -57,5 +57,5 @@ def pose_error_deg(found: Pose | None, truth: Pose) -> float:
     return max(_motion(found).angles_deg(_motion(truth)))
 
 
-def _motion(pose: Pose) -> Motion:
-    return Motion(pose.rotation, pose.translation_m / np.linalg.norm(pose.translation_m))
+def _motion(pose: Pose) -> TwoViewMotion:
+    return TwoViewMotion(pose.rotation, pose.translation_m / np.linalg.norm(pose.translation_m))

@@ -1,4 +1,4 @@
-"""What an evaluation of poses found, as values for JSON and as a table."""
+"""Report of a pose evaluation: AUC by set and method, as values for JSON and as a table."""
 
 from __future__ import annotations
 

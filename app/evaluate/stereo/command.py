@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from roma_device.app.model_store import find_model
@@ -20,11 +21,8 @@ from .vertical_tolerance import ToleranceReport, measure_tolerance, write_to_car
 def evaluate_from_settings(settings: Settings, index: Path, compare: tuple[str, ...]) -> StereoReport:
     """Scores of the model and of the baselines named in ``compare``."""
     pairs = load_index(index)
-    matcher = NetworkMatcher(find_model(settings.model), network_options(settings))
-    try:
+    with closing(NetworkMatcher(find_model(settings.model), network_options(settings))) as matcher:
         return evaluate_stereo(pairs, matcher, [SgbmMatcher() for _ in compare])
-    finally:
-        matcher.close()
 
 
 def tolerance_from_settings(
@@ -32,11 +30,8 @@ def tolerance_from_settings(
 ) -> ToleranceReport:
     """Accuracy of the model against vertical misalignment, noted in its card where asked for."""
     pairs, card = load_index(index), find_model(settings.model)
-    matcher = NetworkMatcher(card, network_options(settings))
-    try:
+    with closing(NetworkMatcher(card, network_options(settings))) as matcher:
         report = measure_tolerance(pairs, matcher, shifts_px)
-    finally:
-        matcher.close()
     if write_card:
         write_to_card(next(iter(card.files.values())).path.parent, report.tolerated_px)
     return report

@@ -1,4 +1,4 @@
-"""Evaluation sets -> reports: stereo matchers judged beside their baselines on the same pixels."""
+"""Evaluation of stereo matchers beside their baselines, on the same pixels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def evaluate_stereo(
     if not rows:
         raise EvaluationError("there is no pair to evaluate", exit_code=os.EX_NOINPUT)
     columns = zip(*rows, strict=True)
-    ours, *others = (MatcherScores(each.name, scores) for each, scores in zip(matchers, columns, strict=True))
+    ours, *others = (MatcherScores(method.name, scores) for method, scores in zip(matchers, columns, strict=True))
     return StereoReport(width_px, ours, tuple(others))
 
 

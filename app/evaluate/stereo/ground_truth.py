@@ -1,4 +1,4 @@
-"""Reading what a pair of an evaluation index names: grey images, true disparity, masks."""
+"""Readers of images, ground-truth disparity (PFM, PNG, NPY) and masks that an evaluation index names."""
 
 from __future__ import annotations
 

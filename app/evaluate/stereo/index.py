@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate.errors import EvaluationError, unreadable
 from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.size import Size
+from roma_device.calibration.storage.text_file import read_json
 
 from .ground_truth import read_disparity, read_grey, read_mask
 from .occlusion import visible_in_right
@@ -64,31 +63,25 @@ class StereoPair:
         try:
             return read()
         except OSError as error:
-            message = f"cannot read {getattr(self, key)} ({error.strerror or error})"
-            raise self._error(key, message, exit_code=os.EX_NOINPUT) from None
+            raise unreadable(self._where(key), getattr(self, key), error) from None
         except ValueError as error:
-            raise self._error(key, str(error)) from None
+            raise EvaluationError(f"{self._where(key)}: {error}") from None
 
     def _check_sizes(self, arrays: Mapping[str, Any]) -> None:
         expected = self.size or arrays["left"].shape[::-1]
         for key, array in arrays.items():
             if array is not None and array.shape[::-1] != expected:
                 found = "x".join(map(str, array.shape[::-1]))
-                raise self._error(key, f"is {found} px, but the pair is {expected[0]}x{expected[1]} px")
+                size = f"{expected[0]}x{expected[1]}"
+                raise EvaluationError(f"{self._where(key)}: is {found} px, but the pair is {size} px")
 
-    def _error(self, key: str, message: str, exit_code: int = os.EX_DATAERR) -> EvaluationError:
-        return EvaluationError(f"{self.index}: pair {self.id!r}: {key}: {message}", exit_code=exit_code)
+    def _where(self, key: str) -> str:
+        return f"{self.index}: pair {self.id!r}: {key}"
 
 
 def load_index(path: Path) -> list[StereoPair]:
     """Read an index; raises EvaluationError naming the file, the pair and the key at fault."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: cannot read the index ({error.strerror})"
-        raise EvaluationError(message, exit_code=os.EX_NOINPUT) from None
-    except ValueError as error:
-        raise EvaluationError(f"{path}: not valid JSON: {error}") from None
+    raw = read_json(path, "index", EvaluationError)
     if not isinstance(raw, dict) or not isinstance(entries := raw.get("pairs"), list) or not entries:
         raise EvaluationError(f"{path}: 'pairs' must be a list of at least one pair")
     _check_keys(raw, {"protocol", "pairs"}, {"pairs"}, str(path))

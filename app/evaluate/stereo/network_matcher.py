@@ -1,4 +1,4 @@
-"""The product's own network as one of the matchers that are evaluated."""
+"""Stereo network as a matcher that is evaluated."""
 
 from __future__ import annotations
 

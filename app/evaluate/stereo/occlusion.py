@@ -1,4 +1,4 @@
-"""Which left pixels the right camera sees as well, from the true disparity alone."""
+"""Occlusion mask from ground-truth disparity by a z-buffer: which left pixels the right camera sees as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an evaluation found, as values for JSON and as a table."""
+"""Report of a stereo evaluation: disparity metrics by pair and matcher, as values for JSON and as a table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ class PairScore:
     cpu_ms: float  # time of the process on all its threads
 
     def as_json(self) -> dict[str, Any]:
-        return {"id": self.id, **_figures(self.everywhere, self.nonocc, self.cpu_ms)}
+        nonocc = None if self.nonocc is None else _plain(self.nonocc)
+        return {"id": self.id, **_plain(self.everywhere), "cpu_ms": round(self.cpu_ms, 3), "nonocc": nonocc}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +107,6 @@ def _percent(share: float | None) -> str:
 
 def _decimals(value: float | None) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value:.2f}"
-
-
-def _figures(everywhere: StereoMetrics, nonocc: StereoMetrics | None, cpu_ms: float) -> dict[str, Any]:
-    hidden = None if nonocc is None else _plain(nonocc)
-    return {**_plain(everywhere), "cpu_ms": round(cpu_ms, 3), "nonocc": hidden}
 
 
 def _plain(metrics: StereoMetrics) -> dict[str, float | None]:

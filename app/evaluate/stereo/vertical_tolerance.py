@@ -1,4 +1,4 @@
-"""How far left and right may differ in their rows before a model suffers: measured, and noted in its card."""
+"""Tolerance to vertical misalignment (epipolar error): how much of it a model takes, measured, noted in its card."""
 
 from __future__ import annotations
 

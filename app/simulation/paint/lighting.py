@@ -1,4 +1,4 @@
-"""Light that does not move is computed once: soft shadows and shaded corners, per surface.
+"""Baked lighting: soft shadows and ambient occlusion of still light, computed once per surface.
 
 Surfaces are matt (Lambert), so their brightness does not depend on the viewer: both cameras of the
 rig see the same thing, and rendering a frame costs no lighting at all.

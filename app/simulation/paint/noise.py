@@ -1,4 +1,4 @@
-"""The noise of an image sensor, cheap enough for every frame."""
+"""Sensor noise, cheap enough for every frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Man-made surfaces as seeded pictures: prints, book spines, chessboards, crates."""
+"""Procedural textures of man-made surfaces, seeded: prints, book spines, chessboards, crates."""
 
 from __future__ import annotations
 

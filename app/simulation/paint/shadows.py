@@ -1,4 +1,4 @@
-"""What stands between a point and the light: computed for many points at once."""
+"""Shadow rays: what stands between a point and the light, for many points at once."""
 
 from __future__ import annotations
 

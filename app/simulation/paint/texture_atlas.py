@@ -1,4 +1,4 @@
-"""All surfaces of a scene painted, lit and shrunk step by step, on one sheet.
+"""Texture atlas of a scene: all surfaces painted, lit and mipmapped, on one sheet.
 
 One sheet means one cv2.remap per image. Every surface is there at scales of 1, 1/sqrt(2), 1/2 and so on
 (mip levels, half an octave apart), so that what is far away does not flicker.
@@ -25,8 +25,8 @@ MARGIN_PX = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Atlas:
-    """The sheet, and where surface number n (from 1 on) lies at level k: row ``first[n] + k`` of the placements.
+class SurfaceAtlas:
+    """Texture atlas: the sheet; surface number n (from 1 on) lies at level k by row ``first[n] + k`` of the placements.
 
     A texture coordinate u in [-1, 1] lies at column ``offset_x + scale_x * u``, v at row ``offset_y + scale_y * v``.
     """
@@ -41,7 +41,7 @@ class Atlas:
     offset_y: FloatImage
 
 
-def paint_atlas(scene: Scene, focal_px: float, seed: int) -> Atlas:
+def paint_atlas(scene: Scene, focal_px: float, seed: int) -> SurfaceAtlas:
     """Paint every surface as finely as the camera can see it from the middle of its path."""
     background = np.zeros((LEAST_TEXELS, LEAST_TEXELS, 3), np.uint8)
     lighting = Lighting(scene)
@@ -77,7 +77,7 @@ def _shrunk(picture: Image) -> list[Image]:
         chain.append(np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA)))
 
 
-def _pack(chains: list[list[Image]], densities: list[float]) -> Atlas:
+def _pack(chains: list[list[Image]], densities: list[float]) -> SurfaceAtlas:
     pictures = [picture for chain in chains for picture in chain]
     places, height = _shelves([picture.shape[:2] for picture in pictures])
     sheet = np.zeros((height, SHEET_WIDTH_PX, 3), np.uint8)
@@ -88,7 +88,7 @@ def _pack(chains: list[list[Image]], densities: list[float]) -> Atlas:
     half = np.array([picture.shape[1::-1] for picture in pictures], np.float32) * np.float32(0.5)
     offset = corner + half - np.float32(0.5)
     lengths = np.array([len(chain) for chain in chains])
-    return Atlas(
+    return SurfaceAtlas(
         sheet,
         np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.intp),
         (lengths - 1).astype(np.float32),

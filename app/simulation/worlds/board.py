@@ -11,7 +11,7 @@ from roma_device.app.simulation.scene import Light, Scene, Sphere, Surface, box,
 from roma_device.app.simulation.textures import bricks, planks, plaster
 from roma_device.calibration.boards.board import Board
 
-from .board_path import board_tour
+from .board_path import board_path
 
 PLACE_M = np.array([0.0, 0.0, 1.0])
 """The middle of the board's back; its front is half a thickness nearer."""
@@ -39,4 +39,4 @@ def board(rng: np.random.Generator, target: Board = CHESSBOARD, view_rad: tuple[
     ]
     lamp = Light(np.array([-0.8, -1.6, -0.4]), 0.4, (1.0, 1.05, 1.08), (0.42, 0.42, 0.42), reach_m=4.0)
     front_m = PLACE_M - np.array([0, 0, THICKNESS_M / 2])
-    return Scene(tuple(things), lamp, board_tour(rng, (width_m, height_m), front_m, view_rad))
+    return Scene(tuple(things), lamp, board_path(rng, (width_m, height_m), front_m, view_rad))

@@ -1,4 +1,4 @@
-"""The way of a rig past a calibration board, as a person would show it: go on, hold still, go on."""
+"""Trajectory of a rig past a calibration board, as a person would show it: go on, hold still, go on."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ GOLDEN = (0.7548776662, 0.5698402910)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class BoardTour:
-    """Stations one after the other, held for HOLD_S each; after the last it starts again."""
+class BoardPath:
+    """Trajectory over stations one after the other, held for HOLD_S each; after the last it starts again."""
 
     stations: tuple[Pose, ...]  # world from left camera
     centre_m: FloatArray  # (3,)
@@ -29,15 +29,15 @@ class BoardTour:
         here, there = (self.stations[(int(number) + step) % len(self.stations)] for step in range(2))
         share = float(np.clip((within_s - HOLD_S) / MOVE_S, 0, 1))
         soft = share * share * (3 - 2 * share)
-        turn = Pose(here.rotation.T @ there.rotation, np.zeros(3)).rotation_vector
-        step = Pose.from_rotation_vector(soft * turn, np.zeros(3)).rotation
+        rotation = Pose(here.rotation.T @ there.rotation, np.zeros(3)).rotation_vector
+        step = Pose.from_rotation_vector(soft * rotation, np.zeros(3)).rotation
         return Pose(here.rotation @ step, (1 - soft) * here.translation_m + soft * there.translation_m)
 
 
-def board_tour(
+def board_path(
     rng: np.random.Generator, size_m: tuple[float, float], centre_m: FloatArray, view_rad: tuple[float, float]
-) -> BoardTour:
-    """A tour around a board of ``size_m`` that faces -z, seen by a camera with these half angles of view (x, y).
+) -> BoardPath:
+    """A path around a board of ``size_m`` that faces -z, seen by a camera with these half angles of view (x, y).
 
     The board appears all over both images, upright and tilted to all sides, near and far; the first view is
     straight on.
@@ -47,7 +47,7 @@ def board_tour(
     for number in range(1, STATIONS):
         place = 2 * ((start + number * np.array(GOLDEN)) % 1) - 1
         stations.append(_station(rng, number, place, size_m, centre_m, view_rad))
-    return BoardTour(tuple(stations), centre_m - np.array([0, 0, 1.2 * size_m[0]]))
+    return BoardPath(tuple(stations), centre_m - np.array([0, 0, 1.2 * size_m[0]]))
 
 
 def _station(
@@ -73,9 +73,9 @@ def _station(
     return Pose(level.rotation @ _aside(np.tan(angles)), position)
 
 
-def _aside(slopes: FloatArray) -> FloatArray:
-    """Rotation (3, 3) of a camera that brings what was straight ahead to the slopes (x, y) in its image."""
-    ray = np.array([*slopes, 1.0]) / np.sqrt(1 + slopes @ slopes)
+def _aside(tangents: FloatArray) -> FloatArray:
+    """Rotation (3, 3) of a camera that brings what was straight ahead to normalized coordinates (x, y)."""
+    ray = np.array([*tangents, 1.0]) / np.sqrt(1 + tangents @ tangents)
     axis = np.cross(ray, [0.0, 0.0, 1.0])
     sine = float(np.linalg.norm(axis))
     angle = np.arctan2(sine, ray[2])

@@ -9,7 +9,7 @@ import numpy as np
 from roma_device.app.simulation.paint.printed_textures import PALETTE, checks, crate, poster
 from roma_device.app.simulation.scene import Light, Quad, Scene, Sphere, Surface, box, quad, turned
 from roma_device.app.simulation.textures import Painter, bricks, clouds, marble, patches, planks, plaster, weave
-from roma_device.app.simulation.trajectory import Trajectory
+from roma_device.app.simulation.trajectory import SwayingPath
 
 from .board import board
 from .hard import bare, repeats
@@ -37,7 +37,7 @@ def street(rng: np.random.Generator) -> Scene:
     leaves = patches((40, 90, 50), (60, 140, 90), 0.2)
     ground += [Sphere(np.array([-4.6, 0.85, z_m]), 0.7, leaves, np.eye(3)) for z_m in (6, 12)]
     sun = Light(np.array([-220.0, -420.0, -160.0]), 12.0, (0.72, 0.78, 0.8), (0.5, 0.44, 0.42))
-    path = Trajectory(
+    path = SwayingPath(
         np.array([0.0, 0.0, 1.0]),
         np.array([0.4, 0.04, 2.0]),
         np.array([0.0, 0.0, 25.0]),
@@ -75,7 +75,7 @@ def boxes(rng: np.random.Generator) -> Scene:
         else:
             things += box(pose, (side, side * float(rng.uniform(0.6, 1.4)), side), paint)
     lamp = Light(np.array([-1.2, -2.2, 1.0]), 0.5, (1.05, 1.12, 1.15), (0.46, 0.44, 0.42), reach_m=5.0)
-    path = Trajectory(
+    path = SwayingPath(
         np.zeros(3),
         np.array([0.25, 0.12, 0.12]),
         np.array([0.0, 0.1, 3.5]),

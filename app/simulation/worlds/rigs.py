@@ -1,4 +1,4 @@
-"""Virtual rigs: lenses of three kinds, and what a knock does to them."""
+"""Virtual stereo rigs: intrinsics of three lens models, extrinsics, and decalibration by a knock."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def virtual_rig(size: Size, lens: str = "plumb_bob", variant: int = 0) -> Stereo
 
 
 def bumped(rig: StereoCalibration, axis: str, angle_deg: float) -> StereoCalibration:
-    """The rig after its right camera was turned about its own ``axis`` (roll, pitch or yaw)."""
+    """Decalibrated rig: its right camera was rotated about its own ``axis`` (roll, pitch or yaw)."""
     vector = np.zeros(3)
     vector[AXES[axis]] = np.deg2rad(angle_deg)
     return replace(rig, right_from_left=Pose.from_rotation_vector(vector, np.zeros(3)) @ rig.right_from_left)
@@ -66,5 +66,5 @@ def half_view_rad(camera: CameraModel) -> tuple[float, float]:
     """Half angles of view along x and y, to the nearer edge."""
     width, height = camera.size
     edges = camera.unproject([[0, camera.cy], [width - 1, camera.cy], [camera.cx, 0], [camera.cx, height - 1]])
-    slopes = np.abs(edges[[0, 1, 2, 3], [0, 0, 1, 1]])
-    return float(np.arctan(slopes[:2].min())), float(np.arctan(slopes[2:].min()))
+    tangents = np.abs(edges[[0, 1, 2, 3], [0, 0, 1, 1]])
+    return float(np.arctan(tangents[:2].min())), float(np.arctan(tangents[2:].min()))

@@ -16,7 +16,7 @@ from roma_device.app.simulation.paint.printed_textures import (
 )
 from roma_device.app.simulation.scene import Light, Quad, Scene, Sphere, Surface, box, quad, turned
 from roma_device.app.simulation.textures import bricks, marble, patches, planks, plaster, weave
-from roma_device.app.simulation.trajectory import Trajectory
+from roma_device.app.simulation.trajectory import SwayingPath
 
 FLOOR_M, CEILING_M, BACK_M, SIDE_M = 1.2, -1.4, 4.6, 2.3
 
@@ -28,9 +28,9 @@ def room(rng: np.random.Generator) -> Scene:
     return Scene(tuple(surfaces), lamp, indoor_path(rng))
 
 
-def indoor_path(rng: np.random.Generator) -> Trajectory:
+def indoor_path(rng: np.random.Generator) -> SwayingPath:
     """Sways by a hand's width or two about the origin and looks about, ahead along z."""
-    return Trajectory(
+    return SwayingPath(
         np.array([0.0, 0.0, 0.0]),
         np.array([0.3, 0.1, 0.12]),
         np.array([0.0, 0.1, 3.0]),

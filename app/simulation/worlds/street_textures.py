@@ -1,4 +1,4 @@
-"""What a street shows, as seeded pictures: house fronts, vans, the road."""
+"""Procedural textures of a street, seeded: house fronts, vans, the road."""
 
 from __future__ import annotations
 

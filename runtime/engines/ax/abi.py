@@ -1,4 +1,4 @@
-"""The C interface of ``libax_sys.so`` and ``libax_engine.so``, the runtime on Axera boards: declarations only.
+"""C ABI of ``libax_sys.so`` and ``libax_engine.so``, the runtime on Axera boards: declarations only.
 
 Importing this touches no library and no device. One set of structs serves AX650N and AX620E with 64-bit systems,
 as their headers (V1.45, V2.0) lay them out; the 32-bit layouts differ and are not declared. Not tried on a board.

@@ -1,4 +1,4 @@
-"""One set of buffers of a loaded model: what one run reads and writes."""
+"""Input and output buffers of one inference; two sets of them make double buffering."""
 
 from __future__ import annotations
 
@@ -65,5 +65,5 @@ def _views(tensors: Sequence[AxTensor], buffers: Sequence[CmmBuffer]) -> dict[st
 
 
 def _io_buffers(buffers: Sequence[CmmBuffer]) -> ctypes.Array[abi.IoBuffer]:
-    items = [abi.IoBuffer(phyAddr=one.physical, pVirAddr=one.address, nSize=one.memory.size) for one in buffers]
+    items = [abi.IoBuffer(phyAddr=cmm.physical, pVirAddr=cmm.address, nSize=cmm.memory.size) for cmm in buffers]
     return (abi.IoBuffer * len(items))(*items)

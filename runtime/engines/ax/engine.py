@@ -1,4 +1,4 @@
-"""Axera's NPU on the board itself, through the vendor's ``libax_sys`` and ``libax_engine``.
+"""Double-buffered inference on the NPU of an Axera board, through the vendor's ``libax_sys`` and ``libax_engine``.
 
 Proven against the headers and a stand-in for the libraries; not tried on a board.
 """
@@ -73,8 +73,8 @@ class AxEngine:
 
     def _warm_up(self) -> None:
         """The first run of a model takes many times longer than all others, and is given the time."""
-        for each in self._sets:
-            self._submit(each)
+        for buffers in self._sets:
+            self._submit(buffers)
             self._take(OPEN_LIMIT_S)
 
     def run(self) -> None:

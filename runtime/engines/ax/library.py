@@ -1,4 +1,4 @@
-"""The two libraries of the on-board runtime, loaded, and what they tell of chip and SDK."""
+"""Loader of the two shared libraries of the on-board runtime, and what they tell of chip and SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CMM, the memory that CPU and NPU share on the board: cached for the CPU, so flushed and invalidated by hand."""
+"""CMM, contiguous memory that CPU and NPU share: cached for the CPU, so flushed and invalidated by hand."""
 
 from __future__ import annotations
 

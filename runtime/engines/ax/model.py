@@ -1,4 +1,4 @@
-"""A compiled model on the board: loaded, checked against its card, and what it tells of itself."""
+"""Compiled model (axmodel) on the board: loaded, and its tensors checked against its card."""
 
 from __future__ import annotations
 

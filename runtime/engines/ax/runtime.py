@@ -1,4 +1,4 @@
-"""The board's runtime in this process: initialized by the first engine, given back by the last."""
+"""Reference-counted initialization of the board's runtime: by the first engine, given back by the last."""
 
 from __future__ import annotations
 

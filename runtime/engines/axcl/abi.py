@@ -1,4 +1,4 @@
-"""The C interface of ``libaxcl_rt.so``, the runtime of Axera's PCIe cards: declarations only.
+"""C ABI of ``libaxcl_rt.so``, the runtime of Axera's PCIe cards: declarations only.
 
 Importing this touches no library and no device. Layouts and numbers are those of AXCL 3.10; the data types
 are numbered otherwise than on the board.

@@ -1,4 +1,4 @@
-"""Buffers of a model on a card: for each tensor memory of the host and of the card."""
+"""Host and device buffers of a model on a card, for each tensor."""
 
 from __future__ import annotations
 

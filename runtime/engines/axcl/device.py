@@ -1,4 +1,4 @@
-"""PCIe cards of AXCL: the runtime of the process, a card with its context and stream, and its state."""
+"""PCIe devices of AXCL: initialization, a device's context and stream, and its state."""
 
 from __future__ import annotations
 

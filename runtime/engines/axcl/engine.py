@@ -1,4 +1,4 @@
-"""Axera's NPU on a PCIe card, through the vendor's AXCL runtime."""
+"""Inference on Axera's NPU on a PCIe card, through the vendor's AXCL runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trackers: who finds the points of one image again in another. One file each, named in TRACKERS."""
+"""Feature trackers: they find the points of one image again in another. One file each, named in TRACKERS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TRACKERS: dict[str, str] = {
 
 
 class Tracker(Protocol):
-    """Finds points of a rectified grey image again in a later one."""
+    """Feature tracker: finds points of a rectified grey image again in a later one."""
 
     def follow(self, first: Image, second: Image, points: FloatArray, guess: FloatArray) -> tuple[FloatArray, Mask]:
         """Where ``points`` (N, 2) px of ``first`` (H, W) are in ``second`` (H, W), and which of them were found.

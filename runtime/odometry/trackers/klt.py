@@ -1,4 +1,4 @@
-"""Points followed by the patches around them (Kanade, Lucas, Tomasi): no network, a few milliseconds."""
+"""KLT tracker (Kanade, Lucas, Tomasi): points followed by the patches around them, in a few milliseconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LEVELS = 4
 
 
 class KltTracker:
-    """Aligns the patch of the first image itself, so that nothing drifts however long a point is followed."""
+    """KLT tracker: it aligns the patch of the first image itself, so that nothing drifts however long it goes on."""
 
     def follow(self, first: Image, second: Image, points: FloatArray, guess: FloatArray) -> tuple[FloatArray, Mask]:
         return follow_there_and_back(first, second, points, guess, LEVELS, PATCH_PX)

@@ -1,4 +1,4 @@
-"""Points followed by a two-view network: it says where they went, however far, and their patches say how exactly."""
+"""Tracker by a two-view network: it says where points went, however far, and Lucas-Kanade says how exactly."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MatchesAll(Protocol):
 
 
 class NetworkTracker:
-    """Aligns patches as KltTracker does, but begins where the network has them, so that no guess is needed.
+    """KLT tracker that begins where the network has them, so that no guess is needed.
 
     Points of which the network is not certain are left to KltTracker.
     """

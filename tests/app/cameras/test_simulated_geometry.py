@@ -19,7 +19,7 @@ from roma_device.app.simulation.paint.printed_textures import CHESSBOARD
 from roma_device.app.simulation.renderer import camera_rays, depth_along
 from roma_device.app.simulation.scene import Light, Scene, Sphere, Surface, quad, turned
 from roma_device.app.simulation.textures import plaster
-from roma_device.app.simulation.trajectory import Trajectory
+from roma_device.app.simulation.trajectory import SwayingPath
 from roma_device.app.simulation.worlds.catalogue import SCENES
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
@@ -152,7 +152,7 @@ def test_the_chessboard_is_found_level_and_of_its_true_size() -> None:
 
 def depth_of(surface: Surface, world_from_camera: Pose) -> tuple[Array, Array]:
     """Depth (H, W) of a lonely surface in a small ideal camera, and its rays (H, W, 3)."""
-    still = Trajectory(np.zeros(3), np.zeros(3), np.array([0, 0, 1.0]), np.zeros(3), 0, 1, np.zeros(3))
+    still = SwayingPath(np.zeros(3), np.zeros(3), np.array([0, 0, 1.0]), np.zeros(3), 0, 1, np.zeros(3))
     scene = Scene((surface,), Light(np.zeros(3), 1, (1, 1, 1), (1, 1, 1)), still)
     rays = camera_rays(CameraModel.pinhole((40, 30), 30, 30, 19.5, 14.5))
     depth_m = depth_along(SceneGeometry(scene), world_from_camera, rays, 100.0)

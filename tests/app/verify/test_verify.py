@@ -13,7 +13,7 @@ import pytest
 
 from roma_device.app.cli import main
 from roma_device.app.verify.compare import VerifyLimits, VerifyReport, verify
-from roma_device.app.verify.make_test_vectors import make_vectors
+from roma_device.app.verify.make_test_vectors import make_test_vectors
 from roma_device.app.verify.tensor_error import DisparityEffect, TensorError
 from roma_device.app.verify.test_vectors import VectorFolder
 from roma_device.runtime.card import ModelCard
@@ -26,7 +26,7 @@ SMALL = ["--size", "96x64", "--threads", "1"]
 
 @pytest.fixture
 def folder(stereo_card: ModelCard, tmp_path: Path) -> VectorFolder:
-    return make_vectors(stereo_card, tmp_path / "vectors", OPTIONS, count=2)
+    return make_test_vectors(stereo_card, tmp_path / "vectors", OPTIONS, count=2)
 
 
 def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:

@@ -11,13 +11,13 @@ from roma_device.calibration.quality.report import make_report
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.lens import intrinsics_of, project
 from roma_device.calibration.solver.observations import PairView
-from roma_device.calibration.solver.solve_stereo import Solution, solve_rig
+from roma_device.calibration.solver.solve_stereo import StereoSolution, solve_rig
 from tests.calibration.corners import BOARD, SIZE, board_poses, rig, shifted, views_of, with_false_corners
 
 LENSES = ["plumb_bob", "rational", "fisheye"]
 
 
-def rotation_error_deg(solution: Solution, truth: StereoCalibration) -> float:
+def rotation_error_deg(solution: StereoSolution, truth: StereoCalibration) -> float:
     turn = cv2.Rodrigues(solution.right_from_left.rotation @ truth.right_from_left.rotation.T)[0]
     return float(np.rad2deg(np.linalg.norm(turn)))
 

@@ -11,12 +11,12 @@ pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 from model.base.onnx_file import NPU_OPERATORS, fixed  # noqa: E402
 from model.cascade.bundle import to_onnx, write_bundle  # noqa: E402
 from model.cascade.config import CascadeConfig, names  # noqa: E402
-from model.cascade.global_matching import Everywhere, MatchEverywhere  # noqa: E402
-from model.cascade.grid import Grid, fetched  # noqa: E402
-from model.cascade.local_correlation import contents, similarities, steps  # noqa: E402
+from model.cascade.global_matching import GlobalMatch, GlobalMatching  # noqa: E402
+from model.cascade.grid import Grid, sampled  # noqa: E402
+from model.cascade.local_correlation import similarities, steps, window_contents  # noqa: E402
 from model.cascade.loss import cascade_loss  # noqa: E402
 from model.cascade.network import STRIDES, Cascade, CascadeOutput  # noqa: E402
-from model.cascade.refine import Refine, Refined  # noqa: E402
+from model.cascade.refine import Refine, RefinedMatch  # noqa: E402
 from model.data.two_view_pairs import TwoViewBatch, own_positions  # noqa: E402
 from roma_device.app.verify.model_check import check_model  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
@@ -48,7 +48,7 @@ def test_window_holds_the_products_around_each_cell() -> None:
 
 def test_window_repeats_the_border_of_what_lies_there() -> None:
     x = torch.arange(12.0).view(1, 1, 3, 4)
-    held = contents(x, 1)
+    held = window_contents(x, 1)
     assert held[0, :, 1, 1].tolist() == [0, 1, 2, 4, 5, 6, 8, 9, 10]
     assert held[0, :, 0, 0].tolist() == [0, 0, 1, 0, 0, 1, 4, 4, 5]
 
@@ -64,7 +64,7 @@ def test_fetching_moves_by_whole_cells() -> None:
     features = torch.randn(1, 3, 5, 8)
     grid = Grid.of(features)
     flow = torch.tensor([2.0, 1.0]).view(1, 2, 1, 1).expand(1, 2, 5, 8)
-    there = fetched(features, grid.position(flow))
+    there = sampled(features, grid.position(flow))
     assert torch.allclose(there[..., :4, :6], features[..., 1:, 2:], atol=1e-4)
     assert float(there[..., 4, :].abs().max()) < 1e-4
 
@@ -72,7 +72,7 @@ def test_fetching_moves_by_whole_cells() -> None:
 def test_global_match_finds_a_shift_and_does_not_trust_what_is_gone() -> None:
     """Random features, three columns moved out of view: peaks are exact, few of the lonely cells find each other."""
     torch.manual_seed(0)
-    match = MatchEverywhere(32, 32)
+    match = GlobalMatching(32, 32)
     match.project.weight.data = torch.eye(32)[..., None, None]
     match.project.bias.data.zero_()
     match.sharpness.data.fill_(40)
@@ -110,12 +110,12 @@ def output_at(offset_cells: float) -> CascadeOutput:
         flow = torch.full((1, 2, *grid.own.shape[2:]), offset_cells)
         logits = torch.zeros(1, 49, *grid.own.shape[2:])
         logits[:, 24] = 6
-        x, y = (contents(flow[:, k : k + 1], 3) + steps(3)[k : k + 1] for k in (0, 1))
+        x, y = (window_contents(flow[:, k : k + 1], 3) + steps(3)[k : k + 1] for k in (0, 1))
         certain = torch.full((1, 1, *grid.own.shape[2:]), 9.0 if offset_cells < 0.25 else -9.0)
-        stages.append(Refined(stride, grid, flow, certain, logits, (x, y)))
+        stages.append(RefinedMatch(stride, grid, flow, certain, logits, (x, y)))
     first = stages[0]
     logits = (20 * torch.eye(48)).roll(int(offset_cells), 1).view(1, 6, 8, 48)
-    return CascadeOutput(Everywhere(first.flow, torch.ones(1, 2, 6, 8), logits), tuple(stages))
+    return CascadeOutput(GlobalMatch(first.flow, torch.ones(1, 2, 6, 8), logits), tuple(stages))
 
 
 def test_loss_is_least_at_the_truth() -> None:

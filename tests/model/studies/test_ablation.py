@@ -204,5 +204,7 @@ def test_damaged_results_are_one_sentence(line: str, tmp_path: Path, capsys: pyt
 
 
 def test_nothing_stored_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"none\.json: cannot read it .* python -m model\.ablation --store writes it"):
+    with pytest.raises(
+        ModelError, match=r"none\.json: cannot read it .* python -m model\.studies\.ablation --store writes it"
+    ):
         read_measured(tmp_path / "none.json")

@@ -127,7 +127,7 @@ def test_a_page_without_marks_is_one_sentence() -> None:
 MEASURE = """
 import sys
 from pathlib import Path
-from model.models_page import facts, speed
+from model.studies.models_page import facts, speed
 facts.SIZE = speed.SIZE = (128, 64)
 facts.measure(["tiny_row_narrow"], 1).store(Path(sys.argv[1]))
 """

@@ -16,7 +16,7 @@ from _pytest.mark.structures import ParameterSet
 from roma_device.app.model_store import find_model
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import ENGINES, Engine, EngineError, EngineOptions, engine_class, open_engine
-from roma_device.runtime.engines.precision import onnx_file
+from roma_device.runtime.engines.host import onnx_file
 
 SIZE = (320, 160)
 PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}

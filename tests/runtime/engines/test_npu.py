@@ -14,7 +14,7 @@ import pytest
 
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Engine, EngineError, engine_facts
-from roma_device.runtime.tensors.set_inputs import feed
+from roma_device.runtime.tensors.set_inputs import set_inputs
 from tests.standin.network import NetworkRunner
 
 from .conftest import Npu, expected, fill
@@ -130,7 +130,7 @@ def test_any_storage_of_an_input_gives_the_same_result(
 ) -> None:
     engine = npu.open(small_card)
     fill(engine)
-    feed(engine.inputs, {name: stored(array.copy()) for name, array in engine.inputs.items()})
+    set_inputs(engine.inputs, {name: stored(array.copy()) for name, array in engine.inputs.items()})
     engine.run()
     assert np.array_equal(engine.outputs["disparity"], expected(runner)["disparity"])
     engine.close()

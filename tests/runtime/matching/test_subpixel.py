@@ -11,7 +11,7 @@ import pytest
 
 from roma_device.calibration.arrays import Image
 from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.matching.subpixel import MOST_PX, polished
+from roma_device.runtime.matching.subpixel import MOST_PX, refined_subpixel
 
 SHIFT = np.array([7.4, -3.6])
 
@@ -43,7 +43,7 @@ def test_matches_become_exact(scale: float, off_px: float) -> None:
     """Where the network saw a smaller image, its errors are larger in pixels of the image."""
     size = (320, 240)
     image, pairs = textured(size), pairs_of(size, off_px)
-    result = polished(pairs, image, moved(image), scale)
+    result = refined_subpixel(pairs, image, moved(image), scale)
     assert np.median(errors_px(result)) < 0.1 * off_px
     assert (errors_px(result) < 0.3).mean() > 0.9
     assert np.array_equal(result.a, pairs.a) and np.array_equal(result.block, pairs.block)
@@ -53,17 +53,17 @@ def test_what_has_no_texture_stays_as_it_is() -> None:
     rng = np.random.default_rng(3)
     flat = [np.clip(120 + rng.normal(0, 1, (240, 320)), 0, 255).astype(np.uint8) for _ in range(2)]
     pairs = pairs_of((320, 240), 0.8)
-    assert np.array_equal(polished(pairs, *flat).b, pairs.b)
+    assert np.array_equal(refined_subpixel(pairs, *flat).b, pairs.b)
 
 
 def test_patches_do_not_carry_a_match_away() -> None:
     """Matches that are wrong by far: no patch may move them by more than a network is off."""
     image, right = textured((320, 240)), pairs_of((320, 240), 0.0)
     wrong = replace(right, b=right.b + np.array([6.0, 5.0]))
-    result = polished(wrong, image, moved(image))
+    result = refined_subpixel(wrong, image, moved(image))
     assert np.linalg.norm(result.b - wrong.b, axis=1).max() < MOST_PX
 
 
 def test_nothing_is_nothing() -> None:
     image = textured((320, 240))
-    assert len(polished(PointPairs.none(), image, image)) == 0
+    assert len(refined_subpixel(PointPairs.none(), image, image)) == 0

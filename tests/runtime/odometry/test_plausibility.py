@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.odometry.plausibility import Support, judge_support, plausible
+from roma_device.runtime.odometry.plausibility import Support, implausibility, judge_support
 
 GOOD = Support(inliers=200, ratio=0.9, spread=0.9, rival=0.0, sigma_share=0.001)
 
@@ -40,9 +40,9 @@ def test_weak_support_is_said(change: dict[str, float], state: str, said: str) -
 
 
 def test_what_a_car_and_a_hand_do_is_plausible() -> None:
-    assert plausible(moved(3.0), moved(2.9), 0.1, 0.01) is None  # 30 m/s, braking with 10 m/s^2
-    assert plausible(moved(0.05, 0.1), moved(0.03, 0.0), 1 / 30, 0.001) is None  # a hand that turns a camera away
-    assert plausible(moved(3.0), None, 0.1, 0.01) is None
+    assert implausibility(moved(3.0), moved(2.9), 0.1, 0.01) is None  # 30 m/s, braking with 10 m/s^2
+    assert implausibility(moved(0.05, 0.1), moved(0.03, 0.0), 1 / 30, 0.001) is None  # a hand that turns a camera away
+    assert implausibility(moved(3.0), None, 0.1, 0.01) is None
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ def test_what_a_car_and_a_hand_do_is_plausible() -> None:
     [(moved(7.0), None), (moved(0.0, 2.0), None), (moved(2.0), moved(0.0)), (moved(-1.0), moved(1.0))],
 )
 def test_what_nothing_does_is_refused(motion: Pose, expected: Pose | None) -> None:
-    reason = plausible(motion, expected, 0.1, 0.01)
+    reason = implausibility(motion, expected, 0.1, 0.01)
     assert reason is not None and "not possible" in reason
 
 
 def test_a_poorly_known_translation_widens_the_gate() -> None:
-    assert plausible(moved(2.0), moved(0.0), 0.1, 1.0) is None
+    assert implausibility(moved(2.0), moved(0.0), 0.1, 1.0) is None

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.odometry.motion_covariance import COMMON_NOISE_PX
-from roma_device.runtime.odometry.ransac import propose
-from roma_device.runtime.odometry.stereo_motion import DISPARITY_NOISE_PX, PIXEL_NOISE_PX, extend, refine
+from roma_device.runtime.odometry.ransac import ransac_motions
+from roma_device.runtime.odometry.stereo_motion import DISPARITY_NOISE_PX, PIXEL_NOISE_PX, extend, refine_stereo_motion
 from roma_device.runtime.odometry.stereo_points import SeenPoints, project, triangulate
 from roma_device.runtime.pose_estimate import composed_covariance, inverse_covariance
 
@@ -52,7 +52,7 @@ def test_projecting_undoes_triangulating(seed: int) -> None:
 def test_exact_points_give_the_exact_motion(seed: int) -> None:
     rng = np.random.default_rng(seed)
     truth = some_motion(rng)
-    found = refine(points_of(rng, truth, 60, noisy=False), RIG, Pose.identity())
+    found = refine_stereo_motion(points_of(rng, truth, 60, noisy=False), RIG, Pose.identity())
     assert np.abs(error_of(found.second_from_first, truth)).max() < 1e-6
 
 
@@ -62,7 +62,7 @@ def test_disparities_of_the_second_pair_may_be_missing(unknown: float) -> None:
     truth = some_motion(rng)
     points = points_of(rng, truth, 120)
     points.seen[: round(unknown * 120), 2] = np.nan
-    found = refine(points, RIG, truth)
+    found = refine_stereo_motion(points, RIG, truth)
     assert np.abs(error_of(found.second_from_first, truth)).max() < 0.01
 
 
@@ -73,8 +73,8 @@ def test_outliers_are_left_out(outliers: float) -> None:
     points = points_of(rng, truth, 200)
     wrong = rng.random(200) < outliers
     points.seen[wrong, :2] += rng.uniform(10, 80, (wrong.sum(), 2)) * rng.choice([-1, 1], (wrong.sum(), 2))
-    pose, agree = propose(points, RIG, Pose.identity(), np.random.default_rng(0)).best
-    found = extend(points, RIG, refine(points.of(agree), RIG, pose))
+    pose, agree = ransac_motions(points, RIG, Pose.identity(), np.random.default_rng(0)).best
+    found = extend(points, RIG, refine_stereo_motion(points.of(agree), RIG, pose))
     assert np.abs(error_of(found.second_from_first, truth)).max() < 0.01
     assert not found.inliers[wrong].any() and found.inliers[~wrong].mean() > 0.95
 
@@ -84,7 +84,7 @@ def test_the_covariance_holds() -> None:
     rng, squares, trials = np.random.default_rng(7), [], 150
     for _ in range(trials):
         truth = some_motion(rng)
-        found = refine(points_of(rng, truth, 150), RIG, truth)
+        found = refine_stereo_motion(points_of(rng, truth, 150), RIG, truth)
         error = error_of(found.second_from_first, truth)
         squares.append(error @ np.linalg.solve(found.covariance, error))
     half_width = 1.96 * np.sqrt(2 * 6 / trials)

@@ -11,7 +11,7 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
-from roma_device.runtime.relative_pose.motion import Motion
+from roma_device.runtime.relative_pose.motion import TwoViewMotion
 from roma_device.runtime.relative_pose.result import RelativePose
 
 
@@ -23,8 +23,8 @@ def normalized_error(found: RelativePose, views: TwoViews) -> float:
     """Squared error in units of the covariance."""
     assert found.b_from_a is not None and found.covariance is not None
     truth = views.b_from_a.translation_m / np.linalg.norm(views.b_from_a.translation_m)
-    error = Motion(found.b_from_a.rotation, found.b_from_a.translation_m).difference(
-        Motion(views.b_from_a.rotation, truth)
+    error = TwoViewMotion(found.b_from_a.rotation, found.b_from_a.translation_m).difference(
+        TwoViewMotion(views.b_from_a.rotation, truth)
     )
     return float(error @ np.linalg.solve(found.covariance, error))
 
@@ -76,7 +76,7 @@ def test_camera_that_only_turned_has_no_direction() -> None:
         assert found.b_from_a is not None and not found.has_direction
         turn = found.b_from_a.rotation @ views.b_from_a.rotation.T
         assert np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1))) < 0.15
-        assert found.rotation_deviation_deg is not None and found.rotation_deviation_deg < 0.05
+        assert found.rotation_sigma_deg is not None and found.rotation_sigma_deg < 0.05
 
 
 def test_plane_is_never_wrong_without_saying_so() -> None:

@@ -6,14 +6,14 @@ import pytest
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_two_views
 from roma_device.calibration.camera import CameraModel
 from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.relative_pose.motion import Motion, tangents
+from roma_device.runtime.relative_pose.motion import TwoViewMotion, tangents
 from roma_device.runtime.relative_pose.rays import RayPairs
-from roma_device.runtime.relative_pose.sampson import sampson_px, sampson_slopes
+from roma_device.runtime.relative_pose.sampson import sampson_jacobian, sampson_px
 
 
-def motion_of(seed: int) -> Motion:
+def motion_of(seed: int) -> TwoViewMotion:
     pose = simulate_two_views(TwoViewSpec(points=8), seed).b_from_a
-    return Motion(pose.rotation, pose.translation_m / np.linalg.norm(pose.translation_m))
+    return TwoViewMotion(pose.rotation, pose.translation_m / np.linalg.norm(pose.translation_m))
 
 
 @pytest.mark.parametrize("size", [1e-9, 1e-3, 0.8])
@@ -37,7 +37,7 @@ def test_slopes_are_those_of_the_distance() -> None:
     )
     rays = RayPairs.of(views.pairs, views.camera, other)
     motion = motion_of(3)
-    _, slopes = sampson_slopes(rays, motion)
+    _, slopes = sampson_jacobian(rays, motion)
     for number in range(5):
         step = np.zeros(5)
         step[number] = 1e-6
@@ -55,5 +55,5 @@ def test_distance_has_the_deviation_of_the_noise(focal_a: float, focal_b: float)
     noisy = (camera.project(rays) + rng.normal(0, 0.5, (len(rays), 2)) for camera, rays in ((a, rays_a), (b, rays_b)))
     rays = RayPairs.of(PointPairs(*noisy, np.ones(len(rays_a))), a, b)
     shift = views.b_from_a.translation_m / np.linalg.norm(views.b_from_a.translation_m)
-    distance = sampson_px(rays, Motion(views.b_from_a.rotation, shift).essential)
+    distance = sampson_px(rays, TwoViewMotion(views.b_from_a.rotation, shift).essential)
     assert distance.std() == pytest.approx(0.5, rel=0.03)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from roma_device.runtime.engine import EngineError
-from roma_device.runtime.tensors.set_inputs import feed
+from roma_device.runtime.tensors.set_inputs import set_inputs
 
 SHAPE = (1, 1, 3, 4)
 TARGETS = st.sampled_from(["float32", "uint8", "int8", "uint16", "int16"])
@@ -25,7 +25,7 @@ ARRAYS = nps.arrays(
 def test_numbers_arrive_or_are_refused(array: np.ndarray, target: str, order: str) -> None:
     inputs = {"left": np.full(SHAPE, 7, target)}
     try:
-        feed(inputs, {"left": np.asarray(array, order=order)})  # type: ignore[call-overload]
+        set_inputs(inputs, {"left": np.asarray(array, order=order)})  # type: ignore[call-overload]
     except EngineError as error:
         assert str(error).startswith(f"input left takes {target}") and (inputs["left"] == 7).all()
     else:
@@ -36,7 +36,7 @@ def test_numbers_arrive_or_are_refused(array: np.ndarray, target: str, order: st
 
 def test_float64_is_rounded() -> None:
     inputs = {"left": np.zeros(SHAPE, np.float32)}
-    feed(inputs, {"left": np.full(SHAPE, 1 / 3)})
+    set_inputs(inputs, {"left": np.full(SHAPE, 1 / 3)})
     assert (inputs["left"] == np.float32(1 / 3)).all()
 
 
@@ -45,14 +45,14 @@ def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     """numpy would repeat most of these."""
     inputs = {"left": np.zeros(SHAPE, np.float32)}
     with pytest.raises(EngineError, match="input left takes the shape 1x1x3x4, not "):
-        feed(inputs, {"left": np.ones(shape, np.float32)})
+        set_inputs(inputs, {"left": np.ones(shape, np.float32)})
     assert not inputs["left"].any()
 
 
 def test_nothing_is_written_unless_all_fits() -> None:
     inputs = {name: np.zeros(SHAPE, np.float32) for name in ("left", "right")}
     with pytest.raises(EngineError, match="input right"):
-        feed(inputs, {"left": np.ones(SHAPE, np.float32), "right": np.ones((2, 2), np.float32)})
+        set_inputs(inputs, {"left": np.ones(SHAPE, np.float32), "right": np.ones((2, 2), np.float32)})
     assert not inputs["left"].any()
 
 
@@ -60,4 +60,4 @@ def test_nothing_is_written_unless_all_fits() -> None:
 def test_all_inputs_and_no_others(names: tuple[str, ...]) -> None:
     inputs = {name: np.zeros(SHAPE, np.float32) for name in ("left", "right")}
     with pytest.raises(EngineError, match="the network takes left, right; given is "):
-        feed(inputs, {name: np.ones(SHAPE, np.float32) for name in names})
+        set_inputs(inputs, {name: np.ones(SHAPE, np.float32) for name in names})

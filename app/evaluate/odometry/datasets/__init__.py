@@ -1,4 +1,4 @@
-"""Layouts of recorded sequences with true poses. One file each, named in LAYOUTS."""
+"""Odometry data sets: layouts of sequences with ground-truth poses. One file each, named in LAYOUTS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets of image pairs with known relative pose: one file for each layout, named in POSE_SETS."""
+"""Relative-pose data sets: image pairs with known relative pose: one file for each layout, named in POSE_SETS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of .npz files, lists of Python's objects among them, without running what a stranger's file may hold.
+"""Restricted unpickling of .npz arrays, lists of Python's objects among them: nothing in a stranger's file is run.
 
 The published indices keep tuples in arrays of objects, which numpy stores by pickle, and a pickle can call anything.
 Here it may build numpy's own arrays, types and numbers, and nothing else.
@@ -7,7 +7,6 @@ Here it may build numpy's own arrays, types and numbers, and nothing else.
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import zipfile
 import zlib
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.calibration.storage.text_file import read_bytes
 
 _SAFE = {"_reconstruct", "scalar", "ndarray", "dtype", "_frombuffer"}
 _MODULES = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric"}
@@ -67,8 +67,6 @@ def _parsed(data: bytes) -> npt.NDArray[Any]:
 
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(path)
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot read it ({error.strerror})", exit_code=os.EX_NOINPUT) from None
+        return zipfile.ZipFile(io.BytesIO(read_bytes(path, error=EvaluationError)))
     except zipfile.BadZipFile:
         raise EvaluationError(f"{path}: is not an .npz file") from None

@@ -6,14 +6,13 @@ stored images with pixel centres at integers, and ``x_b = R x_a + t`` in any uni
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.calibration.storage.text_file import read_json
 
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose
 
@@ -23,13 +22,7 @@ _TEXTS = ("id", "a", "b")
 
 def load_own(path: Path, images: Path) -> list[PosePair]:
     """Raises EvaluationError naming the file, the pair and the key at fault."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        message = f"{path}: cannot read the pairs ({error.strerror})"
-        raise EvaluationError(message, exit_code=os.EX_NOINPUT) from None
-    except (ValueError, RecursionError) as error:
-        raise EvaluationError(f"{path}: not valid JSON: {error}") from None
+    raw = read_json(path, "pairs", EvaluationError)
     if not isinstance(raw, dict) or not isinstance(entries := raw.get("pairs"), list):
         raise EvaluationError(f"{path}: 'pairs' must be a list")
     return [_pair(entry, number, path, images) for number, entry in enumerate(entries)]

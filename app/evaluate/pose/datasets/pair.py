@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate.errors import EvaluationError, unreadable
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
 from roma_device.calibration.arrays import FloatArray, Image
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.size import Size
-
-LARGEST_SKEW_PX = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +53,7 @@ class PosePair:
         try:
             return image.load()
         except OSError as error:
-            message = f"{where}: cannot read {image.path} ({error.strerror or error})"
-            raise EvaluationError(message, exit_code=66) from None
+            raise unreadable(where, image.path, error) from None
         except (ValueError, CalibrationError) as error:
             raise EvaluationError(f"{where}: {error}") from None
 
@@ -64,10 +61,10 @@ class PosePair:
 def checked_pose(rotation: npt.ArrayLike, translation: npt.ArrayLike, where: str) -> Pose:
     """The pose, its rotation made exact; raises EvaluationError where it is no pose, or a pure rotation."""
     pose = Pose.from_rounded(rotation, translation)
-    turn, shift = pose.rotation, pose.translation_m
-    if not (np.isfinite(turn).all() and np.isfinite(shift).all()):
+    matrix, shift = pose.rotation, pose.translation_m
+    if not (np.isfinite(matrix).all() and np.isfinite(shift).all()):
         raise EvaluationError(f"{where}: the pose holds a value that is not finite")
-    if not np.allclose(turn @ turn.T, np.eye(3), atol=1e-4) or np.linalg.det(turn) < 0:
+    if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-4) or np.linalg.det(matrix) < 0:
         raise EvaluationError(f"{where}: the rotation is not a rotation matrix")
     if not shift.any():
         raise EvaluationError(f"{where}: the translation is zero: its direction cannot be scored")

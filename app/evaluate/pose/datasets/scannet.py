@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate.errors import EvaluationError, unreadable
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.size import Size
@@ -71,7 +71,7 @@ def _numbers(path: Path, where: str) -> FloatArray:
     try:
         values = np.array([float(word) for word in path.read_text(encoding="utf-8").split()])
     except OSError as error:
-        raise EvaluationError(f"{where}: cannot read {path} ({error.strerror})", exit_code=66) from None
+        raise unreadable(where, path, error) from None
     except ValueError as error:
         raise EvaluationError(f"{where}: {path}: {error}") from None
     if values.size != 16:

@@ -6,13 +6,13 @@ turned first; K is for the stored image.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.storage.text_file import read_bytes
 
 from .pair import PoseImage, PosePair, checked_matrix, checked_pose
 
@@ -22,9 +22,7 @@ WORDS = 38
 def load_superglue(path: Path, images: Path) -> list[PosePair]:
     """Raises EvaluationError naming file and line; images that must be turned first are refused."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise EvaluationError(f"{path}: cannot read the pairs ({error.strerror})", exit_code=os.EX_NOINPUT) from None
+        lines = read_bytes(path, "pairs", EvaluationError).decode("utf-8").splitlines()
     except UnicodeDecodeError:
         raise EvaluationError(f"{path}: is neither JSON, nor .npz, nor a list of pairs in text") from None
     numbered = ((number, line.split()) for number, line in enumerate(lines, start=1))

@@ -10,7 +10,7 @@ import pytest
 
 from roma_device.app.evaluate.errors import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory, read_trajectory
-from roma_device.app.evaluate.odometry.report import judge
+from roma_device.app.evaluate.odometry.report import score_trajectory
 from roma_device.app.trajectories.tum import tum_line
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.odometry.frames import body_pose, optical_pose
@@ -41,27 +41,29 @@ def write_kitti(path: Path, poses: list[Pose]) -> Path:
 def test_a_trajectory_in_other_frames_has_no_error() -> None:
     """Another world, and a camera's axes instead of the vehicle's: both are found and removed."""
     world = Pose.from_rotation_vector([0.3, -2.0, 1.0], [40.0, -3.0, 7.0])
-    score = judge("x", trajectory([world @ optical_pose(pose) for pose in circle()]), trajectory(circle()))
+    score = score_trajectory("x", trajectory([world @ optical_pose(pose) for pose in circle()]), trajectory(circle()))
     assert score.absolute.rmse_m < 1e-9 and score.segments.translation < 1e-9
     assert score.segments.rotation_deg < 1e-6 and score.missing == 0
 
 
 def test_a_scale_of_two_percent_shows_as_two_percent() -> None:
     long = [Pose(pose.rotation, 1.02 * pose.translation_m) for pose in circle()]
-    score = judge("x", trajectory(long), trajectory(circle()))
+    score = score_trajectory("x", trajectory(long), trajectory(circle()))
     assert score.relative["1 frame"].translation == pytest.approx(0.02, abs=1e-3)
     assert score.segments.translation == pytest.approx(0.02, abs=1e-3)
     assert score.absolute.rmse_m == pytest.approx(0.02 * 5.0, rel=0.35)
 
 
 def test_positions_alone_suffice() -> None:
-    score = judge("x", trajectory(circle()), trajectory([Pose(np.eye(3), p.translation_m) for p in circle()], False))
+    score = score_trajectory(
+        "x", trajectory(circle()), trajectory([Pose(np.eye(3), p.translation_m) for p in circle()], False)
+    )
     assert score.absolute.rmse_m < 1e-9 and score.segments.rotation_deg is None
 
 
 def test_poses_of_the_same_time_are_compared() -> None:
     reference = trajectory(circle())
-    score = judge("x", reference.chosen(np.arange(0, 60, 3)), reference)
+    score = score_trajectory("x", reference.chosen(np.arange(0, 60, 3)), reference)
     assert score.poses == 20 and score.missing == pytest.approx(2 / 3) and score.absolute.rmse_m < 1e-9
 
 
@@ -112,12 +114,12 @@ def test_a_broken_trajectory_is_one_sentence(
 def test_trajectories_of_different_clocks_are_refused() -> None:
     late = Trajectory("late", tuple(circle()), np.arange(60) * 0.1 + 1e6)
     with pytest.raises(EvaluationError, match="are the stamps of one clock"):
-        judge("x", late, trajectory(circle()))
+        score_trajectory("x", late, trajectory(circle()))
 
 
 def test_a_reference_that_stands_still_is_refused() -> None:
     with pytest.raises(EvaluationError, match="does not move"):
-        judge("x", trajectory(circle()), trajectory([Pose.identity()] * 60))
+        score_trajectory("x", trajectory(circle()), trajectory([Pose.identity()] * 60))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Which of a bundle's ONNX files a host engine runs: the float one, or the one with 8-bit convolutions."""
+"""What the host engines share: the choice between the fp32 and the int8 ONNX file, and how failures are told."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ INT8_PAYS = frozenset((engine, machine) for engine in ("openvino", "onnx") for m
 
 FILES: dict[Precision, str] = {"fp32": "onnx", "int8": "onnx_int8"}
 """Precision -> format in the card."""
+
+
+def reason_of(error: Exception) -> str:
+    """A host library's message in one line of bearable length."""
+    return " ".join(str(error).split())[:300]
 
 
 def onnx_file(card: ModelCard, engine: str, precision: Precision) -> tuple[Precision, ModelFile]:
