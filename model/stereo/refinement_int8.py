@@ -1,6 +1,7 @@
 """Post-training quantization of the second stage: ``python -m model.stereo.refinement_int8 CHECKPOINT FILE.onnx``.
 
-The learned convolutions in 8 bits (QDQ form), similarities and positions in float. Calibrated on what the stage is
+The learned convolutions in 8 bits (QDQ form; weights of 7, which x86 without VNNI adds without overflow), similarities
+and positions in float. Calibrated on what the stage is
 given for generated pairs: half of the inputs come from the first stage, half from the second's own result.
 """
 
@@ -30,6 +31,7 @@ from .refinement import Refinement
 from .refinement_file import DEFAULT_SIZE, load_refinement, to_onnx
 from .refinement_pairs import guess
 
+WEIGHT_BITS = 7
 FIRST = Path(__file__).parents[1] / "checkpoints" / "stereo.pt"
 
 
@@ -63,7 +65,7 @@ def main() -> None:
     (first, _), (second, _) = load_network(arguments.first), load_refinement(arguments.checkpoint)
     inputs = calibration_inputs(first, second, Atlas(build_atlas(arguments.textures, 60)), arguments.count)
     model = to_onnx(second, DEFAULT_SIZE, is_open=True).SerializeToString()
-    arguments.target.write_bytes(quantize(model, Samples(inputs)))
+    arguments.target.write_bytes(quantize(model, Samples(inputs), WEIGHT_BITS))
 
 
 if __name__ == "__main__":
