@@ -1,4 +1,4 @@
-"""Post-training quantization of the second stage: ``python -m model.stereo.refinement_int8 CHECKPOINT FILE.onnx``.
+"""Post-training quantization of the second stage: ``python -m model.quantize_refinement CHECKPOINT FILE.onnx``.
 
 The learned convolutions in 8 bits (QDQ form; weights of 7, which x86 without VNNI adds without overflow), similarities
 and positions in float. Calibrated on what the stage is
@@ -15,24 +15,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.base.cli import run_tool
-from model.base.loop import normalize
-from model.data.loader import batches
-from model.data.stereo_pairs import PairRenderer, SceneSampler
-from model.data.texture_atlas import Atlas
-from model.data.textures import build_atlas
-from model.quantize import CALIBRATION_SEED, Inputs, Samples, quantize
-
-from .bundle import load_network
-from .hints import cell_disparities, hints, warp
-from .network import RowStereo
-from .passes import Found, after_passes, found_first
-from .refinement import Refinement
-from .refinement_file import DEFAULT_SIZE, load_refinement, to_onnx
-from .refinement_pairs import guess
+from .base.cli import run_tool
+from .base.loop import normalize
+from .data.loader import batches
+from .data.stereo_pairs import PairRenderer, SceneSampler
+from .data.texture_atlas import Atlas
+from .data.textures import build_atlas
+from .quantize import CALIBRATION_SEED, Inputs, Samples, quantize
+from .stereo.bundle import load_network
+from .stereo.hints import cell_disparities, hints, warp
+from .stereo.network import RowStereo
+from .stereo.passes import Found, after_passes, found_first
+from .stereo.refinement import Refinement
+from .stereo.refinement_file import DEFAULT_SIZE, load_refinement, to_onnx
+from .stereo.refinement_pairs import guess
 
 WEIGHT_BITS = 7
-FIRST = Path(__file__).parents[1] / "checkpoints" / "stereo.pt"
+FIRST = Path(__file__).parent / "checkpoints" / "stereo.pt"
 
 
 def calibration_inputs(first: RowStereo, second: Refinement, atlas: Atlas, count: int) -> Iterator[Inputs]:
