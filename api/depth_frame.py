@@ -9,21 +9,24 @@ import numpy as np
 from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.errors import CalibrationError, RomaError
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.points import PointCloud, back_project
+from roma_device.runtime.depth import PointCloud, back_project
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 
-NOT_METRIC = "depth in metres needs the rig's geometry: give calibration=FILE, or focal_px and baseline_m"
+NOT_METRIC = "depth in metres needs the rig's geometry: give calibration=, or focal_px= and baseline_m="
+NO_NETWORK = 'no stereo network ran on this frame: give task="depth" or "depth,pose", and a stereo model'
 
 
 class DepthFrame:
     """What is known of one pair; images and maps have the size of the camera's (rectified) left image.
 
-    Unknown pixels are NaN in ``depth_m`` and ``disparity_px``. Arrays belong to the frame and stay valid.
+    Unknown pixels are NaN in ``depth_m`` and ``disparity_px``. The maps belong to the frame and stay as they are;
+    ``left``, ``right`` and the colours of ``points`` are made of the camera's images on first use.
     """
 
     def __init__(self, result: Result) -> None:
-        self.result = result  # all of it, for sinks: internal, may change between releases
+        """``result``: what a sink is given, of which this is the stable view."""
+        self.result = result
 
     @property
     def index(self) -> int:
@@ -44,28 +47,31 @@ class DepthFrame:
     def depth_m(self) -> FloatImage:
         """(H, W) float32 metres along Z of the left optical frame (REP 118), NaN where unknown.
 
-        Raises CalibrationError where focal length or baseline are not known.
+        Raises RomaError where focal length or baseline are not known, or no stereo network ran.
         """
         if self.result.depth is None:
-            raise CalibrationError(NOT_METRIC)
+            raise RomaError(NO_NETWORK) if self.result.matches.disparity_px is None else CalibrationError(NOT_METRIC)
         return self.result.depth.depth_m
 
     @cached_property
     def disparity_px(self) -> FloatImage:
-        """(H, W) float32, ``x_right = x_left - disparity``, NaN where unknown; raises RomaError without a network."""
+        """(H, W) float32, ``x_right = x_left - disparity``, NaN where unknown.
+
+        Raises RomaError where no stereo network ran.
+        """
         disparity_px = self.result.matches.disparity_px
         if disparity_px is None:
-            raise RomaError("there is no disparity: no stereo network ran on this frame")
+            raise RomaError(NO_NETWORK)
         return np.where(self.result.valid, disparity_px, np.float32(np.nan))
 
     @property
     def confidence(self) -> FloatImage:
-        """(H, W) float32 in [0, 1]: probability that the match of a pixel is right."""
+        """(H, W) float32 in [0, 1]: probability that the match of a pixel is right; 0 where no network ran."""
         return self.result.matches.certainty
 
     @property
     def known(self) -> Mask:
-        """(H, W): pixels with a value."""
+        """(H, W) bool: pixels with a value."""
         return self.result.known
 
     @property
@@ -102,8 +108,14 @@ class DepthFrame:
     def points(self, stride: int = 1) -> PointCloud:
         """The known pixels, every ``stride``-th of each row and column, as points in metres with their colours.
 
-        Raises CalibrationError where focal length or baseline are not known.
+        Raises RomaError where there is no depth in metres, and for a stride below 1.
         """
+        if not isinstance(stride, (int, np.integer)) or stride < 1:
+            raise RomaError(f"stride must be a whole number from 1 on, not {stride!r}")
         left = self.left
         bgr = np.repeat(left[:, :, None], 3, axis=2) if left.ndim == 2 else left
         return back_project(self.depth_m, self.known, bgr, self.rig, stride)
+
+    def __repr__(self) -> str:
+        width, height = self.confidence.shape[::-1]
+        return f"<DepthFrame {self.index}: {width}x{height} px, {100 * self.known.mean():.0f} % known>"

@@ -4,110 +4,100 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from roma_device.app.cameras import Camera, open_camera
-from roma_device.app.cameras.source import open_source
-from roma_device.app.model_store import find_model
-from roma_device.app.run.build_pipelines import RectificationFor, build_pipelines, rectifications
-from roma_device.app.run.loop import ResizingPipeline, SinkSet, run_frames
-from roma_device.app.run.open_outputs import open_recorder, open_sinks
-from roma_device.app.settings.settings import Settings, load_settings
+from roma_device.app.cameras import Camera
 from roma_device.calibration.arrays import Image
+from roma_device.calibration.errors import RomaError
+from roma_device.calibration.rectify import View
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.runtime.engine import NpuOptions
+from roma_device.runtime.engine import NpuOptions, Precision
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
-from roma_device.runtime.pipeline import Pipeline
 
 from .calibrations import load_calibration
 from .depth_frame import DepthFrame
 from .log import stay_silent
-from .pairs import Pair, PairsCamera, stereo_frame
+from .options import as_path, is_rectified, make_settings
+from .pairs import Pair, stereo_frame
+from .session import Session
+from .turn import Turn
+from .words import in_keywords
 
 stay_silent()
 
+CLOSED = "this StereoDepth is closed: make a new one"
+
 
 class StereoDepth:
-    """Rectification, matching network and depth behind one door; a context manager.
+    """Rectification, matching network and depth behind one door; a context manager and an iterator.
 
-    Iterate for the frames of ``camera``, or call ``match`` with arrays. Everything that the options name is read
-    when the object is made, and what is wrong with it raised as a RomaError; the camera opens with the first frame,
-    the network with the first pair. One thread at a time may iterate or match; ``stop`` may be called from any.
-    Leaving the ``with`` block, ``close`` or the end of the object frees camera, engine and files.
+    Iterate for the frames of ``camera``, or call ``match`` with arrays. What the options name is read when the object
+    is made, and what is wrong with it raised as a RomaError; the camera opens with the first frame, the network with
+    the first pair. The ``with`` block, ``close`` or the end of the object frees camera, engine and files.
+
+    One thread at a time may iterate, match or close: another one gets a RomaError. ``stop`` may be called from any.
     """
 
+    @in_keywords
     def __init__(
         self,
         camera: str | Camera | Iterable[Pair] | None = None,
         *,
         calibration: str | Path | StereoCalibration | None = None,
-        rectified: bool = False,
+        rectified: bool | None = None,
         focal_px: float | None = None,
         baseline_m: float | None = None,
-        model: str | Path = "stereo",
-        engine: str = "auto",
-        precision: str = "auto",
-        threads: int = 0,
+        model: str | Path | None = None,
+        engine: str | None = None,
+        precision: Precision | None = None,
+        threads: int | None = None,
         input_width: int | None = None,
         min_depth_m: float | None = None,
         max_depth_m: float | None = None,
         min_confidence: float | None = None,
-        view: str = "native",
-        task: str | tuple[str, ...] = "depth",
+        view: View | None = None,
+        task: str | Sequence[str] | None = None,
         frames: int | None = None,
         max_fps: float | None = None,
         output: str | Path | None = None,
-        save: str | tuple[str, ...] = (),
+        save: str | Sequence[str] | None = None,
         record: str | Path | None = None,
         npu: NpuOptions | None = None,
         odometry: OdometryOptions | None = None,
         config: str | Path | None = None,
     ) -> None:
-        """``camera``: KIND:ARGUMENT as in ``roma-device run``, a Camera, or an iterable of pairs (arrays or
-        StereoFrame). The other options are those of ``roma-device run`` and of its settings file, which ``config``
-        may name: what is given here wins over it.
+        """None stands for what ``config``, a settings file, says, and where it is silent for the default.
 
-        ``calibration`` may be a file in any format that ``load_calibration`` reads. ``focal_px`` (px) and
-        ``baseline_m`` (metres) are for pairs that are rectified already. Raises RomaError.
+        camera: KIND:ARGUMENT as in ``roma-device run``, a Camera, or an iterable of (left, right) or StereoFrame.
+        calibration: of the rig, for raw pairs; a file or folder in any format that ``load_calibration`` reads.
+        rectified: the pairs are rectified already; so they are where ``focal_px`` or ``baseline_m`` is given.
+        focal_px, baseline_m: of rectified pairs, px at camera resolution and metres; without them no metric depth.
+        model: a bundled name or a bundle's folder [stereo].
+        engine: auto, axcl, ax, openvino, onnx, opencv, or a registered name [auto].
+        precision: auto, fp32 or int8, of a host engine [auto].
+        threads: of a host engine; 0 is its own choice [0].
+        input_width: of the network's input in px [640].
+        min_depth_m, max_depth_m: depths that count [0.2, 50].
+        min_confidence: least certainty that counts, in [0, 1] [as the model's card says].
+        view: native, full or inside: what the rectified image shows [native].
+        task: depth, pose or both ("depth,pose") [depth].
+        frames: after how many the iteration ends [when the camera does].
+        max_fps: at most so many frames per second.
+        output, save: folder, and what the iteration writes there: names of sinks as of ``roma-device run --save``.
+        record: folder for a recording of the raw pairs.
+        npu, odometry: further choices.
+
+        Raises RomaError.
         """
-        settings = Settings() if config is None else load_settings(Path(config))
-        self._settings = settings.overridden(
-            "StereoDepth",
-            camera=camera if isinstance(camera, str) else None,
-            rectified=(rectified or focal_px is not None) or None,
-            focal_px=_number(focal_px),
-            baseline_m=_number(baseline_m),
-            model=None if str(model) == "stereo" and config else str(model),
-            engine=_unless(engine, "auto", config),
-            precision=_unless(precision, "auto", config),
-            threads=threads or None,
-            input_width=input_width,
-            view=_unless(view, "native", config),
-            task=None if config and task == "depth" else _names(task),
-            frames=frames,
-            max_fps=_number(max_fps),
-            record=None if record is None else str(record),
-            npu=None if npu is None else asdict(npu),
-            odometry=None if odometry is None else asdict(odometry),
-            depth={
-                "min_m": _number(min_depth_m),
-                "max_m": _number(max_depth_m),
-                "min_confidence": _number(min_confidence),
-            },
-            output={"folder": None if output is None else str(output), "save": _names(save)},
-        )
-        self._camera = camera
-        self._calibration = _calibration(calibration)
-        self._card = find_model(self._settings.model)
-        self._stop, self._stack = threading.Event(), ExitStack()
-        self._pipelines: ResizingPipeline[Pipeline] | None = None
-        self._frames: Iterator[DepthFrame] | None = None
-        self._matched = 0
-        weakref.finalize(self, self._stack.close)
+        keywords = {name: value for name, value in locals().items() if name not in ("self", "config", "calibration")}
+        keywords["camera"] = camera if isinstance(camera, str) else None
+        keywords["model"] = str(model) if isinstance(model, Path) else model
+        keywords["rectified"] = is_rectified(calibration, rectified, focal_px, baseline_m)
+        self._session = Session(make_settings(config, keywords), camera, _read(calibration))
+        self._lock = threading.Lock()
+        weakref.finalize(self, self._session.close)
 
     @classmethod
     def from_pair(
@@ -115,95 +105,89 @@ class StereoDepth:
         left: Image,
         right: Image,
         *,
+        calibration: str | Path | StereoCalibration | None = None,
         focal_px: float | None = None,
         baseline_m: float | None = None,
-        calibration: str | Path | StereoCalibration | None = None,
-        **options: Any,
+        model: str | Path | None = None,
+        engine: str | None = None,
+        precision: Precision | None = None,
+        threads: int | None = None,
+        input_width: int | None = None,
+        min_depth_m: float | None = None,
+        max_depth_m: float | None = None,
+        min_confidence: float | None = None,
+        view: View | None = None,
+        npu: NpuOptions | None = None,
+        config: str | Path | None = None,
     ) -> DepthFrame:
-        """Depth of a single pair (H, W) or (H, W, 3) uint8: rectified, unless ``calibration`` says how to.
+        """Depth of a single pair, (H, W) or (H, W, 3) BGR uint8; the keywords are those of StereoDepth.
 
-        ``options`` are those of StereoDepth. The network is opened and closed for it: for many pairs use ``match``.
+        The pair is rectified already unless ``calibration`` or ``config`` says how to do it; without ``focal_px`` (px)
+        and ``baseline_m`` (metres) there is disparity alone. The network is opened and closed for it: for many pairs
+        make a StereoDepth once and call ``match``. Raises RomaError.
         """
-        rectified = calibration is None
-        geometry: dict[str, Any] = {"focal_px": focal_px, "baseline_m": baseline_m, "rectified": rectified}
-        with cls(calibration=calibration, **geometry, **options) as stereo:
+        keywords: dict[str, Any] = {
+            key: value for key, value in locals().items() if key not in ("cls", "left", "right")
+        }
+        rectified = True if calibration is None and config is None else None
+        with cls(rectified=rectified, **keywords) as stereo:
             return stereo.match(left, right)
 
+    @in_keywords
     def match(self, left: Image, right: Image, timestamp_ns: int | None = None) -> DepthFrame:
-        """Depth of one pair of raw images (H, W) or (H, W, 3) uint8, BGR; raises RomaError.
+        """Depth of one pair as the cameras gave it, (H, W) or (H, W, 3) BGR uint8; raises RomaError.
 
-        ``timestamp_ns`` must increase where the pose is asked for; by default it is the time of the call.
+        Its network is its own: a loop over the camera goes on undisturbed, and nothing is saved. It is opened anew
+        when the size changes. ``timestamp_ns`` has to increase where ``task`` names the pose; None is now.
         """
-        frame = stereo_frame(left, right, timestamp_ns, self._matched)
-        if self._pipelines is None:
-            self._pipelines = self._build(self._rectifications(PairsCamera(())))
-            self._stack.callback(self._pipelines.close)
-        pipeline = self._pipelines.for_size(frame.size)
-        pipeline.submit(frame, self._matched)
-        self._matched += 1
-        return DepthFrame(pipeline.collect())
+        with self._alone():
+            frame = stereo_frame(left, right, timestamp_ns)
+            return DepthFrame(self._session.match(frame))
 
-    def __iter__(self) -> Iterator[DepthFrame]:
-        """Frames until the camera ends, ``frames`` are done or ``stop`` is called; each is saved before it is given."""
-        if self._frames is None:
-            self._frames = self._run()
-            self._stack.callback(self._frames.close)  # type: ignore[attr-defined]
-        return self._frames
+    def __iter__(self) -> StereoDepth:
+        """Itself, as a file does: a second loop goes on where the first was left."""
+        return self
 
-    def _run(self) -> Iterator[DepthFrame]:
-        settings = self._settings
-        with ExitStack() as stack:
-            camera = stack.enter_context(self._open_camera())
-            sinks = SinkSet(open_sinks(settings))
-            recorder = open_recorder(settings, camera, stack)
-            source = open_source(camera, self._stop, settings.max_fps, recorder)
-            pipelines = self._build(self._rectifications(camera))
-            for result in run_frames(source, pipelines, sinks, settings.frames):
-                yield DepthFrame(result)
+    @in_keywords
+    def __next__(self) -> DepthFrame:
+        """The next frame, already saved; ends with the camera, after ``frames`` or after ``stop``; raises RomaError."""
+        with self._alone():
+            return DepthFrame(self._session.next_result())
 
-    def _open_camera(self) -> Camera:
-        if self._settings.camera is not None:
-            return open_camera(self._settings.camera)
-        if self._camera is None:
-            return open_camera("simulated")
-        return self._camera if hasattr(self._camera, "frames") else PairsCamera(self._camera)  # type: ignore[arg-type, return-value]
-
-    def _rectifications(self, camera: Camera) -> RectificationFor:
-        return rectifications(self._settings, camera, self._calibration)
-
-    def _build(self, rectification_for: RectificationFor) -> ResizingPipeline[Pipeline]:
-        return build_pipelines(self._settings, self._card, rectification_for)
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """What could not be written so far: names of sinks, and "record"; the loop goes on without them."""
+        recorder = self._session.recorder
+        broken = ("record",) if recorder is not None and recorder.problem else ()
+        return (*sorted(self._session.sinks.failed), *broken)
 
     def stop(self) -> None:
-        """Let the iteration end soon, from any thread."""
-        self._stop.set()
+        """Let the iteration end with the frame at hand; from any thread or signal handler."""
+        self._session.stop.set()
 
+    @in_keywords
     def close(self) -> None:
-        """Free camera, engine and files; safe to call twice. Not from another thread than the one that iterates."""
-        self._stop.set()
-        self._stack.close()
+        """Free camera, engine and files; safe to call twice. Raises RomaError while another thread is inside."""
+        self._session.stop.set()
+        if not self._session.is_closed:
+            with self._alone():
+                self._session.close()
 
+    @in_keywords
     def __enter__(self) -> StereoDepth:
-        return self
+        with self._alone():
+            return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
-
-def _calibration(given: str | Path | StereoCalibration | None) -> StereoCalibration | None:
-    return load_calibration(given) if isinstance(given, (str, Path)) else given
-
-
-def _names(given: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Names, given one by one or with commas between them."""
-    return tuple(name.strip() for name in given.split(",")) if isinstance(given, str) else tuple(given)
+    def _alone(self) -> Turn:
+        if self._session.is_closed:
+            raise RomaError(CLOSED)
+        return Turn(self._lock)
 
 
-def _number(given: float | None) -> float | None:
-    """Settings are strict: 1 is not 1.0, and NumPy's numbers are not Python's."""
-    return None if given is None else float(given)
-
-
-def _unless(given: str, default: str, config: str | Path | None) -> str | None:
-    """A default does not win over the settings file."""
-    return None if config is not None and given == default else given
+def _read(calibration: Any) -> StereoCalibration | None:
+    if calibration is None or isinstance(calibration, StereoCalibration):
+        return calibration
+    return load_calibration(as_path(calibration, "calibration"))

@@ -24,7 +24,7 @@ from roma_device.calibration.guided.detection_gate import see_pair
 from roma_device.calibration.quality.report import QualityReport, make_report
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.observations import PairView
-from roma_device.calibration.solver.solve_stereo import solve_rig
+from roma_device.calibration.solver.solve import solve_rig
 from roma_device.runtime.grey import grey
 
 SIZE = (640, 400)

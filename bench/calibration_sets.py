@@ -29,8 +29,7 @@ from roma_device.calibration.quality.epipolar import pair_errors, rms
 from roma_device.calibration.quality.report import make_report
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.observations import SoloView
-from roma_device.calibration.solver.solve_camera import CameraSolution, solve_camera
-from roma_device.calibration.solver.solve_stereo import StereoSolution, solve_rig
+from roma_device.calibration.solver.solve import CameraSolution, StereoSolution, solve_camera, solve_rig
 
 BOARDS = {
     "opencv_leftright": "chessboard:9x6:25mm",

@@ -17,10 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.app.cameras import open_camera
-from roma_device.app.evaluate.stereo.evaluate import StereoMatcher
+from roma_device.app.evaluate.stereo.evaluate import NetworkMatcher, SgbmMatcher, StereoMatcher
 from roma_device.app.evaluate.stereo.metrics import measure
-from roma_device.app.evaluate.stereo.network_matcher import NetworkMatcher
-from roma_device.app.evaluate.stereo.sgbm import SgbmMatcher
 from roma_device.app.model_store import find_model
 from roma_device.calibration.arrays import FloatImage, Image
 from roma_device.calibration.rectify import Rectification

@@ -28,7 +28,7 @@ from roma_device.app.cameras.v4l2.camera import V4l2Camera
 from roma_device.app.cameras.v4l2.spec import V4l2Spec
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder, new_session
-from roma_device.app.run.build_pipelines import build_pipelines, rectifications
+from roma_device.app.run.from_settings import build_pipelines, rectifications
 from roma_device.app.run.loop import SinkSet, run_frames
 from roma_device.app.run.summary import Summary
 from roma_device.app.service.live_stats import LiveStats

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from roma_device.app.cameras import open_camera
 from roma_device.app.evaluate.odometry.datasets import open_clip
 from roma_device.app.evaluate.odometry.evaluate import read_clip_index
-from roma_device.app.run.build_pipelines import open_tracker
+from roma_device.app.run.from_settings import open_tracker
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.grey import grey
 from roma_device.runtime.odometry.stereo_odometry import StereoOdometry

@@ -14,7 +14,7 @@ import json
 import numpy as np
 
 from roma_device.app.evaluate.pose.evaluate import magsac_pose
-from roma_device.app.evaluate.pose.metrics import Auc, pose_error_deg
+from roma_device.app.evaluate.pose.report import Auc, pose_error_deg
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_two_views
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.motion import TwoViewMotion

@@ -14,9 +14,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 
+from roma_device.app.evaluate.stereo.evaluate import NetworkMatcher
 from roma_device.app.evaluate.stereo.index import load_index
 from roma_device.app.evaluate.stereo.metrics import PROTOCOL_WIDTH_PX, at_width
-from roma_device.app.evaluate.stereo.network_matcher import NetworkMatcher
 from roma_device.app.model_store import find_model
 from roma_device.runtime.matching_network import NetworkOptions
 

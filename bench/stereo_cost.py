@@ -22,7 +22,7 @@ from roma_device.app.model_store import find_model
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineError, EngineOptions, Precision, engine_facts, engine_name, open_engine
-from roma_device.runtime.tensors.input_plan import InputPlan
+from roma_device.runtime.tensors.inputs import InputPlan
 from roma_device.runtime.tensors.preprocess import Preprocessor
 
 SIZE = (640, 320)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import FloatArray
+from .arrays import FloatArray, Size
 from .errors import CalibrationError
-from .size import Size
 from .undistort import undistorted
 
 DistortionModel = Literal["plumb_bob", "rational_polynomial", "equidistant"]
@@ -60,6 +59,11 @@ class CameraModel:
     def pinhole(cls, size: Size, fx: float, fy: float, cx: float, cy: float) -> CameraModel:
         """An ideal camera without distortion."""
         return cls(size, pinhole_matrix(fx, fy, cx, cy), np.zeros(5))
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values for json.dumps."""
+        size, matrix, distortion = list(self.size), self.matrix.tolist(), self.distortion.tolist()
+        return {"size": size, "matrix": matrix, "model": self.model, "distortion": distortion}
 
     @property
     def fx(self) -> float:

@@ -10,12 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .arrays import FloatArray, FloatImage
+from .arrays import FloatArray, FloatImage, Size
 from .camera import CameraModel
 from .errors import CalibrationError
 from .pose import Pose
 from .rig import StereoCalibration
-from .size import Size
 
 View = Literal["native", "full", "inside"]
 """What the rectified image shows: the middle of the raw one at its own scale; all of it, with black borders; or as
@@ -92,16 +91,14 @@ class Rectification:
         """
         rotations = _bouguet_rotations(calibration.right_from_left)
         left, right = calibration.left, calibration.right
+        sides = list(zip((left, right), rotations, strict=True))
         width, height = left.size
         if view == "native":
             focal_px = (left.fx + left.fy + right.fx + right.fy) / 4
-            centres = [
-                _centre_of_view(camera, rotation, focal_px)
-                for camera, rotation in zip((left, right), rotations, strict=True)
-            ]
+            centres = [_centre_of_view(camera, rotation, focal_px) for camera, rotation in sides]
             cx, cy = (np.array([(width - 1) / 2, (height - 1) / 2]) - np.mean(centres, axis=0)).tolist()
         else:
-            borders = [_border(camera, rotation) for camera, rotation in zip((left, right), rotations, strict=True)]
+            borders = [_border(camera, rotation) for camera, rotation in sides]
             focal_px, cx, cy = _fitted_view(borders, left.size, view == "inside")
         rig = RectifiedRig(left.size, focal_px, calibration.baseline_m, cx, cy)
         return cls(rig, calibration, *rotations)
@@ -111,27 +108,25 @@ class Rectification:
 
         None where the pair is rectified already.
         """
-        if self.calibration is None or self.left_rotation is None or self.right_rotation is None:
-            return None
         scaled = self.rig.scaled(size)
-        return (
-            _maps(self.calibration.left, self.left_rotation, self.rig, scaled),
-            _maps(self.calibration.right, self.right_rotation, self.rig, scaled),
-        )
+        left, right = self._maps_to(scaled, right=False), self._maps_to(scaled, right=True)
+        return None if left is None or right is None else (left, right)
 
     @cached_property
     def left_maps(self) -> MapPair | None:
         """The left camera's maps at its own resolution, made once; None where the pair is rectified already."""
-        if self.calibration is None or self.left_rotation is None:
-            return None
-        return _maps(self.calibration.left, self.left_rotation, self.rig, self.rig)
+        return self._maps_to(self.rig, right=False)
 
     @cached_property
     def right_maps(self) -> MapPair | None:
         """The right camera's, as ``left_maps``."""
-        if self.calibration is None or self.right_rotation is None:
+        return self._maps_to(self.rig, right=True)
+
+    def _maps_to(self, scaled: RectifiedRig, right: bool) -> MapPair | None:
+        rotation = self.right_rotation if right else self.left_rotation
+        if self.calibration is None or rotation is None:
             return None
-        return _maps(self.calibration.right, self.right_rotation, self.rig, self.rig)
+        return _maps(self.calibration.right if right else self.calibration.left, rotation, self.rig, scaled)
 
     def points(self, pixels: npt.ArrayLike, right: bool = False) -> FloatArray:
         """Pixels (N, 2) of a raw image -> where they lie in its rectified one, at the raw image size.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .arrays import Size
 from .camera import CameraModel
 from .errors import CalibrationError
 from .pose import Pose
-from .size import Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 from .errors import CalibrationError
 from .formats.own import load_calibration, save_calibration
 from .rig import StereoCalibration
-from .storage.atomic_write import write_atomic, write_exit_code
+from .storage.files import write_atomic, write_exit_code
 
 HISTORY = "history"
 """File with the number of each version that was put to use, oldest first; the last one is in use."""

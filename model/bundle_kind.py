@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .base.checkpoint import read_checkpoint
 from .cascade import bundle as cascade_bundle
-from .cascade.config import names as cascade_names
+from .cascade.network import names as cascade_names
 from .data.loader import batches
 from .data.stereo_pairs import PairRenderer, SceneSampler
 from .data.texture_atlas import Atlas

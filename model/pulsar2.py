@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.tensors.preprocess import value_table
 

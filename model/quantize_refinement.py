@@ -1,8 +1,8 @@
 """Post-training quantization of the second stage: ``python -m model.quantize_refinement CHECKPOINT FILE.onnx``.
 
 The learned convolutions in 8 bits (QDQ form; weights of 7, which x86 without VNNI adds without overflow), similarities
-and positions in float. Calibrated on what the stage is given for generated pairs: half of the inputs come from the first
-stage, half from its own result.
+and positions in float. Calibrated on what the stage is given for generated pairs: half of the inputs come from the
+first stage, half from its own result.
 """
 
 from __future__ import annotations

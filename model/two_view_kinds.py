@@ -9,9 +9,8 @@ from torch import Tensor, nn
 
 from roma_device.runtime.card import ModelError
 
-from .cascade import config as cascade
+from .cascade import network as cascade
 from .cascade.loss import cascade_loss
-from .cascade.network import Cascade
 from .data.two_view_pairs import TwoViewBatch
 from .tiny_roma import config as tiny_roma
 from .tiny_roma.loss import candidate_loss, two_view_loss
@@ -73,7 +72,7 @@ class CascadeKind:
         self._config = cascade.CascadeConfig.load(variant)
 
     def network(self) -> nn.Module:
-        return Cascade(self._config)
+        return cascade.Cascade(self._config)
 
     def loss(self, output: Any, truth: TwoViewBatch) -> tuple[Tensor, dict[str, float]]:
         return cascade_loss(output, truth)

@@ -12,9 +12,8 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.size import Size
 from roma_device.calibration.storage.yaml_section import Section, read_section
 
 CARD_NAME = "card.yaml"

@@ -1,12 +1,14 @@
-"""From disparity to metric depth: the one place where this is done."""
+"""Depth: from disparity to metres, the one place where this is done; as 16 bit millimetres, and as points."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage, Mask
+from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.rectify import RectifiedRig
 
 from .types import DepthMap, Matches
@@ -69,3 +71,50 @@ def make_depth(matches: Matches, valid: Mask, rig: RectifiedRig, limits: DepthLi
     outside = ~(valid & (depth_m >= limits.min_m) & (depth_m <= limits.max_m))
     np.copyto(depth_m, np.float32(np.nan), where=outside)
     return DepthMap(depth_m, matches.certainty, timestamp_ns)
+
+
+MAX_DEPTH_MM = 65535
+
+
+def encode_depth_mm(depth_m: npt.ArrayLike) -> npt.NDArray[np.uint16]:
+    """Metres (H, W) -> millimetres (H, W), rounded to the nearest.
+
+    What the format cannot say becomes 0 = unknown: values that are not finite, not positive, or
+    beyond 65.535 m. A plain cast would wrap those, and a wall at 70 m become an obstacle at 4.5 m.
+    """
+    with np.errstate(over="ignore"):
+        depth_mm = np.rint(np.asarray(depth_m, dtype=np.float64) * 1000)
+    representable = (depth_mm > 0) & (depth_mm <= MAX_DEPTH_MM)
+    return np.where(representable, depth_mm, 0).astype(np.uint16)
+
+
+def decode_depth_mm(depth_mm: npt.NDArray[np.uint16]) -> FloatImage:
+    """Millimetres (H, W) uint16 -> metres (H, W), NaN where unknown.
+
+    Raises ValueError for any other type: 8 bit images come from readers that lost the depth.
+    """
+    if depth_mm.dtype != np.uint16:
+        raise ValueError(f"depth in millimetres must be uint16, not {depth_mm.dtype}")
+    return np.where(depth_mm == 0, np.nan, depth_mm / 1000).astype(np.float32)
+
+
+class PointCloud(NamedTuple):
+    """Points and their colours, one row each."""
+
+    points_m: FloatImage  # (N, 3) x right, y down, z forward in the rectified left optical frame, metres
+    colours: Image  # (N, 3) red, green, blue
+
+
+def back_project(depth_m: FloatImage, known: Mask, bgr: Image, rig: RectifiedRig, stride: int = 1) -> PointCloud:
+    """The known pixels (H, W), every ``stride``-th of each row and column; ``bgr`` is (H, W, 3).
+
+    Raises ValueError for a rig without a focal length.
+    """
+    if rig.focal_px is None:
+        raise ValueError("points need the rig's focal length")
+    row, column = (stride * index for index in np.nonzero(known[::stride, ::stride]))
+    points_m = np.empty((len(row), 3), np.float32)
+    points_m[:, 2] = depth_m[row, column]
+    points_m[:, 0] = (column - rig.cx) * points_m[:, 2] / rig.focal_px
+    points_m[:, 1] = (row - rig.cy) * points_m[:, 2] / rig.focal_px
+    return PointCloud(points_m, bgr[row, column, ::-1])

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.size import Size
 
 from . import registry
 from .card import ModelCard, ModelError, TensorSpec
@@ -118,7 +118,7 @@ def open_engine(card: ModelCard, name: str, options: EngineOptions) -> Engine:
     check_size(card, options.size)
     if name != "auto":
         return _open(card, name, options)
-    reasons: list[str] = []
+    passed_over: list[tuple[str, EngineError]] = []
     for candidate in AUTO_ORDER:
         try:
             _check_node(candidate)
@@ -126,8 +126,13 @@ def open_engine(card: ModelCard, name: str, options: EngineOptions) -> Engine:
         except EngineError as error:
             # On a board that is not used, its owner wants to know; that a PC is no board, hardly.
             logger.log("WARNING" if _has_node(candidate) else "INFO", "{} passed over: {}", candidate, error)
-            reasons.append(f"{candidate}: {error}")
-    raise EngineError("no engine can run this model: " + "; ".join(reasons))
+            passed_over.append((candidate, error))
+    raise EngineError(
+        lambda option: (
+            "no engine can run this model: "
+            + "; ".join(f"{candidate}: {error.sentence(option)}" for candidate, error in passed_over)
+        )
+    )
 
 
 def _has_node(name: str) -> bool:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.rectify import MapPair
-from roma_device.calibration.size import Size
 
 from .card import ModelCard
 from .engine import Array, Engine, EngineOptions, NpuOptions, OverlappingEngine, Precision, open_engine
 from .tensors.decode import as_numbers, decode
-from .tensors.input_plan import InputPlan, plan_input
+from .tensors.inputs import InputPlan, plan_input
 from .tensors.preprocess import Preprocessor, check_inputs
 from .types import Matches, StageTimes
 
@@ -31,7 +30,7 @@ class NetworkOptions:
     precision: Precision = "auto"  # of a host engine
 
 
-class MatchingNetwork:
+class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
     """A model on its engine, with preprocessing before it and decoding behind it; owns all buffers.
 
     ``submit`` and ``collect`` are the two halves of ``match``: an engine with two sets of buffers (double buffering)
@@ -105,9 +104,6 @@ class MatchingNetwork:
 
     def close(self) -> None:
         self.engine.close()
-
-    def __enter__(self) -> MatchingNetwork:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

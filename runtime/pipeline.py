@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from roma_device.calibration.arrays import Mask
+from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
-from roma_device.calibration.size import Size
 
 from .card import ModelCard
 from .depth import DepthLimits, make_depth, valid_matches
 from .matching_network import MatchingNetwork, NetworkOptions, timed
 from .rectified_images import RectifiedImages
-from .tensors.input_plan import plan_input
+from .tensors.inputs import plan_input
 from .types import Result, StageTimes, StereoFrame
 
 
@@ -46,7 +46,7 @@ class Pipeline(Protocol):
     def close(self) -> None: ...
 
 
-class StereoPipeline:
+class StereoPipeline(AbstractContextManager["StereoPipeline"]):
     """Rectification, matching network and depth.
 
     Every frame must have the size of ``rectification.rig``. Use as a context manager. ``submit`` and ``collect``
@@ -105,9 +105,6 @@ class StereoPipeline:
 
     def close(self) -> None:
         self.network.close()
-
-    def __enter__(self) -> StereoPipeline:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -29,7 +29,10 @@ class PosePipeline:
         self.rig, self.capacity, self._inner = inner.rig, inner.capacity, inner
         if not self.rig.is_metric:
             raise CalibrationError(
-                "a pose in metres needs the rig's geometry: give --calibration FILE, or --focal-px and --baseline-m",
+                lambda option: (
+                    "a pose in metres needs the rig's geometry: give "
+                    f"{option('calibration', 'FILE')}, or {option('focal-px')} and {option('baseline-m')}"
+                ),
                 exit_code=os.EX_USAGE,
             )
         self._odometry, self._tracker, self._options = StereoOdometry(self.rig, options, tracker), tracker, options

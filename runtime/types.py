@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatImage, Image, Mask
+from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.calibration.size import Size
 
 from .pose_estimate import PoseEstimate
 from .rectified_images import RectifiedImages

@@ -16,8 +16,8 @@ ALLOWED = {
     "api": {"roma_device"},
     "model": {
         "roma_device.calibration.errors",
-        "roma_device.calibration.size",
-        "roma_device.calibration.storage.atomic_write",
+        "roma_device.calibration.arrays",
+        "roma_device.calibration.storage.files",
         *(f"roma_device.runtime.{part}" for part in ("card", "engine", "onnx", "preflight", "tensors.preprocess")),
     },
 }

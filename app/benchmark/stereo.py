@@ -10,6 +10,10 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
+from roma_device.app.cameras import first_frame, open_camera
+from roma_device.app.model_store import find_model
+from roma_device.app.run.from_settings import network_options, rectifications
+from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import MapPair
 from roma_device.runtime.engine import engine_facts, engine_name
@@ -18,6 +22,18 @@ from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.types import StereoFrame
 
 from .latency_table import LatencyTable
+
+BENCH_CAMERA = "simulated:room?size=640x320"
+
+
+def bench_from_settings(settings: Settings, repeat: int, warmup: int) -> BenchReport:
+    """Latencies on the first frame of the camera."""
+    with open_camera(settings.camera or BENCH_CAMERA) as camera:
+        frame = first_frame(camera)
+        rectification = rectifications(settings, camera)(frame.size)
+        with StereoPipeline(find_model(settings.model), rectification, network_options(settings)) as pipeline:
+            return run_bench(pipeline, frame, repeat, warmup, settings.threads)
+
 
 T = TypeVar("T")
 ENGINE_STAGE = "engine"

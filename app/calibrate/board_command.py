@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 from roma_device.calibration.boards import parse_board
-from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg
-from roma_device.calibration.boards.sheet import sheet_of
+from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg, sheet_of
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.storage.text_file import write_bytes
+from roma_device.calibration.storage.files import write_bytes
 
 from .console import refuse_existing
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from roma_device.app.cameras import CameraError, open_camera
 from roma_device.app.model_store import find_model
-from roma_device.calibration.arrays import FloatArray, GreyImage
+from roma_device.calibration.arrays import FloatArray, GreyImage, Size
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
@@ -26,7 +26,6 @@ from roma_device.calibration.health.row_matches import RowMatches, match_rows
 from roma_device.calibration.quality.epipolar import calibrated_scale
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.store import CalibrationStore
 from roma_device.runtime.grey import grey

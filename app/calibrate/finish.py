@@ -17,15 +17,13 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.formats.single import check_lens, save_camera
 from roma_device.calibration.quality.camera_report import CameraReport, make_camera_report
-from roma_device.calibration.quality.camera_text import camera_as_text
 from roma_device.calibration.quality.report import QualityReport, finished_calibration, make_report
-from roma_device.calibration.quality.text import as_text
+from roma_device.calibration.quality.text import as_text, camera_as_text
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.solver.outliers import DroppedView
-from roma_device.calibration.solver.solve_camera import solve_camera
-from roma_device.calibration.solver.solve_stereo import solve_rig
-from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.solver.solve import solve_camera, solve_rig
+from roma_device.calibration.storage.files import write_text
 from roma_device.calibration.store import CalibrationStore
 
 from .console import refuse_existing, told_when_interrupted
@@ -151,7 +149,7 @@ def calibrate_one_camera(folder: str, board_text: str, format_name: str, choice:
     if choice.output is not None:
         save_camera(choice.output, report.solution.camera, format_name, _facts(report, choice))
     if choice.report is not None:
-        from roma_device.calibration.quality.camera_page import camera_page
+        from roma_device.calibration.quality.page import camera_page
 
         example = grey_file(seen.files[report.solution.views[0].name][0])
         _write_page(choice.report, camera_page(report, _without_view(seen), example))

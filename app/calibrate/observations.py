@@ -15,12 +15,11 @@ import numpy as np
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.file_pairs import find_images, find_pairs
 from roma_device.app.cameras.images import read_image, to_8_bit
-from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.arrays import GreyImage, Size
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.coverage import look_at_board, spread_choice
 from roma_device.calibration.guided.detection_gate import diagnosis, see_one, see_pair
-from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView, SoloView, View
 
 from .console import progress_shown

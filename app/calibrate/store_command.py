@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import PAIRED, export_calibration, import_calibration
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.calibration.store import CalibrationStore, Version
 
 from .console import refuse_existing
@@ -121,21 +121,13 @@ def chosen(which: str | None) -> NamedCalibration:
 
 
 def _facts(calibration: StereoCalibration) -> dict[str, Any]:
-    cameras = {
-        side: {
-            "size": list(camera.size),
-            "matrix": camera.matrix.tolist(),
-            "model": camera.model,
-            "distortion": camera.distortion.tolist(),
-        }
-        for side, camera in (("left", calibration.left), ("right", calibration.right))
-    }
     pose = calibration.right_from_left
     return {
         "made_at": calibration.made_at,
         "serial": calibration.serial,
         "baseline_m": calibration.baseline_m,
-        **cameras,
+        "left": calibration.left.as_json(),
+        "right": calibration.right.as_json(),
         "right_from_left": {"rotation": pose.rotation.tolist(), "translation_m": pose.translation_m.tolist()},
         "quality": dict(calibration.quality),
         "origin": dict(calibration.origin),

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import Image
-from roma_device.calibration.storage.text_file import read_bytes
+from roma_device.calibration.arrays import AnyArray, Image
+from roma_device.calibration.storage.files import read_bytes
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
@@ -55,7 +53,7 @@ class ImagesCamera(Camera):
             yield StereoFrame(left, right)
 
 
-def read_image(path: Path) -> npt.NDArray[Any]:
+def read_image(path: Path) -> AnyArray:
     """An image file as grey (H, W) or BGR (H, W, 3), uint8 or uint16; raises CameraError where it is none."""
     data = read_bytes(path, "image", CameraError)
     image = _decode(data) if _is_whole(data) else None
@@ -72,25 +70,25 @@ def _is_whole(data: bytes) -> bool:
     return all(end in data[-TAIL_BYTES:] for end in endings)
 
 
-def _decode(data: bytes) -> npt.NDArray[Any] | None:
+def _decode(data: bytes) -> AnyArray | None:
     try:
-        image: npt.NDArray[Any] | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        image: AnyArray | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         return None
     return image
 
 
-def bit_depth(image: npt.NDArray[Any]) -> int:
+def bit_depth(image: AnyArray) -> int:
     """Bits that the brightest pixel needs, as a sensor counts them: 8, 10, 12, 14 or 16."""
     brightest = int(image.max()) if image.dtype == np.uint16 else 0
     return next(bits for bits in BIT_DEPTHS if brightest < 1 << bits)
 
 
-def to_8_bit(image: npt.NDArray[Any], depth: int) -> Image:
+def to_8_bit(image: AnyArray, depth: int) -> Image:
     """Cut a uint16 image of ``depth`` bits down to its upper eight; uint8 stays as it is."""
     return image if image.dtype == np.uint8 else (image >> (depth - 8)).astype(np.uint8)
 
 
-def _different_sizes(paths: Pair, images: list[npt.NDArray[Any]]) -> CameraError:
+def _different_sizes(paths: Pair, images: list[AnyArray]) -> CameraError:
     sizes = [f"{path} is {image.shape[1]}x{image.shape[0]}" for path, image in zip(paths, images, strict=True)]
     return CameraError(f"left and right differ in size: {sizes[0]}, {sizes[1]}", exit_code=os.EX_DATAERR)

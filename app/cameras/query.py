@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
 from . import CameraError
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 
-from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFIX, VERSION, RecordingError
-from roma_device.app.recording.reader import read_pairs
+from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFIX, VERSION, RecordingError, read_pairs
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.storage.text_file import read_exit_code, read_json
+from roma_device.calibration.storage.files import read_exit_code, read_json
 from roma_device.runtime.types import StereoFrame
 
 from . import Camera, CameraError

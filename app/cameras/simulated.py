@@ -11,21 +11,19 @@ import cv2
 import numpy as np
 
 from roma_device.app.simulation.camera_space import SceneGeometry
-from roma_device.app.simulation.paint.noise import SensorNoise
 from roma_device.app.simulation.paint.printed_textures import CHESSBOARD
 from roma_device.app.simulation.paint.texture_atlas import paint_atlas
-from roma_device.app.simulation.renderer import Renderer, camera_rays, depth_along
+from roma_device.app.simulation.renderer import Renderer, SensorNoise, camera_rays, depth_along
 from roma_device.app.simulation.scene import SKY_M, Scene
 from roma_device.app.simulation.worlds.board import board as board_scene
 from roma_device.app.simulation.worlds.catalogue import SCENES
 from roma_device.app.simulation.worlds.rigs import AXES, LENSES, bumped, half_view_rad, virtual_rig
-from roma_device.calibration.arrays import FloatImage, Image
+from roma_device.calibration.arrays import FloatImage, Image, Size
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.runtime.types import Frame, StereoFrame, Truth
 
 from . import Camera

@@ -10,11 +10,11 @@ from typing import Protocol
 
 from loguru import logger
 
+from roma_device.app.cameras import CaptureCounts
 from roma_device.app.recording.recorder import Recorder
 from roma_device.runtime.types import StereoFrame
 
 from . import Camera, LiveCamera
-from .capture_counts import CaptureCounts
 from .mailbox import Mailbox
 
 LOOK_S = 0.1

@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class VideoCamera(Camera):
     def __init__(self, names: tuple[str, ...]) -> None:
         """Opens the files or URLs; raises CameraError where one is missing, no video, or of a wrong size."""
         with ExitStack() as stack:
-            self._streams = [stack.enter_context(_Stream(name)) for name in names]
+            self._streams = [stack.enter_context(closing(_Stream(name))) for name in names]
             _check_sizes(self._streams)
             self._stack = stack.pop_all()
 
@@ -96,10 +96,7 @@ class _Stream:
         fps = self._property(cv2.CAP_PROP_FPS)
         self._period_ns = round(1e9 / (fps if 1 <= fps <= 1000 else USUAL_FPS))
 
-    def __enter__(self) -> _Stream:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self._capture.release()
 
     def read(self) -> Image | None:

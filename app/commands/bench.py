@@ -29,6 +29,6 @@ def bench(config: Path | None, as_json: bool, task: str, repeat: int, warmup: in
 
         show(bench_pose(repeat, warmup, options["threads"] or 0), as_json)
     else:
-        from roma_device.app.benchmark.command import bench_from_settings
+        from roma_device.app.benchmark.stereo import bench_from_settings
 
         show(bench_from_settings(settings_from_options(config, options), repeat, warmup), as_json)

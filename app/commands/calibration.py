@@ -10,7 +10,7 @@ import click
 from .options import PATH, json_option, show, size_option
 
 if TYPE_CHECKING:
-    from roma_device.calibration.size import Size
+    from roma_device.calibration.arrays import Size
 
 FORMATS = ["own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .options import PATH, engine_options, json_option, model_options, settings_from_options, show
-from .pair_pose import MATCHER_HELP
+from .run import MATCHER_HELP
 
 
 @click.group()
@@ -48,12 +48,14 @@ def stereo(
     **options: Any,
 ) -> None:
     """Score the stereo model on the rectified pairs that INDEX (JSON) lists."""
-    from roma_device.app.evaluate.stereo.command import evaluate_from_settings, tolerance_from_settings
-
     settings = settings_from_options(None, options)
     if shift_rows is None:
+        from roma_device.app.evaluate.stereo.evaluate import evaluate_from_settings
+
         show(evaluate_from_settings(settings, index, compare), as_json)
     else:
+        from roma_device.app.evaluate.stereo.vertical_tolerance import tolerance_from_settings
+
         show(tolerance_from_settings(settings, index, shift_rows, write_card), as_json)
 
 
@@ -104,7 +106,7 @@ def odometry(
     if (index is None) == (trajectory is None or reference is None) or (index is not None and trajectory is not None):
         raise click.UsageError("give either TRAJECTORY and REFERENCE, or --index INDEX")
     from roma_device.app.evaluate.odometry.evaluate import evaluate_files, evaluate_index
-    from roma_device.app.run.build_pipelines import open_tracker
+    from roma_device.app.run.from_settings import open_tracker
     from roma_device.runtime.matching_network import NetworkOptions
     from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 

@@ -1,4 +1,4 @@
-"""``roma-device model``: static checks of a model, without running it."""
+"""``roma-device model``: what a model is and whether the NPU takes it, without running it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from .options import json_option, show, size_option
 
 if TYPE_CHECKING:
-    from roma_device.calibration.size import Size
+    from roma_device.calibration.arrays import Size
 
 
 @click.group()
@@ -17,9 +17,23 @@ def model() -> None:
     """Examine models."""
 
 
+@model.command("show")
+@click.argument("bundle")
+@size_option("the input that the cost is for, for models of open size.")
+@json_option
+def show_command(bundle: str, size: Size | None, as_json: bool) -> None:
+    """What is this model: card, graphs, tensors, cost; of a compiled file its chip, cores and compiler.
+
+    BUNDLE is a bundle folder, the name of a bundled model, or an .onnx or .axmodel file. Nothing is run.
+    """
+    from roma_device.app.verify.model_show import describe_model
+
+    show(describe_model(bundle, size), as_json)
+
+
 @model.command()
 @click.argument("bundle")
-@click.option("--chip", required=True, help="AX650 or AX620E.")
+@click.option("--chip", required=True, help="AX650 (AX650A, AX650N, AX8850) or AX620E (AX630C, AX620Q).")
 @click.option("--npu", help="NPU1, NPU2 or NPU3: cores that the model is compiled for.  [default: NPU1]")
 @size_option("the input, for models of open size.")
 @json_option

@@ -19,7 +19,7 @@ from roma_device.calibration.errors import RomaError
 
 if TYPE_CHECKING:
     from roma_device.app.settings.settings import Settings
-    from roma_device.calibration.size import Size
+    from roma_device.calibration.arrays import Size
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
@@ -69,7 +69,7 @@ def size_option(of: str) -> Callable[[Command], Command]:
 
 
 def _size(context: click.Context, option: click.Parameter, text: str | None) -> Size | None:
-    from roma_device.calibration.size import Size
+    from roma_device.calibration.arrays import Size
 
     match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)", text or "", re.ASCII)
     if text is not None and match is None:
@@ -106,8 +106,8 @@ camera_options = together(
     click.option("--config", type=PATH, help="Settings file; options on the command line win over it."),
     click.option(
         "--camera",
-        help="v4l2:LEFT,RIGHT, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or video:LEFT,RIGHT, "
-        "recording:DIR.",
+        help="v4l2:LEFT,RIGHT, pipe:SOCKET, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or "
+        "video:LEFT,RIGHT, recording:DIR.",
     ),
     click.option("--calibration", type=PATH, help="Calibration file of the rig (YAML)."),
     click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),

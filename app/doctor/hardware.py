@@ -11,8 +11,7 @@ from pathlib import Path
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.v4l2.discover import FoundCamera, find_cameras
 from roma_device.app.cameras.v4l2.spec import V4l2Spec
-
-from .finding import MIB, CheckResult, Machine, read_text
+from roma_device.app.doctor import MIB, CheckResult, Machine, read_text
 
 NPU_NODES = ("ax_*", "axlog", "npu", "axcl_host")
 WARM_C, HOT_C = 85.0, 100.0
@@ -28,7 +27,7 @@ def check_cameras(machine: Machine) -> Iterator[CheckResult]:
         if camera.problem:
             yield CheckResult("fail", "camera", camera.problem, "see above; `roma-device cameras` lists all")
         elif not camera.modes:
-            fix = "take a camera with YUYV, UYVY, NV12, GREY or MJPG"
+            fix = "take a camera with YUYV, NV12, GREY, Y10, MJPG or another format that docs/cameras.md names"
             yield CheckResult("warn", "camera", f"{text} has only {', '.join(camera.other_formats)}", fix)
         else:
             stable = f", stable name {camera.stable_path}" if camera.stable_path else ", no stable name"

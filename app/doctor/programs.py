@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from roma_device.app.doctor import CheckResult, Machine
 from roma_device.app.model_store import find_model
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.engine import AUTO_NODES, AUTO_ORDER, ENGINES, engine_class
 from roma_device.runtime.engines.ax import abi as ax_abi
 from roma_device.runtime.engines.axcl import abi as axcl_abi
 from roma_device.runtime.engines.vendor import load_library
-
-from .finding import CheckResult, Machine
 
 OLDEST_GLIBC = (2, 28)
 ENGINE_MODULES = {"openvino": "openvino", "onnx": "onnxruntime"}

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from roma_device.app.doctor import Check, CheckResult, Machine
 from roma_device.app.service.install import CONFIG
 from roma_device.app.settings.settings import Settings, SettingsError, load_settings
 
-from .finding import Check, CheckResult, Machine
 from .hardware import check_cameras, check_npu, check_temperatures, check_usb
 from .programs import check_engines, check_model, check_packages, check_python
 from .state import check_calibration, check_clock, check_disk, check_memory, check_service

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
+from roma_device.app.doctor import MIB, CheckResult, Machine, read_text
 from roma_device.app.service.install import ServiceError
 from roma_device.app.service.state import service_state
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore
-
-from .finding import MIB, CheckResult, Machine, read_text
 
 OLD_DAYS = 180
 POOR_PX = 0.7

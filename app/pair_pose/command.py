@@ -11,19 +11,34 @@ import click
 
 from roma_device.app.cameras import Camera, CameraError, open_camera
 from roma_device.app.matchers import PairMatcher, open_matcher
-from roma_device.app.run.build_pipelines import network_options, stored_calibration
+from roma_device.app.run.from_settings import network_options, stored_calibration
 from roma_device.app.settings.settings import Settings
+from roma_device.calibration.arrays import GreyImage, Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 from roma_device.runtime.grey import grey
+from roma_device.runtime.matching.point_pairs import PointPairs
+from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
+from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
 from roma_device.runtime.relative_pose.result import EpipolarGeometry, RelativePose
 from roma_device.runtime.types import StereoFrame
 
-from .estimate import estimate_pair
-from .intrinsics import RIG, pair_cameras
+from .intrinsics import RIG, PairCameras, pair_cameras
 from .report import geometry_record, geometry_text, pose_record, pose_text
 from .rig_check import RigCheck
+
+SAME_IMAGE = "both images are the same: there is no motion to see"
+
+
+def estimate_pair(
+    a: GreyImage, b: GreyImage, pairs: PointPairs, cameras: PairCameras | None
+) -> RelativePose | EpipolarGeometry:
+    """From the ``pairs`` of two images; without ``cameras`` the epipolar geometry alone."""
+    same = a.shape == b.shape and bool((a == b).all())
+    if cameras is None:
+        return EpipolarGeometry.lost(SAME_IMAGE, len(pairs)) if same else estimate_fundamental(pairs, Size.of(b))
+    return RelativePose.lost(SAME_IMAGE, len(pairs)) if same else estimate_relative_pose(pairs, cameras.a, cameras.b)
+
 
 EXIT_BAD_ANSWER = 1
 

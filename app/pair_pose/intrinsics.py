@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.errors import CalibrationError, usage
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 
 UNKNOWN, RIG = "unknown", "rig"
 _NUMBERS = re.compile(r"(?P<numbers>[^@]+)(@(?P<width>\d+)x(?P<height>\d+))?")
@@ -33,7 +33,7 @@ def pair_cameras(texts: tuple[str, ...], sizes: tuple[Size, Size], rig: StereoCa
     left camera), or FX,FY,CX,CY[@WIDTHxHEIGHT] in px.
     """
     if not 1 <= len(texts) <= 2:
-        raise _usage("--intrinsics is given once for both images, or twice, for the first and the second")
+        raise usage("--intrinsics is given once for both images, or twice, for the first and the second")
     if UNKNOWN in texts:
         return None
     if RIG in texts:
@@ -44,7 +44,7 @@ def pair_cameras(texts: tuple[str, ...], sizes: tuple[Size, Size], rig: StereoCa
 
 def _rig_cameras(rig: StereoCalibration | None, sizes: tuple[Size, Size]) -> PairCameras:
     if rig is None:
-        raise _usage("--intrinsics rig takes the cameras of a rig: give its calibration with --calibration FILE")
+        raise usage("--intrinsics rig takes the cameras of a rig: give its calibration with --calibration FILE")
     what = "the calibration"
     return PairCameras(rig.left.fitted_to(sizes[0], what), rig.right.fitted_to(sizes[1], what))
 
@@ -57,12 +57,12 @@ def _camera(text: str, size: Size) -> CameraModel:
     try:
         fx, fy, cx, cy = map(float, words)
     except ValueError:
-        raise _usage(f"--intrinsics {text!r}: FX,FY,CX,CY must be four numbers in px") from None
+        raise usage(f"--intrinsics {text!r}: FX,FY,CX,CY must be four numbers in px") from None
     own = Size(int(match["width"]), int(match["height"])) if match["width"] else None
     try:
         camera = CameraModel.pinhole(own or size, fx, fy, cx, cy)
     except CalibrationError as error:
-        raise _usage(f"--intrinsics {text}: {error}") from None
+        raise usage(f"--intrinsics {text}: {error}") from None
     if own is None:
         _check_centre(text, camera)
     return camera.fitted_to(size, f"--intrinsics {text}")
@@ -89,7 +89,3 @@ def _from_file(path: Path, size: Size) -> CameraModel:
             exit_code=os.EX_NOINPUT,
         )
     return import_calibration([path]).left.fitted_to(size, str(path))
-
-
-def _usage(message: str) -> CalibrationError:
-    return CalibrationError(message, exit_code=os.EX_USAGE)

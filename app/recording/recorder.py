@@ -18,7 +18,7 @@ from loguru import logger
 
 from roma_device.calibration.formats.own import save_calibration
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.storage.atomic_write import flush_folder, write_atomic, write_exit_code
+from roma_device.calibration.storage.files import flush_folder, write_atomic, write_exit_code
 from roma_device.runtime.types import StereoFrame
 
 from .layout import CALIBRATION, FORMAT, MAGIC, SESSION, SUFFIX, VERSION, RecordingError, encode_pair

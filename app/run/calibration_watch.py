@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from loguru import logger
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.health.report import RowHealth, row_health
 from roma_device.calibration.health.row_matches import RowMatches, match_rows
-from roma_device.calibration.size import Size
 from roma_device.runtime.types import Result
 
 WINDOW = 5

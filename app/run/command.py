@@ -1,9 +1,10 @@
-"""``roma-device run``: everything opened in order, the loop, and its observers."""
+"""``roma-device run``: everything opened in order, the loop, and the observers of the run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Protocol
 
 from roma_device.app.cameras import open_camera
 from roma_device.app.cameras.source import FrameSource, open_source
@@ -17,14 +18,21 @@ from roma_device.app.settings.settings import Settings
 from roma_device.app.sinks import SinkError
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.pipeline import Pipeline
+from roma_device.runtime.types import Result
 
-from .build_pipelines import build_pipelines, rectifications
 from .calibration_watch import CalibrationWatch
+from .from_settings import build_pipelines, open_recorder, open_sinks, rectifications
 from .loop import ResizingPipeline, SinkSet, run_frames, stop_on_signals
-from .observers import Observer
-from .open_outputs import open_recorder, open_sinks
 from .printer import JsonPrinter, PosePrinter, print_report
 from .summary import Summary
+
+
+class Observer(Protocol):
+    """Watches a run; what fails in it stops nothing."""
+
+    def observe(self, result: Result) -> None:
+        """Take a result that went all the way through into account."""
+
 
 DEFAULT_CAMERA = "simulated"
 

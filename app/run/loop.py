@@ -15,9 +15,9 @@ from loguru import logger
 
 from roma_device.app.cameras.source import FrameSource
 from roma_device.app.sinks import Sink
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import Rectification
-from roma_device.calibration.size import Size
 from roma_device.runtime.depth import DepthLimits
 from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result

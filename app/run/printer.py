@@ -9,8 +9,8 @@ import click
 
 from roma_device.app.service.live_stats import LiveStats
 from roma_device.app.service.monitor import Monitor
-from roma_device.app.sinks.result_record import result_record
-from roma_device.app.trajectories.tum import HEADER, tum_line
+from roma_device.app.sinks.results import result_record
+from roma_device.app.sinks.trajectory import HEADER, tum_line
 from roma_device.runtime.types import Result
 
 from .calibration_watch import CalibrationWatch

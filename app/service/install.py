@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.files import write_atomic, write_exit_code
 
 UNIT = "roma-device.service"
 EXECUTABLE_MARK = "@EXECUTABLE@"

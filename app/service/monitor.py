@@ -12,7 +12,7 @@ from typing import Any
 from loguru import logger
 
 from roma_device.app.recording.recorder import Recorder
-from roma_device.calibration.storage.atomic_write import write_atomic
+from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.types import Result
 
 from .live_stats import LiveStats

@@ -13,7 +13,7 @@ from typing import Any
 
 from loguru import logger
 
-from roma_device.app.settings.network_address import is_loopback, parse_address
+from roma_device.app.settings.sections import is_loopback, parse_address
 from roma_device.calibration.errors import RomaError
 
 CLIENT_PATIENCE_S = 5.0

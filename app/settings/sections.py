@@ -1,9 +1,10 @@
-"""Sections of the settings file whose keys are the fields of a dataclass: names and defaults exist once, there."""
+"""Sections of the settings file whose keys are the fields of a dataclass, names and defaults with them; addresses."""
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -44,7 +45,7 @@ class OfDataclass:
 
 
 def _as_mapping(value: Any) -> Any:
-    return asdict(value) if hasattr(value, "__dataclass_fields__") else value
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def section_of(field: FieldInfo) -> type[BaseModel] | None:
@@ -54,3 +55,21 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
             return mark.section
     annotation = field.annotation
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """ "127.0.0.1:9470" or "[::1]:9470" -> host and port; raises ValueError."""
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+    if not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"{port!r} is no port")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach ``host``."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -6,30 +6,23 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from roma_device.app.cameras import CAMERAS
 from roma_device.app.sinks import SINKS
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
+from roma_device.calibration.storage.files import read_text
 from roma_device.calibration.storage.strict_yaml import YamlError
-from roma_device.calibration.storage.text_file import read_text
 from roma_device.runtime.depth import RELOADABLE, DepthLimits
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
-from .network_address import is_loopback, parse_address
-from .sections import AnyPath, OfDataclass, Positive, Section, section_of
+from .sections import AnyPath, OfDataclass, Positive, Section, is_loopback, parse_address, section_of
 from .yaml_lines import KeyPath, YamlDocument, parse_yaml
 
 Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
@@ -159,11 +152,14 @@ class Settings(Section):
         _check_known(name, ("auto", *ENGINES))
         return name
 
-    def overridden(self, source: str = "command line", /, **flags: Any) -> Settings:
+    def overridden(
+        self, source: str = "command line", names: Mapping[str, str] | None = None, /, **flags: Any
+    ) -> Settings:
         """New settings in which flags win; those that are None or () were not given.
 
         A key may be dotted (``**{"depth.min_m": 1.0}``) or hold a mapping (``depth={"min_m": 1.0}``).
-        Raises SettingsError with the exit code for wrong usage; ``source`` says where the flags come from.
+        Raises SettingsError with the exit code for wrong usage; ``source`` says where the flags come from, ``names``
+        how keys are called there, where it is otherwise.
         """
         changed = self.model_dump()
         for key, value in flags.items():
@@ -171,7 +167,7 @@ class Settings(Section):
         try:
             return Settings.model_validate(changed)
         except ValidationError as error:
-            message = f"{source}: {_sentence(error.errors()[0])}"
+            message = f"{source}: {_sentence(error.errors()[0], names or {})}"
             raise SettingsError(message, exit_code=os.EX_USAGE) from None
 
 
@@ -209,11 +205,12 @@ def _key_path(error: ErrorDetails) -> KeyPath:
     return tuple(error["loc"])
 
 
-def _sentence(error: ErrorDetails) -> str:
-    """One clause for one mistake: the dotted key, then what is wrong with it."""
+def _sentence(error: ErrorDetails, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """One clause for one mistake: the dotted key or what ``names`` calls it, then what is wrong with it."""
     keys = [str(key) for key in error["loc"]]
+    key = ".".join(keys)
     message = _unknown_key(keys) if error["type"] == "extra_forbidden" else _wrong_value(error)
-    return f"{'.'.join(keys) or 'the settings'}: {message}"
+    return f"{names.get(key, key) or 'the settings'}: {message}"
 
 
 def _unknown_key(keys: list[str]) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.types import Matches
 

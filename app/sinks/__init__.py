@@ -12,9 +12,9 @@ from roma_device.runtime import registry
 from roma_device.runtime.types import Result
 
 SINKS: dict[str, str] = {
-    "disparity": "roma_device.app.sinks.disparity:DisparitySink",
-    "depth": "roma_device.app.sinks.depth:DepthSink",
-    "confidence": "roma_device.app.sinks.confidence:ConfidenceSink",
+    "disparity": "roma_device.app.sinks.images:DisparitySink",
+    "depth": "roma_device.app.sinks.images:DepthSink",
+    "confidence": "roma_device.app.sinks.images:ConfidenceSink",
     "preview": "roma_device.app.sinks.preview:PreviewSink",
     "ply": "roma_device.app.sinks.ply:PlySink",
     "mcap": "roma_device.app.sinks.mcap:McapSink",
@@ -38,6 +38,10 @@ class Sink(AbstractContextManager["Sink"], Protocol):
 
     def write(self, result: Result) -> None:
         """Store one result; raises SinkError."""
+
+    def __exit__(self, *_: object) -> None:
+        """Closes what is open; a sink without anything to close leaves it as it is."""
+        return
 
 
 def open_sink(name: str, folder: Path) -> Sink:

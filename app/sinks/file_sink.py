@@ -1,12 +1,14 @@
-"""What all sinks that write one file per frame have in common."""
+"""What sinks have in common: files written whole or line by line, and the folder that they go to."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
+import tempfile
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Iterator
 from io import BufferedWriter, FileIO
 from pathlib import Path
 
@@ -15,19 +17,22 @@ import numpy as np
 import numpy.typing as npt
 from loguru import logger
 
+from roma_device.app.sinks import SinkError
 from roma_device.calibration.arrays import Image
-from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.files import write_atomic, write_exit_code
 from roma_device.runtime.types import Result
-
-from . import SinkError
 
 SYNC_S = 0.5
 """What a power cut may cost of a file that grows."""
 
 
-def sink_error(action: str, error: OSError) -> SinkError:
-    """``action`` is what failed, as in "cannot write out/000000_depth.png"."""
-    return SinkError(f"{action}: {error.strerror or error}", exit_code=write_exit_code(error))
+@contextlib.contextmanager
+def told(failure: str) -> Iterator[None]:
+    """A SinkError for what the disk refuses; ``failure`` is as in "cannot write out/000000_depth.png"."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkError(f"{failure}: {error.strerror or error}", exit_code=write_exit_code(error)) from error
 
 
 def encode_png(image: Image | npt.NDArray[np.uint16]) -> bytes:
@@ -71,7 +76,7 @@ class PeriodicSync:
             self._last_s = time.monotonic()
 
 
-class FileSink(ABC):
+class FileSink(contextlib.AbstractContextManager["FileSink"]):
     """Writes ``NNNNNN<suffix>`` for each result that it can encode; subclasses say how."""
 
     suffix: str
@@ -79,9 +84,6 @@ class FileSink(ABC):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._explained = False
-
-    def __enter__(self) -> FileSink:
-        return self
 
     def __exit__(self, *error: object) -> None:
         """Nothing stays open between two results."""
@@ -97,13 +99,35 @@ class FileSink(ABC):
         if data is None:
             return
         path = self.folder / f"{result.index:06d}{self.suffix}"
-        try:
+        with told(f"cannot write {path}"):
             write_atomic(path, data, durable=False)
-        except OSError as error:
-            raise sink_error(f"cannot write {path}", error) from error
 
     def explain_once(self, reason: str) -> None:
         """Say why nothing is written, at the first frame alone."""
         if not self._explained:
             logger.warning(reason)
             self._explained = True
+
+
+def prepare_output_folder(path: Path) -> Path:
+    """Make ``path`` with its parents and return it once a file could really be written there.
+
+    Permission bits alone tell little: root passes them all, and a full or read-only disk has none.
+
+    Raises SinkError with one sentence.
+    """
+    _make(path)
+    failure = f"cannot write into the output folder {path}"
+    with told(failure), tempfile.NamedTemporaryFile(dir=path, prefix=".roma-", buffering=0) as probe:
+        probe.write(b"\n")
+    return path
+
+
+def _make(path: Path) -> None:
+    with told(f"cannot make the output folder {path}"):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            places = (place for place in (path, *path.parents) if place.exists() or place.is_symlink())
+            message = f"cannot make the output folder {path}: {next(places, path)} is in the way and is no folder"
+            raise SinkError(message, exit_code=os.EX_CANTCREAT) from error

@@ -18,11 +18,11 @@ import cv2
 
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.depth_encoding import encode_depth_mm
+from roma_device.runtime.depth import encode_depth_mm
 from roma_device.runtime.types import Result
 
 from . import SinkError
-from .file_sink import PeriodicSync, left_image, sink_error
+from .file_sink import PeriodicSync, left_image, told
 
 NAME = "results.mcap"
 FRAME_ID = "left_optical_frame"
@@ -72,12 +72,10 @@ class McapSink:
             from mcap.writer import Writer
         except ImportError:
             raise SinkError("saving mcap needs a package more: pip install 'roma-device[mcap]'") from None
-        try:
+        with told(f"cannot write {self._path}"):
             self._file = BufferedWriter(FileIO(self._path, "w"))
             self._writer = Writer(self._file, chunk_size=CHUNK_BYTES)
             self._writer.start(profile="", library="roma-device")
-        except OSError as error:
-            raise sink_error(f"cannot write {self._path}", error) from error
         for topic, (name, schema) in TOPICS.items():
             number = self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
             self._channels[topic] = self._writer.register_channel(topic, "json", number)
@@ -87,10 +85,9 @@ class McapSink:
         if self._file is None:
             return
         try:
-            self._writer.finish()
-            self._file.flush()
-        except OSError as error:
-            raise sink_error(f"cannot finish {self._path}", error) from error
+            with told(f"cannot finish {self._path}"):
+                self._writer.finish()
+                self._file.flush()
         finally:
             with suppress(OSError):  # what does not fit is said already
                 self._file.close()
@@ -101,7 +98,7 @@ class McapSink:
         if self._file is None:
             raise ValueError("results are written inside the sink's with block")
         image = encode_jpeg(result)
-        try:
+        with told(f"cannot write {self._path}"):
             self._add(result, "/left/image", {"data": image, "format": "jpeg"})
             if result.rig is not None and result.rig.focal_px is not None:
                 self._add(result, "/left/calibration", calibration_message(result.rig))
@@ -112,8 +109,6 @@ class McapSink:
             if result.pose is not None and result.pose.odom_from_camera is not None:
                 self._add(result, "/odometry", pose_message(result.pose.odom_from_camera), "odom")
             self._sync(self._file)
-        except OSError as error:
-            raise sink_error(f"cannot write {self._path}", error) from error
 
     def _add(self, result: Result, topic: str, fields: dict[str, Any], frame_id: str = FRAME_ID) -> None:
         now_ns = self._since_1970_ns(result.frame.timestamp_ns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from roma_device.runtime.points import back_project
+from roma_device.runtime.depth import back_project
 from roma_device.runtime.types import Result
 
 from .file_sink import FileSink, left_image

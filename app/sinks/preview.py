@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatImage, Image, Mask
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 from roma_device.runtime.types import Result
 
 from .colour_scale import ColourScale

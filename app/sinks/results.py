@@ -1,15 +1,59 @@
-"""One JSON line per frame."""
+"""Results as JSON: a flat record for each frame, and the file with a line for each."""
 
 from __future__ import annotations
 
 import json
+import math
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from roma_device.calibration.arrays import AnyArray, FloatImage, Mask
 from roma_device.runtime.types import Result
 
-from .file_sink import append_whole, sink_error
-from .result_record import result_record
+from .file_sink import append_whole, told
+
+
+def result_record(result: Result) -> dict[str, Any]:
+    """What is worth keeping of one frame, ready for ``json.dumps``: finite numbers, or None for unknown.
+
+    Medians are over the known pixels. The keys are the same for every frame.
+    """
+    known = result.known
+    depth_m = None if result.depth is None else result.depth.depth_m
+    return {
+        "index": result.index,
+        "timestamp_ns": result.frame.timestamp_ns,
+        "skew_ns": result.frame.skew_ns,
+        "size": list(result.frame.size),
+        "times": {name: _number(value) for name, value in result.times.as_json().items()},
+        "total_ms": _number(result.times.total_ms, 3),
+        "valid_ratio": _mean(known),
+        "median_depth_m": _median(depth_m, known),
+        "median_disparity_px": _median(result.matches.disparity_px, known),
+        "mean_certainty": _mean(result.matches.certainty),
+        "dropped": result.dropped,
+        "pose": None if result.pose is None else result.pose.as_json(),
+    }
+
+
+def _median(values: FloatImage | None, known: Mask) -> float | None:
+    if values is None or not known.any():
+        return None
+    return _number(float(np.median(values[known])))
+
+
+def _mean(values: AnyArray) -> float | None:
+    if values.size == 0:
+        return None
+    return _number(float(values.mean(dtype=np.float64)))
+
+
+def _number(value: float, digits: int = 4) -> float | None:
+    """JSON knows neither NaN nor infinity."""
+    return round(float(value), digits) if math.isfinite(value) else None
 
 
 class ResultsSink:
@@ -24,10 +68,8 @@ class ResultsSink:
         self._file: FileIO | None = None
 
     def __enter__(self) -> ResultsSink:
-        try:
+        with told(f"cannot write {self._path}"):
             self._file = FileIO(self._path, "w")
-        except OSError as error:
-            raise sink_error(f"cannot write {self._path}", error) from error
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -40,7 +82,5 @@ class ResultsSink:
         if self._file is None:
             raise ValueError("results are written inside the sink's with block")
         line = json.dumps(result_record(result), allow_nan=False) + "\n"
-        try:
+        with told(f"cannot write {self._path}"):
             append_whole(self._file, line.encode("utf-8"))
-        except OSError as error:
-            raise sink_error(f"cannot write {self._path}", error) from error

@@ -1,4 +1,4 @@
-"""The rig's way as a TUM trajectory, and a plot of it at the end."""
+"""The rig's way as a TUM trajectory, a line for every pose, and a plot of it at the end."""
 
 from __future__ import annotations
 
@@ -10,13 +10,24 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.app.trajectories.plot import PlottedPath, draw_paths
-from roma_device.app.trajectories.tum import HEADER, tum_line
 from roma_device.calibration.arrays import FloatArray
-from roma_device.calibration.storage.atomic_write import write_atomic
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 
-from .file_sink import PeriodicSync, append_whole, encode_png, sink_error
+from .file_sink import PeriodicSync, append_whole, encode_png, told
+
+HEADER = "# timestamp_s x_m y_m z_m qx qy qz qw: left camera (x forward, y left, z up) in the frame odom"
+
+
+def tum_line(timestamp_ns: int, pose: Pose) -> str:
+    """One line without its end: every digit of the time, micrometres, 1e-8 of the quaternion."""
+    seconds, fraction = divmod(timestamp_ns, 1_000_000_000)
+    position = " ".join(f"{value:.6f}" for value in pose.translation_m)
+    orientation = " ".join(f"{value:.8f}" for value in pose.quaternion)
+    return f"{seconds}.{fraction:09d} {position} {orientation}"
+
 
 NAME, PLOT_NAME = "trajectory.tum", "trajectory.png"
 MOST_PLOTTED = 20_000
@@ -47,10 +58,8 @@ class TrajectorySink:
         if not self._plot.count:
             return
         path = self._folder / PLOT_NAME
-        try:
+        with told(f"cannot write {path}"):
             write_atomic(path, encode_png(draw_paths(self._plot.paths())))
-        except OSError as error:
-            raise sink_error(f"cannot write {path}", error) from error
 
     def write(self, result: Result) -> None:
         """Append one line where there is a pose; raises SinkError."""
@@ -65,21 +74,17 @@ class TrajectorySink:
             self._close()
             file = self._begin(estimate.segment)
         line = tum_line(estimate.timestamp_ns, estimate.odom_from_camera) + "\n"
-        try:
+        with told(f"cannot write {file.name}"):
             append_whole(file, line.encode("ascii"))
             self._sync(file)
-        except OSError as error:
-            raise sink_error(f"cannot write {file.name}", error) from error
         self._plot.add(estimate.segment, estimate.odom_from_camera.translation_m, estimate.state == "degraded")
 
     def _begin(self, segment: int) -> FileIO:
         name = NAME if segment == 1 else NAME.replace(".", f"-{segment}.")
         path = self._folder / name
-        try:
+        with told(f"cannot write {path}"):
             self._file = FileIO(path, "w")
             append_whole(self._file, f"{HEADER}\n".encode("ascii"))
-        except OSError as error:
-            raise sink_error(f"cannot write {path}", error) from error
         self._segment = segment
         return self._file
 

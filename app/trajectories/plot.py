@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, Image, Mask
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatArray, Image, Mask, Size
 
 from .error import arc_length_m
 

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roma_device.app.model_store import find_model
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import RomaError
-from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions, Precision, check_size
 
 from .compare import VerifyLimits, VerifyReport, verify
-from .make_test_vectors import REFERENCE_ENGINE, VectorSource, make_test_vectors
-from .test_vectors import VectorFolder
+from .test_vectors import REFERENCE_ENGINE, VectorFolder, VectorSource, make_test_vectors
 
 FAILED = 1
 """Exit code of a verification that ran and did not pass."""

@@ -7,12 +7,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from roma_device.app.model_store import find_model
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import read_bytes
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.storage.files import read_bytes
 from roma_device.runtime.card import CARD_NAME, ModelError
+from roma_device.runtime.onnx.axmodel import is_compiled, is_encrypted, read_axmodel
+from roma_device.runtime.preflight.graph_cost import load_latency_law
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
-from roma_device.runtime.preflight.npu_latency import load_latency_law
-from roma_device.runtime.preflight.report import Report, check_graph, check_mode, read_graph
+from roma_device.runtime.preflight.report import Report, check_graph, check_mode, read_graph, with_target
 
 LISTS = Path(str(files("roma_device.configs"))) / "npu"
 _OTHERS = ("latency", "measured")
@@ -25,11 +26,13 @@ def known_chips() -> dict[str, Path]:
 
 
 def find_chip(name: str) -> NpuChip:
-    """Raises ModelError for a chip without a list."""
-    chips = known_chips()
-    if name.upper() not in chips:
-        raise ModelError(f"unknown chip {name!r}; known: {', '.join(chips)}", exit_code=os.EX_USAGE)
-    return load_chip(chips[name.upper()])
+    """By its own name or one under which it is sold; raises ModelError for a chip without a list."""
+    chips = [load_chip(path) for path in known_chips().values()]
+    for chip in chips:
+        if name.upper() in (chip.name, *chip.same_silicon):
+            return chip
+    known = ", ".join(f"{chip.name} ({', '.join(chip.same_silicon)})" for chip in chips)
+    raise ModelError(f"unknown chip {name!r}; known: {known}", exit_code=os.EX_USAGE)
 
 
 def check_model(model: str, chip_name: str, npu: str | None, size: Size | None) -> Report:
@@ -41,8 +44,11 @@ def check_model(model: str, chip_name: str, npu: str | None, size: Size | None) 
     mode = npu or chip.npu_modes[0]
     check_mode(chip, mode)
     path, data, default_size = _read(model)
+    if is_encrypted(data):
+        read_axmodel(data, path)  # says so
     graph = read_graph(path, data, size or default_size)
-    return check_graph(graph, model, chip, mode, load_latency_law(LISTS / "latency.yaml"))
+    report = check_graph(graph, model, chip, mode, load_latency_law(LISTS / "latency.yaml"))
+    return with_target(report, read_axmodel(data, path), chip, mode) if is_compiled(graph) else report
 
 
 def _read(model: str) -> tuple[Path, bytes, Size | None]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
 
-from .artwork import Artwork, Shape, marker_shapes, rectangle
-from .board import Detection
+from .board import Artwork, Detection, Shape, marker_shapes, rectangle
 from .dictionaries import dictionary, marker_bits
 from .subpixel import refined
 
@@ -38,6 +37,7 @@ class AprilGrid:
     tag_m: float
     spacing: float
     border_bits: int = KALIBR_BORDER_BITS
+    is_symmetric: ClassVar = False
 
     @property
     def spec(self) -> str:
@@ -57,16 +57,6 @@ class AprilGrid:
         column, row = number % self.columns, self.rows - 1 - number // self.columns
         places = np.column_stack([column, row, np.zeros(len(number))]) * self._pitch_m
         return np.asarray((places[:, None] + corners).reshape(-1, 3))
-
-    @cached_property
-    def outline(self) -> IntArray:
-        last = self.columns * self.rows - 1
-        upper_left = last - self.columns + 1
-        return np.array([4 * upper_left, 4 * last + 1, 4 * (self.columns - 1) + 2, 3], dtype=np.intp)
-
-    @property
-    def is_symmetric(self) -> bool:
-        return False
 
     @cached_property
     def _detector(self) -> Any:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+from roma_device.calibration.arrays import FloatArray, GreyImage
 
-from .artwork import Artwork, Shape, marker_shapes, rectangle
-from .board import Detection, grid_outline, grid_points
+from .board import Artwork, Detection, Shape, grid_points, marker_shapes, rectangle
 from .dictionaries import dictionary, marker_bits
 from .subpixel import nearest_spacing, refined
 
@@ -34,6 +33,7 @@ class CharucoBoard:
     marker_m: float
     dictionary_name: str
     legacy: bool | None = None
+    is_symmetric: ClassVar = False
 
     @property
     def spec(self) -> str:
@@ -44,14 +44,6 @@ class CharucoBoard:
     @cached_property
     def points_m(self) -> FloatArray:
         return grid_points(self.columns - 1, self.rows - 1, self.square_m)
-
-    @cached_property
-    def outline(self) -> IntArray:
-        return grid_outline(self.columns - 1, self.rows - 1)
-
-    @property
-    def is_symmetric(self) -> bool:
-        return False
 
     @cached_property
     def _detectors(self) -> dict[bool, Any]:

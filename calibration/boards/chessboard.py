@@ -8,10 +8,9 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+from roma_device.calibration.arrays import FloatArray, GreyImage
 
-from .artwork import Artwork, rectangle
-from .board import Detection, grid_outline, grid_points, turned_half
+from .board import Artwork, Detection, grid_points, rectangle, turned_half
 from .subpixel import nearest_spacing, refined
 
 CLASSIC_FLAGS = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
@@ -34,10 +33,6 @@ class Chessboard:
     @cached_property
     def points_m(self) -> FloatArray:
         return grid_points(self.columns, self.rows, self.square_m)
-
-    @cached_property
-    def outline(self) -> IntArray:
-        return grid_outline(self.columns, self.rows)
 
     @property
     def is_symmetric(self) -> bool:

@@ -8,10 +8,9 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+from roma_device.calibration.arrays import FloatArray, GreyImage
 
-from .artwork import Artwork, Disc
-from .board import Detection, grid_outline
+from .board import Artwork, Detection, Disc
 
 RADIUS_PER_SPACING = 0.4
 
@@ -37,10 +36,6 @@ class CircleGrid:
         row, column = np.mgrid[: self.rows, : self.columns]
         x, y = (2 * column + row % 2).ravel(), row.ravel()
         return np.column_stack([x, y, np.zeros(len(x))]) * self.spacing_m
-
-    @cached_property
-    def outline(self) -> IntArray:
-        return grid_outline(self.columns, self.rows)
 
     @property
     def is_symmetric(self) -> bool:

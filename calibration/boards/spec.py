@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.errors import CalibrationError, usage
 from roma_device.calibration.storage.yaml_section import Section, read_section
 
 from .aprilgrid import KALIBR_BORDER_BITS, AprilGrid
@@ -49,7 +48,7 @@ def parse_board(text: str) -> Board:
         return _from_parts(kind, rest.split(":") if rest else [], text)
     if text.endswith((".yaml", ".yml")) or "/" in text:
         return load_board(Path(text))
-    raise _usage(f"unknown board {text!r}: write one of {'; '.join(EXAMPLES.values())}; or the name of a YAML file")
+    raise usage(f"unknown board {text!r}: write one of {'; '.join(EXAMPLES.values())}; or the name of a YAML file")
 
 
 def load_board(path: Path) -> Board:
@@ -90,7 +89,7 @@ def _kalibr(section: Section) -> Board:
 def _from_parts(kind: str, parts: list[str], text: str) -> Board:
     least, most = PARTS[kind]
     if not least <= len(parts) <= most:
-        raise _usage(f"board {text!r} is not complete: write it as {EXAMPLES[kind]}")
+        raise usage(f"board {text!r} is not complete: write it as {EXAMPLES[kind]}")
     columns, rows = _grid(parts[0], text)
     size_m = _length(parts[1], text)
     if kind == "chessboard":
@@ -110,29 +109,29 @@ def _checked(board: Board) -> Board:
     """Refuse boards that cannot be told upright from turned, or that hold too little."""
     columns, rows = (getattr(board, key) for key in ("columns", "rows"))
     if isinstance(board, Chessboard) and columns == rows:
-        raise _usage(f"a chessboard of {columns}x{rows} looks the same from its sides: take one more column than rows")
+        raise usage(f"a chessboard of {columns}x{rows} looks the same from its sides: take one more column than rows")
     if isinstance(board, SquareGrid) and (columns == rows or min(columns, rows) < 2):
-        raise _usage(f"a grid of {columns}x{rows} squares cannot be told from a turned one: take one of 3x4 or more")
+        raise usage(f"a grid of {columns}x{rows} squares cannot be told from a turned one: take one of 3x4 or more")
     if isinstance(board, Chessboard | CharucoBoard) and min(columns, rows) < 3:
-        raise _usage(f"a board of {columns}x{rows} holds too little: take at least 3 in each direction")
+        raise usage(f"a board of {columns}x{rows} holds too little: take at least 3 in each direction")
     if isinstance(board, CharucoBoard) and board.marker_m >= board.square_m:
-        raise _usage("the markers of a ChArUco board must be smaller than its squares")
+        raise usage("the markers of a ChArUco board must be smaller than its squares")
     if max(columns, rows) > MOST_CELLS or len(board.points_m) < 6:
-        raise _usage(f"a board of {columns}x{rows} is beyond what can be printed and found")
+        raise usage(f"a board of {columns}x{rows} is beyond what can be printed and found")
     return board
 
 
 def _grid(text: str, whole: str) -> tuple[int, int]:
     match = _GRID.match(text)
     if not match:
-        raise _usage(f"board {whole!r}: {text!r} is not COLUMNSxROWS, such as 9x6")
+        raise usage(f"board {whole!r}: {text!r} is not COLUMNSxROWS, such as 9x6")
     return int(match[1]), int(match[2])
 
 
 def _length(text: str, whole: str) -> float:
     match = _LENGTH.match(text)
     if not match or float(match[1]) == 0:
-        raise _usage(f"board {whole!r}: {text!r} is not a length with its unit, such as 25mm")
+        raise usage(f"board {whole!r}: {text!r} is not a length with its unit, such as 25mm")
     return float(match[1]) * _UNITS[match[2]]
 
 
@@ -142,7 +141,7 @@ def _ratio(text: str, whole: str) -> float:
     except ValueError:
         ratio = 0.0
     if not 0.05 <= ratio <= 2:
-        raise _usage(f"board {whole!r}: {text!r} is not the gap between tags over their side, such as 0.3")
+        raise usage(f"board {whole!r}: {text!r} is not the gap between tags over their side, such as 0.3")
     return ratio
 
 
@@ -150,15 +149,11 @@ def _border(parts: list[str], whole: str) -> int:
     if not parts:
         return KALIBR_BORDER_BITS
     if parts[0] not in ("border1", "border2"):
-        raise _usage(f"board {whole!r}: {parts[0]!r} is not border1 or border2")
+        raise usage(f"board {whole!r}: {parts[0]!r} is not border1 or border2")
     return int(parts[0][-1])
 
 
 def _layout(text: str, whole: str) -> bool:
     if text not in LAYOUTS:
-        raise _usage(f"board {whole!r}: {text!r} is not a layout: new or legacy")
+        raise usage(f"board {whole!r}: {text!r} is not a layout: new or legacy")
     return LAYOUTS[text]
-
-
-def _usage(message: str) -> CalibrationError:
-    return CalibrationError(message, exit_code=os.EX_USAGE)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, GreyImage, IntArray
+from roma_device.calibration.arrays import FloatArray, GreyImage
 
-from .artwork import Artwork, rectangle
-from .board import Detection, grid_outline
+from .board import Artwork, Detection, rectangle
 from .quad_grid import QuadGrid, largest_grid
 from .quads import BLOCKS_PER_IMAGE, dark_quads, refined_quads
 
@@ -34,6 +34,7 @@ class SquareGrid:
     rows: int
     square_m: float
     gap_m: float
+    is_symmetric: ClassVar = True
 
     @property
     def spec(self) -> str:
@@ -48,14 +49,6 @@ class SquareGrid:
     def _places(self, count: int) -> FloatArray:
         starts = np.arange(count) * (self.square_m + self.gap_m)
         return np.column_stack([starts, starts + self.square_m]).ravel()
-
-    @cached_property
-    def outline(self) -> IntArray:
-        return grid_outline(2 * self.columns, 2 * self.rows)
-
-    @property
-    def is_symmetric(self) -> bool:
-        return True
 
     def detect(self, grey: GreyImage) -> Detection | None:
         """The grid with exactly these columns and rows and this gap; a quarter of the squares may be hidden."""

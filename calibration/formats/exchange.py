@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.errors import CalibrationError, usage
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import read_text
+from roma_device.calibration.storage.files import read_text
 
-from .euroc import load_euroc
+from .datasets import load_euroc, load_kitti, load_middlebury
 from .kalibr import load_kalibr, save_kalibr
-from .kitti import load_kitti
-from .middlebury import load_middlebury
 from .opencv import load_opencv, save_opencv
 from .own import FORMAT, load_calibration, save_calibration
 from .ros import load_ros, save_ros
@@ -42,9 +40,9 @@ def import_calibration(
     paths = _files(paths)
     name = format_name or format_of(paths[0])
     if name in PAIRED and len(paths) != 2:
-        raise _usage(f"{paths[0]} is one camera of a pair in {name}'s format: give the file of the right one as well")
+        raise usage(f"{paths[0]} is one camera of a pair in {name}'s format: give the file of the right one as well")
     if name not in (*PAIRED, "opencv") and len(paths) != 1:
-        raise _usage(f"{name}'s format has both cameras in one file, so {paths[1]} is one too many")
+        raise usage(f"{name}'s format has both cameras in one file, so {paths[1]} is one too many")
     if name == "ros":
         return load_ros(*paths)
     if name == "euroc":
@@ -74,7 +72,9 @@ def format_of(path: Path) -> str:
         return "opencv"
     if any(line.startswith(("P0:", "P2:", "P_rect", "K_0", "calib_time")) for line in text.splitlines()):
         return "kitti"
-    raise CalibrationError(f"{path} is in no known format; known are {', '.join(READ)}: name it with --format")
+    raise CalibrationError(
+        lambda option: f"{path} is in no known format; known are {', '.join(READ)}: name it with {option('format')}"
+    )
 
 
 def _files(paths: list[Path]) -> list[Path]:
@@ -86,7 +86,3 @@ def _files(paths: list[Path]) -> list[Path]:
         wanted = " nor ".join(" and ".join(names) for names in PAIRED.values())
         raise CalibrationError(f"{paths[0]} holds neither {wanted}", exit_code=os.EX_NOINPUT)
     return paths
-
-
-def _usage(message: str) -> CalibrationError:
-    return CalibrationError(message, exit_code=os.EX_USAGE)

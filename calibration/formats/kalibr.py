@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel, DistortionModel, pinhole_matrix
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.files import write_text
 from roma_device.calibration.storage.yaml_section import Section, dump_yaml, read_section
 
 MODELS: dict[str, DistortionModel] = {"radtan": "plumb_bob", "equidistant": "equidistant", "equi": "equidistant"}
@@ -37,8 +37,10 @@ def camera_document(camera: CameraModel) -> dict[str, Any]:
     else:
         what = "a third radial coefficient" if camera.model == "plumb_bob" else "the rational model"
         raise CalibrationError(
-            f"Kalibr has no lens with {what}, so this calibration cannot be written for it; "
-            "calibrate with --lens fisheye, or export for ros or opencv",
+            lambda option: (
+                f"Kalibr has no lens with {what}, so this calibration cannot be written for it; "
+                f"calibrate with {option('lens', 'fisheye')}, or export for ros or opencv"
+            ),
             exit_code=os.EX_DATAERR,
         )
     return {

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import read_text, write_text
+from roma_device.calibration.storage.files import read_text, write_text
 
 from .ros import padded
 
@@ -76,7 +77,10 @@ def load_opencv(paths: list[Path], size: Size | None = None) -> StereoCalibratio
         raise CalibrationError(f"{where}: {', '.join(missing)} not found; known names are those of stereo_calib")
     size = size or facts.get("size")
     if size is None:
-        raise CalibrationError(f"{where}: the image size is not in it: give --size WIDTHxHEIGHT", exit_code=os.EX_USAGE)
+        raise CalibrationError(
+            lambda option: f"{where}: the image size is not in it: give {option('size', 'WIDTHxHEIGHT')}",
+            exit_code=os.EX_USAGE,
+        )
     with located(where):
         left, right = (_camera(nodes, number, size, facts) for number in (1, 2))
         rotation = nodes["R"] if nodes["R"].size == 9 else cv2.Rodrigues(nodes["R"])[0]
@@ -98,7 +102,7 @@ def _model_for(distortion: FloatArray) -> DistortionModel:
 
 def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) -> None:
     text = read_text(path, "OpenCV file")
-    with _Opened(text, path) as storage:
+    with _opened(text, path) as storage:
         for name, spellings in NAMES.items():
             found = next((node for node in map(storage.getNode, spellings) if not node.empty()), None)
             matrix = found.mat() if found is not None and found.isMap() else None
@@ -112,32 +116,23 @@ def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) ->
             facts["model"] = model
 
 
-class _Opened:
+@contextmanager
+def _opened(text: str, path: Path) -> Iterator[Any]:
     """A FileStorage over text; it takes a file whose ending tells the format."""
-
-    def __init__(self, text: str, path: Path) -> None:
-        self._path = path
-        start = text.lstrip()[:1]
-        ending = {"<": ".xml", "{": ".json"}.get(start, ".yml")
-        self._file = tempfile.NamedTemporaryFile("w", suffix=ending, encoding="utf-8")  # noqa: SIM115
-        self._file.write(text)
-        self._file.flush()
-
-    def __enter__(self) -> Any:
+    ending = {"<": ".xml", "{": ".json"}.get(text.lstrip()[:1], ".yml")
+    with tempfile.NamedTemporaryFile("w", suffix=ending, encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
         try:
-            storage = cv2.FileStorage(self._file.name, cv2.FILE_STORAGE_READ)
+            storage = cv2.FileStorage(file.name, cv2.FILE_STORAGE_READ)
         except (cv2.error, SystemError) as error:
-            self._file.close()
-            raise CalibrationError(f"{self._path} is not a file of OpenCV's FileStorage") from error
+            raise CalibrationError(f"{path} is not a file of OpenCV's FileStorage") from error
         if not storage.isOpened():
-            self._file.close()
-            raise CalibrationError(f"{self._path} is not a file of OpenCV's FileStorage")
-        self._storage = storage
-        return storage
-
-    def __exit__(self, *_: object) -> None:
-        self._storage.release()
-        self._file.close()
+            raise CalibrationError(f"{path} is not a file of OpenCV's FileStorage")
+        try:
+            yield storage
+        finally:
+            storage.release()
 
 
 def _number(storage: Any, names: tuple[str, ...]) -> float:

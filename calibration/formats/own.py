@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel, DistortionModel, pinhole_matrix
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.files import write_text
 from roma_device.calibration.storage.yaml_section import Section, dump_yaml, parse_section, read_section
 
 FORMAT = "roma-device-calibration"

@@ -14,14 +14,13 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.files import write_text
 from roma_device.calibration.storage.yaml_section import Section, dump_yaml, read_section
 
 NAMES = ("left.yaml", "right.yaml")

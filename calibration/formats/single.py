@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.storage.text_file import write_text
+from roma_device.calibration.storage.files import write_text
 from roma_device.calibration.storage.yaml_section import dump_yaml
 
 from .kalibr import camera_document

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, IntArray
+from roma_device.calibration.arrays import FloatArray, IntArray, Size
 from roma_device.calibration.boards.board import Board, Detection
-from roma_device.calibration.size import Size
 
 COLUMNS, ROWS = 8, 6
 TYPICAL_FOCAL = 0.8

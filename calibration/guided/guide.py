@@ -7,22 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.arrays import GreyImage, Size
 from roma_device.calibration.boards.board import Board, Detection
 from roma_device.calibration.boards.subpixel import edge_width_px, nearest_spacing
-from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 
-from .coverage import (
-    COLUMNS,
-    ROWS,
-    Look,
-    covered_share,
-    distance_counts,
-    grid_counts,
-    look_at_board,
-    tilt_counts,
-)
+from .coverage import COLUMNS, ROWS, Look, covered_share, distance_counts, grid_counts, look_at_board, tilt_counts
 from .detection_gate import see_pair
 
 MOST_MOTION = 0.002

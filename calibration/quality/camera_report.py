@@ -13,7 +13,7 @@ from roma_device.calibration.guided.coverage import Look, covered_share, grid_co
 from roma_device.calibration.pose import nearest_rotation
 from roma_device.calibration.solver.bundle_adjustment import BundleAdjustment, BundleState, moved_by
 from roma_device.calibration.solver.lens import camera_of
-from roma_device.calibration.solver.solve_camera import CameraSolution
+from roma_device.calibration.solver.solve import CameraSolution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance
 
 from .depth_error import FIELD
@@ -52,7 +52,7 @@ class CameraReport:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for json.dumps."""
-        solution, camera = self.solution, self.solution.camera
+        solution = self.solution
         return {
             **verdict_as_json(self.findings, solution),
             "images": len(solution.views),
@@ -66,12 +66,7 @@ class CameraReport:
             "direction_error_95_px": {key: round(value, 4) for key, value in self._directions().items()},
             "coverage": round(self.coverage, 3),
             "estimates": {name: estimate.as_json() for name, estimate in self.estimates.items()},
-            "camera": {
-                "size": list(camera.size),
-                "matrix": camera.matrix.tolist(),
-                "model": camera.model,
-                "distortion": camera.distortion.tolist(),
-            },
+            "camera": solution.camera.as_json(),
         }
 
     def _directions(self) -> dict[str, float]:
@@ -128,11 +123,8 @@ def held_out_px(solution: CameraSolution) -> dict[str, float]:
             replace(solution, views=tuple(np.array(solution.views, object)[chosen])) for chosen in (inside, ~inside)
         )
         lens = BundleAdjustment(solution.model, part.corners).solve(solution.state.of_views(inside)).intrinsics
-        bundle, state = (
-            BundleAdjustment(solution.model, rest.corners),
-            replace(solution.state.of_views(~inside), intrinsics=lens),
-        )
-        state = _refit_board_poses(bundle, state)
+        bundle = BundleAdjustment(solution.model, rest.corners)
+        state = _refit_board_poses(bundle, replace(solution.state.of_views(~inside), intrinsics=lens))
         squared, view = (bundle.residuals(state)[0] ** 2).sum(axis=1), rest.corners[0].view
         errors |= {own.name: float(np.sqrt(squared[view == index].mean())) for index, own in enumerate(rest.views)}
     return {view.name: errors[view.name] for view in solution.views}

@@ -9,8 +9,8 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.solver.bundle_adjustment import BundleState
-from roma_device.calibration.solver.solve_stereo import StereoSolution
-from roma_device.calibration.solver.stereo_extrinsics import cameras_of
+from roma_device.calibration.solver.initial import cameras_of
+from roma_device.calibration.solver.solve import StereoSolution
 from roma_device.calibration.solver.uncertainty import propagated
 
 DISTANCES_M = (1.0, 2.0, 5.0, 10.0)

@@ -13,7 +13,7 @@ from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.bundle_adjustment import BundleAdjustment
 from roma_device.calibration.solver.observations import PairView
-from roma_device.calibration.solver.solve_stereo import StereoSolution
+from roma_device.calibration.solver.solve import StereoSolution
 
 FOLDS = 5
 

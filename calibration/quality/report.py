@@ -14,8 +14,8 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.coverage import Look, covered_share, grid_counts, look_at_board
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.bundle_adjustment import BundleState
-from roma_device.calibration.solver.lens_choice import LENSES
-from roma_device.calibration.solver.solve_stereo import StereoSolution
+from roma_device.calibration.solver.single_camera import LENSES
+from roma_device.calibration.solver.solve import StereoSolution
 from roma_device.calibration.solver.uncertainty import propagated, shared_covariance
 
 from .depth_error import DepthError, depth_errors
@@ -159,8 +159,10 @@ def _check_order(solution: StereoSolution) -> None:
         )
     if x > 0:
         raise CalibrationError(
-            f"left and right are swapped, or both images are mirrored: the right camera comes out {x * 1000:.0f} mm "
-            "to the left of the left one; use --swap, or exchange the cameras",
+            lambda option: (
+                "left and right are swapped, or both images are mirrored: the right camera comes out "
+                f"{x * 1000:.0f} mm to the left of the left one; use {option('swap')}, or exchange the cameras"
+            ),
             exit_code=os.EX_DATAERR,
         )
 

@@ -1,10 +1,11 @@
-"""Text report of a stereo calibration, for a terminal."""
+"""Text reports of a calibration, of a pair or a single camera, for a terminal."""
 
 from __future__ import annotations
 
 from roma_device.calibration.boards.chessboard import Chessboard
 from roma_device.calibration.solver.solution import BaseSolution
 
+from .camera_report import CameraReport
 from .epipolar import rms
 from .report import QualityReport
 
@@ -18,7 +19,7 @@ _MEANING = {
 
 def as_text(report: QualityReport) -> str:
     """About 30 lines: verdict first, then what it means, then the figures."""
-    parts = [_verdict(report), _depth(report), _figures(report), _estimates(report), _dropped(report)]
+    parts = [_verdict(report), _depth(report), _figures(report), _estimates(report), _dropped(report.solution, "pairs")]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -87,14 +88,47 @@ def _estimates(report: QualityReport) -> str:
     return "\n".join(lines)
 
 
-def _dropped(report: QualityReport) -> str:
-    solution = report.solution
+def _dropped(solution: BaseSolution, what: str) -> str:
+    """``what`` was looked at, pairs or images."""
     if not solution.dropped_views and not solution.dropped_corners:
         return ""
-    lines = [f"Left out: {len(solution.dropped_views)} pairs, {len(solution.dropped_corners)} single corners"]
+    lines = [f"Left out: {len(solution.dropped_views)} {what}, {len(solution.dropped_corners)} single corners"]
     lines += [f"  {view.name}: {view.reason}" for view in solution.dropped_views[:MOST_LISTED]]
     for corner in sorted(solution.dropped_corners, key=lambda corner: -corner.error_px)[:MOST_LISTED]:
-        lines.append(f"  {corner.view}: corner {corner.corner} of the {corner.side} image {corner.reason}")
-    if max(len(solution.dropped_views), len(solution.dropped_corners)) > MOST_LISTED:
+        side = f" of the {corner.side} image" if corner.side else ""
+        lines.append(f"  {corner.view}: corner {corner.corner}{side} {corner.reason}")
+    if what == "pairs" and max(len(solution.dropped_views), len(solution.dropped_corners)) > MOST_LISTED:
         lines.append("  ... the rest is listed with --json")
     return "\n".join(lines)
+
+
+_CAMERA_MEANING = {
+    "good": "good: use it",
+    "usable": "usable, and could be better",
+    "redo": "redo: do not rely on it",
+}
+
+
+def camera_as_text(report: CameraReport) -> str:
+    """About 15 lines: verdict first, then the figures."""
+    lines = [f"Verdict: {_CAMERA_MEANING[report.verdict]}", *(f"  - {finding}" for finding in report.findings)]
+    dropped = _dropped(report.solution, "images")
+    return "\n".join([*lines, "", *_camera_figures(report), *([f"\n{dropped}"] if dropped else [])])
+
+
+def _camera_figures(report: CameraReport) -> list[str]:
+    solution, (median, greatest) = report.solution, report.direction_px
+    total = len(solution.views) + len(solution.dropped_views)
+    values = ", ".join(
+        f"{name} {estimate.value:.2f} ± {estimate.margin:.2f}" for name, estimate in report.estimates.items()
+    )
+    return [
+        board_line(solution),
+        f"Images:     {len(solution.views)} of {total} used, {solution.size[0]}x{solution.size[1]} px",
+        lens_line(solution),
+        f"Corners:    RMS {solution.rms_px():.3f} px, {report.left_out_px:.3f} px in images left out of the solution",
+        f"Directions: uncertain by {median:.2f} px where the board was seen, {greatest:.2f} px at worst (95 %)",
+        f"Coverage:   {report.coverage:.0%} of the image",
+        f"Camera:     {values} px (95 % intervals)",
+        f"Distortion: {' '.join(f'{value:.6g}' for value in solution.camera.distortion)}",
+    ]

@@ -10,7 +10,7 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.guided.coverage import Look, covered_share, distance_counts, grid_counts, tilt_counts
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.solver.solution import BaseSolution
-from roma_device.calibration.solver.solve_stereo import StereoSolution
+from roma_device.calibration.solver.solve import StereoSolution
 
 Grade = Literal["good", "usable", "redo"]
 GRADES: tuple[Grade, ...] = ("good", "usable", "redo")

@@ -7,9 +7,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.camera import COEFFICIENTS, CameraModel, DistortionModel
-from roma_device.calibration.size import Size
 
 PINHOLE = 4
 """fx, fy, cx, cy come first in a vector of intrinsics, then the distortion."""

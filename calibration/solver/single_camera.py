@@ -1,4 +1,4 @@
-"""Intrinsics of one camera alone: bundle adjustment of lens and board poses under a robust loss."""
+"""Intrinsics of cameras alone: lens and board poses by a robust bundle adjustment; choice of the distortion model."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, IntArray
-from roma_device.calibration.boards.board import Detection
+from roma_device.calibration.arrays import FloatArray, IntArray, Size
+from roma_device.calibration.boards.board import Board, Detection
 from roma_device.calibration.camera import COEFFICIENTS, DistortionModel
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.size import Size
 
 from .bundle_adjustment import BundleAdjustment, BundleState
 from .initial import board_pose, focal_by_trial
 from .lens import PINHOLE, camera_of
-from .observations import Corners
+from .observations import Corners, PairView, SoloView
 
 LEAST_VIEWS = 4
 ROUNDS = 4
@@ -84,3 +83,56 @@ def robust_sigma_px(residuals: Sequence[FloatArray]) -> float:
 def as_rational(plumb_bob: FloatArray) -> FloatArray:
     """Intrinsics of the rational model for the same lens."""
     return np.concatenate([plumb_bob, np.zeros(PINHOLE + COEFFICIENTS["rational_polynomial"] - len(plumb_bob))])
+
+
+LENSES: dict[str, DistortionModel] = {
+    "plumb_bob": "plumb_bob",
+    "rational": "rational_polynomial",
+    "fisheye": "equidistant",
+}
+"""Names on the command line; auto takes the simplest that fits about as well as the best."""
+
+CLEARLY_BETTER = 0.93
+
+
+def solve_single_cameras(
+    views: Sequence[PairView] | Sequence[SoloView], board: Board, size: Size, lens: str
+) -> tuple[DistortionModel, tuple[SingleCamera, ...], dict[str, float]]:
+    """The distortion model chosen, each camera solved with it, and the robust sigma (px) that each model left."""
+    chosen = LENSES.items() if lens == "auto" else [(lens, LENSES[lens])]
+    solved: dict[str, tuple[SingleCamera, ...]] = {}
+    for name, model in chosen:
+        starts = (
+            [as_rational(camera.intrinsics) for camera in solved.get("plumb_bob", ())] if name == "rational" else []
+        )
+        if name == "rational" and not starts:
+            starts = [as_rational(camera.intrinsics) for camera in _single_cameras(views, board, size, "plumb_bob", [])]
+        solved[name] = _single_cameras(views, board, size, model, starts)
+    tried = {name: float(np.mean([camera.sigma_px for camera in cameras])) for name, cameras in solved.items()}
+    best = _simplest(tried)
+    return LENSES[best], solved[best], tried
+
+
+def _single_cameras(
+    views: Sequence[PairView] | Sequence[SoloView],
+    board: Board,
+    size: Size,
+    model: DistortionModel,
+    starts: list[FloatArray],
+) -> tuple[SingleCamera, ...]:
+    return tuple(
+        solve_single_camera(
+            [view.sides()[side] for view in views], board.points_m, size, model, starts[side] if starts else None
+        )
+        for side in range(len(views[0].sides()))
+    )
+
+
+def _simplest(tried: dict[str, float]) -> str:
+    """From the simplest model on, take another only where its sigma is clearly smaller."""
+    order = [name for name in ("plumb_bob", "fisheye", "rational") if name in tried]
+    best = order[0]
+    for name in order[1:]:
+        if tried[name] < CLEARLY_BETTER * tried[best]:
+            best = name
+    return best

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.camera import DistortionModel
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.size import Size
 
 from .bundle_adjustment import BundleAdjustment, BundleState
 from .observations import Corners, PairView, SoloView, View, corners_of

@@ -8,12 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from roma_device.calibration.arrays import FloatArray
-from roma_device.calibration.pose import Pose
 
-from .bundle_adjustment import BundleAdjustment, BundleState
+from .bundle_adjustment import BundleAdjustment, BundleState, moved_by
 from .solution import BaseSolution
 
-INTERVAL_95 = 1.96
 FLOOR_PX = 0.02
 """Corners are never taken for better than this: what they have in common does not show in residuals."""
 
@@ -73,20 +71,6 @@ def propagated(solution: BaseSolution, covariance: FloatArray, quantity: Quantit
     for index, sigma in enumerate(np.sqrt(np.diag(covariance))):
         step = np.zeros(len(covariance) + 6 * len(solution.state.rotations))
         step[index] = 0.1 * sigma
-        columns.append((quantity(stepped(solution.state, step)) - start) / step[index] if sigma > 0 else 0 * start)
+        columns.append((quantity(moved_by(solution.state, step)) - start) / step[index] if sigma > 0 else 0 * start)
     jacobian = np.stack(columns, axis=-1)
     return np.asarray(np.sqrt(np.einsum("...i,ij,...j->...", jacobian, covariance, jacobian)))
-
-
-def stepped(state: BundleState, step: FloatArray) -> BundleState:
-    """The state with its shared unknowns moved; the views stay where they are."""
-    intrinsics, at = [], 0
-    for vector in state.intrinsics:
-        intrinsics.append(vector + step[at : at + len(vector)])
-        at += len(vector)
-    poses = []
-    for pose in state.from_first:
-        rotated = Pose.from_rotation_vector(step[at : at + 3], np.zeros(3)).rotation @ pose.rotation
-        poses.append(Pose(rotated, pose.translation_m + step[at + 3 : at + 6]))
-        at += 6
-    return BundleState(tuple(intrinsics), tuple(poses), state.rotations, state.translations_m)

@@ -11,8 +11,8 @@ import yaml
 
 from roma_device.calibration.errors import RomaError
 
+from .files import read_text
 from .strict_yaml import YamlError, compose, line_of
-from .text_file import read_text
 
 
 def read_section(path: Path, what: str, error: type[RomaError]) -> Section:

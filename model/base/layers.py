@@ -1,4 +1,4 @@
-"""Layers that both NPU families compile: 3x3 convolutions, ReLU, static slices."""
+"""Layers that both NPU families compile (3x3 convolutions, ReLU, static slices), and the feature pyramid of them."""
 
 from __future__ import annotations
 
@@ -58,34 +58,40 @@ def channel_sum(x: Tensor, copies: int = 1) -> Tensor:
     return x.sum(1, keepdim=True)
 
 
+def repeat_border(x: Tensor) -> Tensor:
+    """One more cell on every side, by slices: the NPU's Pad knows constants alone."""
+    x = torch.cat([x[..., :1], x, x[..., -1:]], 3)
+    return torch.cat([x[..., :1, :], x, x[..., -1:, :]], 2)
+
+
 def around(x: Tensor) -> Tensor:
     """The 3x3 neighbours of each cell of (B, 1, H, W) as (B, 9, H, W); the border repeats its own."""
-    x = torch.cat([x[..., :1], x, x[..., -1:]], 3)
-    x = torch.cat([x[..., :1, :], x, x[..., -1:, :]], 2)
+    x = repeat_border(x)
     return torch.cat([x[..., i : i - 2 or None, j : j - 2 or None] for i in range(3) for j in range(3)], 1)
 
 
-class _PadColumns(torch.autograd.Function):
+class _PadZeros(torch.autograd.Function):
     """A single Pad node, where torch would export shape arithmetic."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor, before: int, after: int) -> Tensor:
-        context.kept = slice(before, before + x.shape[-1])
-        return functional.pad(x, (before, after))
+    def forward(context: Any, x: Tensor, pads: tuple[int, ...]) -> Tensor:
+        context.pads = pads
+        return functional.pad(x, pads)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return gradient[..., context.kept], None, None
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return functional.pad(gradient, tuple(-count for count in context.pads)), None
 
     @staticmethod
-    def symbolic(graph: Any, x: Any, before: int, after: int) -> Any:
-        pads = graph.op("Constant", value_t=torch.tensor([0, 0, 0, before, 0, 0, 0, after]))
-        return graph.op("Pad", x, pads, mode_s="constant")
+    def symbolic(graph: Any, x: Any, pads: tuple[int, ...]) -> Any:
+        left, right, top, bottom, front, back = pads
+        value = torch.tensor([0, front, top, left, 0, back, bottom, right])
+        return graph.op("Pad", x, graph.op("Constant", value_t=value), mode_s="constant")
 
 
-def pad_columns(x: Tensor, before: int, after: int) -> Tensor:
-    """(B, C, H, W) with columns of zeros on both sides."""
-    padded: Tensor = _PadColumns.apply(x, before, after)
+def pad_zeros(x: Tensor, columns: tuple[int, int] = (0, 0), rows: tuple[int, int] = (0, 0), more: int = 0) -> Tensor:
+    """Zeros around (B, C, H, W), and ``more`` channels of zeros after the last."""
+    padded: Tensor = _PadZeros.apply(x, (*columns, *rows, 0, more))
     return padded
 
 
@@ -136,7 +142,7 @@ def row_correlation(left: Tensor, right: Tensor, candidates: int) -> Tensor:
     """
     if not torch.onnx.is_in_onnx_export():
         return row_products(left, right, candidates).flip(1)
-    padded = pad_columns(right, candidates - 1, 0)
+    padded = pad_zeros(right, (candidates - 1, 0))
     shifted = (padded[..., candidates - 1 - k : -k or None] for k in range(candidates))
     return torch.cat([channel_sum(left * columns) for columns in shifted], 1)
 
@@ -147,9 +153,37 @@ def row_products(left: Tensor, right: Tensor, candidates: int) -> Tensor:
     Of all products of a row those on a diagonal band are wanted. With p columns to match with and p + 1 rows, the
     product read as p rows of p + 1 columns is moved by one more column in each row: the band stands upright.
     """
-    rows = pad_columns(left, 0, candidates).permute(0, 2, 3, 1)
-    columns = pad_columns(right, candidates - 1, 0).permute(0, 2, 1, 3)
+    rows = pad_zeros(left, (0, candidates)).permute(0, 2, 3, 1)
+    columns = pad_zeros(right, (candidates - 1, 0)).permute(0, 2, 1, 3)
     batch, height, width = left.shape[0], left.shape[2], left.shape[3]
     wide = width + candidates - 1
     upright = torch.matmul(rows, columns).reshape(batch, height, wide, wide + 1)
     return upright[:, :, :width, :candidates].permute(0, 3, 1, 2)
+
+
+class Features(nn.Module):
+    """Feature pyramid of one image; both images pass through the same weights."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        half, quarter, eighth, sixteenth, thirtysecond = widths
+        self.to_quarter = nn.Sequential(conv(1, half, 3, 2), conv(half, quarter, 3, 2), conv(quarter, quarter))
+        self.to_eighth = nn.Sequential(conv(quarter, eighth, 3, 2), conv(eighth, eighth))
+        self.to_sixteenth = nn.Sequential(conv(eighth, sixteenth, 3, 2), conv(sixteenth, sixteenth))
+        self.to_thirtysecond = nn.Sequential(conv(sixteenth, thirtysecond, 3, 2), conv(thirtysecond, thirtysecond))
+        self.up_sixteenth = conv(thirtysecond, sixteenth, 1)
+        self.up_eighth = conv(sixteenth, eighth, 1)
+        self.up_quarter = conv(eighth, quarter, 1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """At 1/4, 1/8 and 1/16."""
+        return self.from_half(self.to_quarter[0](image))
+
+    def from_half(self, half: Tensor) -> tuple[Tensor, ...]:
+        """The same from what the first convolution gives at 1/2."""
+        quarter = self.to_quarter[1:](half)
+        eighth = self.to_eighth(quarter)
+        sixteenth = self.to_sixteenth(eighth)
+        sixteenth = sixteenth + double(self.up_sixteenth(self.to_thirtysecond(sixteenth)))
+        eighth = eighth + double(self.up_eighth(sixteenth))
+        return quarter + double(self.up_quarter(eighth)), eighth, sixteenth

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -10,9 +11,10 @@ from typing import Any
 
 import onnx
 import torch
+import yaml
 from torch import Tensor, nn
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.graph import read_onnx
 from roma_device.runtime.onnx.shapes import infer
@@ -143,3 +145,13 @@ def check_operators(model: onnx.ModelProto) -> None:
     foreign = {node.op_type for node in model.graph.node} - NPU_OPERATORS
     if foreign:
         raise ModelError(f"operators outside the NPU lists: {', '.join(sorted(foreign))}")
+
+
+def write_files(folder: Path, name: str, task: str, model: onnx.ModelProto, facts: Mapping[str, Any]) -> None:
+    """ONNX file and card of a bundle; ``facts`` are what the card says besides name, task and file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file, data = f"{name}.onnx", model.SerializeToString()
+    (folder / file).write_bytes(data)
+    files = {"onnx": {"file": file, "sha256": hashlib.sha256(data).hexdigest()}}
+    card = {"name": name, "task": task, "files": files, **facts}
+    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import onnx
-import yaml
 
 from model.base.checkpoint import load_averaged
-from model.base.onnx_file import INPUTS, check_operators, exported, fixed
+from model.base.onnx_file import INPUTS, check_operators, exported, fixed, write_files
 
-from .config import CascadeConfig
-from .network import STRIDES, Cascade
+from .network import STRIDES, Cascade, CascadeConfig
 
 OUTPUTS = {"warp": 2, "certainty": 1}
 """Name -> channels."""
@@ -46,16 +43,10 @@ def write_bundle(
 
     Open to any size, for hosts, or for images of ``size`` (width, height) alone, as the NPU's compiler needs it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     default = size or DEFAULT_SIZE
-    data = to_onnx(network, default, is_open=size is None).SerializeToString()
-    (folder / f"{name}.onnx").write_bytes(data)
     pixels = [-1, -1] if size is None else [size[1], size[0]]
     cells = [-1, -1] if size is None else [size[1] // STRIDES[-1], size[0] // STRIDES[-1]]
     card = {
-        "name": name,
-        "task": "two_view",
-        "files": {"onnx": {"file": f"{name}.onnx", "sha256": hashlib.sha256(data).hexdigest()}},
         "inputs": [{"name": tensor, "shape": [1, 1, *pixels], "dtype": "float32"} for tensor in INPUTS],
         "outputs": [
             {"name": tensor, "shape": [1, channels, *cells], "dtype": "float32", "stride": STRIDES[-1]}
@@ -67,4 +58,4 @@ def write_bundle(
         "default_size": list(default),
         **facts,
     }
-    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
+    write_files(folder, name, "two_view", to_onnx(network, default, is_open=size is None), card)

@@ -1,4 +1,4 @@
-"""Coordinate grids of cells, in cells and in [-1, 1], and bilinear sampling of features there.
+"""Coordinate grids of cells, in cells and in [-1, 1].
 
 Flows count in cells of their own level: the cell (x, y) of A lies at (x, y) + flow in B.
 """
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +33,3 @@ class Grid:
     def flow(self, position: Tensor) -> Tensor:
         """The inverse of ``position``."""
         return (position + 1) * self.half - 0.5 - self.own
-
-
-def sampled(features: Tensor, position: Tensor) -> Tensor:
-    """Features (B, C, h, w) sampled at (B, 2, h', w') in [-1, 1], bilinear, zero outside."""
-    return functional.grid_sample(
-        features, position.permute(0, 2, 3, 1), mode="bilinear", padding_mode="zeros", align_corners=False
-    )

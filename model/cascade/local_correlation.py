@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.base.layers import channel_sum
-from model.tiny_roma.blocks import pad_zeros
+from model.base.layers import channel_sum, pad_zeros
 
 BLOCK = 12
 """Columns at most that one matrix product covers."""

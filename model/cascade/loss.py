@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from model.data.two_view_pairs import TwoViewBatch
+from model.stereo.loss import robust, weighted_mean
 from model.tiny_roma.loss import at_cells
 
 from .global_matching import GlobalMatch
@@ -64,7 +65,7 @@ def _global_match(found: GlobalMatch, stage: RefinedMatch, position: Tensor, kno
             weight = (share[:, 0] if across else 1 - share[:, 0]) * (share[:, 1] if down else 1 - share[:, 1])
             log_p = both.gather(3, (index + down * width + across)[..., None])[..., 0]
             loss = loss - weight * log_p
-    return _mean(loss / 2, known.float())
+    return weighted_mean(loss / 2, known.float())
 
 
 def _refined(stage: RefinedMatch, position: Tensor, known: Tensor) -> dict[str, Tensor]:
@@ -80,16 +81,7 @@ def _refined(stage: RefinedMatch, position: Tensor, known: Tensor) -> dict[str, 
     good = (known & (distance_px.detach() < GOOD * stage.stride)).float()
     certainty = functional.binary_cross_entropy_with_logits(stage.trust_logit[:, 0], good)
     return {
-        "window": _mean(window, choice.float()),
-        "distance": _mean(_robust(distance_px * KNEE / stage.stride), in_reach.float()),
+        "window": weighted_mean(window, choice.float()),
+        "distance": weighted_mean(robust(distance_px * KNEE / stage.stride), in_reach.float()),
         "certainty": certainty,
     }
-
-
-def _robust(distance: Tensor) -> Tensor:
-    """As in the stereo loss: quadratic below 1, the root far above."""
-    return 3 * ((distance * distance + 1) ** 0.25 - 1)
-
-
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / weight.sum().clamp(min=1)

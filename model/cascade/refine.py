@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from model.base.layers import channel_sum, conv, single, unit
+from model.tiny_roma.cells import sample
 
-from .grid import Grid, sampled
+from .grid import Grid
 from .local_correlation import similarities, steps, window_contents
 
 
@@ -56,7 +57,7 @@ class Refine(nn.Module):
     def forward(self, a: Tensor, b: Tensor, flow: Tensor, trust: Tensor, grid: Grid) -> RefinedMatch:
         projected_a, projected_b = self.project(a), self.project(b)
         with torch.autocast(a.device.type, enabled=False):
-            there = sampled(single(projected_b), grid.position(flow))
+            there = sample(single(projected_b), grid.position(flow))
             similar = similarities(unit(single(projected_a)), unit(there), self.reach)
             x, y = (window_contents(flow[:, k : k + 1], self.reach) + self.steps[k : k + 1] for k in (0, 1))
         hidden = self.body(torch.cat([self.inlet(similar), a, _as(trust, a)], 1))

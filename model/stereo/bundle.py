@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import onnx
-import yaml
 
 from model.base.checkpoint import load_averaged
-from model.base.onnx_file import INPUTS, check_operators, exported
+from model.base.onnx_file import INPUTS, check_operators, exported, write_files
 
 from .network import RowStereo, StereoConfig
 
@@ -44,15 +42,8 @@ def write_bundle(
 
     Open to any size, or for images of ``size`` (width, height) alone.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     default = size or DEFAULT_SIZE
-    data = to_onnx(network, default, dynamic=size is None).SerializeToString()
-    file = f"{name}.onnx"
-    (folder / file).write_bytes(data)
     card = {
-        "name": name,
-        "task": "stereo",
-        "files": {"onnx": {"file": file, "sha256": hashlib.sha256(data).hexdigest()}},
         "inputs": [_tensor(one, size) for one in INPUTS],
         "outputs": [_tensor(one, size, stride) | {"stride": stride} for one, stride in OUTPUTS.items()],
         "normalization": "preprocess",
@@ -61,7 +52,7 @@ def write_bundle(
         "default_size": list(default),
         **facts,
     }
-    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
+    write_files(folder, name, "stereo", to_onnx(network, default, dynamic=size is None), card)
 
 
 def _tensor(name: str, size: tuple[int, int] | None, stride: int = 1) -> dict[str, Any]:

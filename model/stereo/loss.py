@@ -21,21 +21,21 @@ def stereo_loss(output: StereoOutput, truth: PairBatch, max_disparity_px: int) -
     weight = known * torch.where(truth.occluded[:, None], 0.5, 1.0)
     coarse_target, coarse_weight = _at_quarter(target), _at_quarter(weight)
     parts = {
-        "fine": _mean(_robust(output.disparity_px - target), weight),
-        "coarse": 0.5 * _mean(_robust(output.coarse_px - coarse_target), coarse_weight),
-        "bins": 1.0 * _mean(_cross_entropy(output.logits, coarse_target / 4), coarse_weight),
+        "fine": weighted_mean(robust(output.disparity_px - target), weight),
+        "coarse": 0.5 * weighted_mean(robust(output.coarse_px - coarse_target), coarse_weight),
+        "bins": 1.0 * weighted_mean(_cross_entropy(output.logits, coarse_target / 4), coarse_weight),
         "match": 0.3 * _matching(output.similarities, truth),
-        "certainty": 0.5 * _mean(_certainty(output, target), known),
+        "certainty": 0.5 * weighted_mean(_certainty(output, target), known),
     }
     return sum(parts.values(), torch.zeros(())), {name: float(value.detach()) for name, value in parts.items()}
 
 
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum() / weight.sum().clamp(min=1)
 
 
-def _robust(error: Tensor) -> Tensor:
-    """Quadratic below 1 px, the root of the error far above (RoMa, CVPR 2024): what cannot be seen weighs little."""
+def robust(error: Tensor) -> Tensor:
+    """Quadratic below 1, the root of the error far above (RoMa, CVPR 2024): what cannot be seen weighs little."""
     return 3 * ((error * error + 1) ** 0.25 - 1)
 
 
@@ -61,7 +61,7 @@ def _matching(similarities: tuple[Tensor, ...], truth: PairBatch) -> Tensor:
         target = truth.disparity_px[:, None, step // 2 - 1 :: step, step // 2 - 1 :: step]
         seen = ~truth.occluded[:, None, step // 2 - 1 :: step, step // 2 - 1 :: step]
         usable = seen & (target < step * (similarity.shape[1] - 1))
-        total = total + _mean(_cross_entropy(12 * similarity, target / step), usable.float())
+        total = total + weighted_mean(_cross_entropy(12 * similarity, target / step), usable.float())
     return total / len(similarities)
 
 

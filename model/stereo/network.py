@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.base.features import Features
 from model.base.layers import (
+    Features,
     Residual,
     around,
     around_peak,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.base.layers import Residual, around_peak, channel_max, channel_sum, conv, double, pad_columns, unit
+from model.base.layers import Residual, around_peak, channel_max, channel_sum, conv, double, pad_zeros, unit
 from model.base.variants import variant_values
 
 from .cells import COLUMNS, NEIGHBOURS, ROWS, from_parts, upsampled
@@ -188,7 +188,7 @@ def offset_similarities(left: Tensor, warped: Tensor) -> Tensor:
 
     A larger disparity is found farther left.
     """
-    padded, width = pad_columns(warped, REACH, REACH), left.shape[-1]
+    padded, width = pad_zeros(warped, (REACH, REACH)), left.shape[-1]
     if torch.onnx.is_in_onnx_export():
         places = (padded[..., 2 * REACH - k : -k or None] for k in range(2 * REACH + 1))
     else:

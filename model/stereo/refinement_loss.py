@@ -10,7 +10,7 @@ from model.data.stereo_pairs import PairBatch
 
 from .cells import COLUMNS, to_parts
 from .hints import cell_disparity
-from .loss import GOOD_PX
+from .loss import GOOD_PX, weighted_mean
 from .refinement import REACH, RefinementOutput
 
 KNEE_PX = 0.5
@@ -28,16 +28,12 @@ def refinement_loss(output: RefinementOutput, found_px: Tensor, truth: PairBatch
     error_px = output.parts_px - to_parts(target_px)
     good = (error_px.detach().abs() < GOOD_PX).float().mean(1, keepdim=True)
     parts = {
-        "fine": _mean(_robust(error_px), to_parts(weight)),
-        "cell": 0.5 * _mean(_robust(output.cell_px - cells_px), cell_weight),
+        "fine": weighted_mean(_robust(error_px), to_parts(weight)),
+        "cell": 0.5 * weighted_mean(_robust(output.cell_px - cells_px), cell_weight),
         "offset": 0.5 * _offset_loss(output.logits, cells_px - found_px, seen),
         "certainty": 0.5 * functional.binary_cross_entropy_with_logits(output.trust_logit, good),
     }
     return sum(parts.values(), torch.zeros(())), {name: float(value.detach()) for name, value in parts.items()}
-
-
-def _mean(values: Tensor, weight: Tensor) -> Tensor:
-    return (values * weight).sum() / weight.sum().clamp(min=1)
 
 
 def _robust(error_px: Tensor) -> Tensor:
@@ -54,4 +50,4 @@ def _offset_loss(logits: Tensor, offset_px: Tensor, seen: Tensor) -> Tensor:
     lower = position.clamp(0, 2 * REACH - 1e-3).floor()
     upper_share = (position - lower).clamp(0, 1)
     low, high = log_p.gather(1, lower.long()), log_p.gather(1, lower.long() + 1)
-    return _mean(-((1 - upper_share) * low + upper_share * high), usable.float())
+    return weighted_mean(-((1 - upper_share) * low + upper_share * high), usable.float())

@@ -22,7 +22,7 @@ from model.data.textures import build_atlas
 from model.data.two_view_pairs import TwoViewBatch, TwoViewRenderer
 from model.data.two_view_scenes import TwoViewSampler
 from model.tiny_roma.loss import at_cells
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import load_card
 from roma_device.runtime.engine import Engine, EngineOptions, Precision, open_engine
 

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .blocks import pad_zeros
+from model.base.layers import pad_zeros
+
 from .cells import FAR, Array, Candidates, centres, pairs
 
 

@@ -1,14 +1,14 @@
-"""Parts that TinyRoMa is made of."""
+"""Parts that TinyRoMa is made of, and its features: XFeat's backbone (Potje et al., CVPR 2024), widths to choose."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .config import Normalization, Upsampling
+from model.base.layers import repeat_border
+
+from .config import Normalization, TinyRomaConfig, Upsampling
 
 VARIANCE_FLOOR = 1e-5
 """Added to the variance of grey values in [0, 1]."""
@@ -97,32 +97,36 @@ def tent(factor: int) -> Tensor:
     return ((1 - distance)[:, None] * (1 - distance)[None])[None, None]
 
 
-def repeat_border(x: Tensor) -> Tensor:
-    """One more cell on every side, by slices: the NPU's Pad knows constants alone."""
-    x = torch.cat([x[..., :1], x, x[..., -1:]], 3)
-    return torch.cat([x[..., :1, :], x, x[..., -1:, :]], 2)
+class Backbone(nn.Module):
+    """Normalized grey (B, 1, H, W) -> fine features at 1/4 and coarse features at 1/8.
 
+    The names of the parts are those of the published state dict.
+    """
 
-class _PadZeros(torch.autograd.Function):
-    """A single Pad node, where torch would export shape arithmetic."""
+    def __init__(self, config: TinyRomaConfig) -> None:
+        super().__init__()
+        first, second, third = config.stem_widths
+        fine, coarse, deep = config.fine_features, config.coarse_features, config.deep_features
+        self.skip1 = nn.Sequential(nn.AvgPool2d(4), nn.Conv2d(1, fine, 1))
+        self.block1 = nn.Sequential(
+            basic(1, first), basic(first, second, stride=2), basic(second, third), basic(third, fine, stride=2)
+        )
+        self.block2 = nn.Sequential(basic(fine, fine), basic(fine, fine))
+        self.block3 = nn.Sequential(basic(fine, coarse, stride=2), basic(coarse, coarse), basic(coarse, coarse, 1))
+        self.block4 = nn.Sequential(basic(coarse, coarse, stride=2), basic(coarse, coarse), basic(coarse, coarse))
+        self.block5 = nn.Sequential(
+            basic(coarse, deep, stride=2), basic(deep, deep), basic(deep, deep), basic(deep, coarse, 1)
+        )
+        self.block_fusion = nn.Sequential(
+            basic(coarse, coarse), basic(coarse, coarse), nn.Conv2d(coarse, coarse, 1, bias=True)
+        )
+        self.from_sixteenth = Enlarge(config.upsampling, coarse, 2)
+        self.from_thirtysecond = Enlarge(config.upsampling, coarse, 4)
 
-    @staticmethod
-    def forward(context: Any, x: Tensor, pads: tuple[int, ...]) -> Tensor:
-        context.pads = pads
-        return functional.pad(x, pads)
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return functional.pad(gradient, tuple(-count for count in context.pads)), None
-
-    @staticmethod
-    def symbolic(graph: Any, x: Any, pads: tuple[int, ...]) -> Any:
-        left, right, top, bottom, front, back = pads
-        value = torch.tensor([0, front, top, left, 0, back, bottom, right])
-        return graph.op("Pad", x, graph.op("Constant", value_t=value), mode_s="constant")
-
-
-def pad_zeros(x: Tensor, columns: tuple[int, int] = (0, 0), rows: tuple[int, int] = (0, 0), more: int = 0) -> Tensor:
-    """Zeros around (B, C, H, W), and ``more`` channels of zeros after the last."""
-    padded: Tensor = _PadZeros.apply(x, (*columns, *rows, 0, more))
-    return padded
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        fine = self.block2(self.block1(image) + self.skip1(image))
+        eighth = self.block3(fine)
+        sixteenth = self.block4(eighth)
+        thirtysecond = self.block5(sixteenth)
+        fused = eighth + self.from_sixteenth(sixteenth) + self.from_thirtysecond(thirtysecond)
+        return fine, self.block_fusion(fused)

@@ -17,10 +17,10 @@ from model.base.cli import run_tool
 from roma_device.runtime.tensors.preprocess import value_table
 
 from .blocks import Enlarge, Normalize, matcher
+from .cells import sample
 from .config import Normalization, TinyRomaConfig
-from .fine import run_fine
+from .network import run_fine
 from .position import expected_position
-from .sampling import sample
 
 
 @dataclass(frozen=True, slots=True)

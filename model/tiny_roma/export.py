@@ -7,18 +7,16 @@ measuring speed, useless for matching. The size is fixed, since the graph holds 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 import onnx
 import torch
-import yaml
 
-from model.base.checkpoint import load_weights, read_checkpoint
+from model.base.checkpoint import load_averaged
 from model.base.cli import run_tool
-from model.base.onnx_file import INPUTS, exported
+from model.base.onnx_file import INPUTS, exported, write_files
 from roma_device.runtime.card import ModelError
 
 from .config import TinyRomaConfig, names
@@ -44,22 +42,11 @@ def to_onnx(network: TinyRoma, size: tuple[int, int]) -> onnx.ModelProto:
 
 def write_bundle(network: TinyRoma, size: tuple[int, int], folder: Path, name: str, **facts: Any) -> None:
     """ONNX file and card; ``facts`` are more keys of the card."""
-    folder.mkdir(parents=True, exist_ok=True)
-    data = to_onnx(network, size).SerializeToString()
-    (folder / f"{name}.onnx").write_bytes(data)
-    card = _card(network.config, size, name, hashlib.sha256(data).hexdigest()) | facts
-    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110))
-
-
-def _card(config: TinyRomaConfig, size: tuple[int, int], name: str, sha256: str) -> dict[str, Any]:
-    task = "stereo" if config.stereo else "two_view"
+    config, task = network.config, "stereo" if network.config.stereo else "two_view"
     width, height = size
     cells = [height // config.stride, width // config.stride]
     normalization = config.normalization if config.normalization in ("preprocess", "none") else "in_graph"
-    return {
-        "name": name,
-        "task": task,
-        "files": {"onnx": {"file": f"{name}.onnx", "sha256": sha256}},
+    card = {
         "inputs": [{"name": one, "shape": [1, 1, height, width], "dtype": "float32"} for one in INPUTS],
         "outputs": [
             {"name": one, "shape": [1, channels, *cells], "dtype": "float32", "stride": config.stride}
@@ -69,7 +56,9 @@ def _card(config: TinyRomaConfig, size: tuple[int, int], name: str, sha256: str)
         "convention": CONVENTION[task],
         "size_multiple": 32,
         "default_size": list(size),
+        **facts,
     }
+    write_files(folder, name, task, to_onnx(network, size), card)
 
 
 def load_network(source: str, seed: int = 0) -> tuple[TinyRoma, dict[str, Any]]:
@@ -85,11 +74,8 @@ def load_network(source: str, seed: int = 0) -> tuple[TinyRoma, dict[str, Any]]:
     if not Path(source).is_file():
         known = ", ".join(names())
         raise ModelError(f"{source!r} is neither a checkpoint nor a variant; known: {known}", exit_code=os.EX_NOINPUT)
-    state = read_checkpoint(Path(source))
-    network = TinyRoma(TinyRomaConfig.load(state["variant"]))
-    load_weights(network, state.get("average", state["network"]), Path(source))
-    origin = f"synthetic pairs, {int(state['step'])} steps, variant {state['variant']}"
-    return network.eval(), {"trained_on": origin}
+    network, origin = load_averaged(Path(source), lambda variant: TinyRoma(TinyRomaConfig.load(variant)))
+    return network, {"trained_on": f"synthetic pairs, {origin['step']} steps, variant {origin['variant']}"}
 
 
 def main() -> None:

@@ -9,12 +9,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
 from roma_device.runtime.onnx.graph import read_onnx
-from roma_device.runtime.onnx.input_size import with_input_size
-from roma_device.runtime.onnx.protobuf import ProtobufError
+from roma_device.runtime.onnx.protobuf import ProtobufError, with_input_size
 
 from .host import onnx_file, reason_of
 
@@ -26,7 +25,11 @@ class OpenCVEngine:
 
     def __init__(self, card: ModelCard, options: EngineOptions) -> None:
         if options.precision == "int8":
-            raise EngineError("the OpenCV engine runs fp32 alone: --precision fp32 or auto, or another engine")
+            raise EngineError(
+                lambda option: (
+                    f"the OpenCV engine runs fp32 alone: {option('precision', 'fp32')} or auto, or another engine"
+                )
+            )
         _, file = onnx_file(card, "opencv", "fp32")
         self.inputs = allocate(card.inputs, options.size)
         self.outputs = allocate(card.outputs, options.size)

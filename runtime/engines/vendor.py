@@ -1,10 +1,13 @@
-"""ctypes binding of the vendor's shared libraries: search, lazy prototypes, checked status words."""
+"""Vendor's shared libraries by ctypes: search, lazy prototypes, checked status words, state that engines share."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,3 +128,25 @@ def _places(folder: Path | None, folders: Sequence[str]) -> str:
         return str(folder)
     wanted = os.environ.get(FOLDER_VARIABLE)
     return f"{wanted} ({FOLDER_VARIABLE})" if wanted else ", ".join(["the loader's path", *folders])
+
+
+class SharedState:
+    """State that all engines of the process share: set up by the first user, taken down by the last."""
+
+    def __init__(self) -> None:
+        self._users: Counter[Hashable] = Counter()
+        self._lock = threading.Lock()
+
+    def use(self, stack: ExitStack, key: Hashable, start: Callable[[], None], stop: Callable[[], None]) -> None:
+        """``start`` what ``key`` names unless it runs; ``stop`` follows when the last user's ``stack`` closes."""
+        with self._lock:
+            if not self._users[key]:
+                start()
+            self._users[key] += 1
+        stack.callback(self._leave, key, stop)
+
+    def _leave(self, key: Hashable, stop: Callable[[], None]) -> None:
+        with self._lock:
+            self._users[key] -= 1
+            if not self._users[key]:
+                stop()

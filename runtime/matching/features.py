@@ -1,4 +1,4 @@
-"""Feature matching by descriptors: nearest neighbours that pass Lowe's ratio test."""
+"""Feature matching, SIFT and ORB: nearest neighbours of descriptors that pass Lowe's ratio test."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatArray, Image, IntArray
+from roma_device.calibration.arrays import AnyArray, FloatArray, Image, IntArray
 
 from .point_pairs import PointPairs
 
@@ -27,7 +26,7 @@ class Features:
     """Keypoints of one image with their descriptors."""
 
     points: FloatArray  # (N, 2) px
-    descriptors: npt.NDArray[Any]  # (N, D)
+    descriptors: AnyArray  # (N, D)
 
 
 class FeatureMatcher:
@@ -79,3 +78,17 @@ class FeatureMatcher:
             return Features(np.empty((0, 2)), np.empty((0, 1), np.float32))
         # OpenCV may find a point or two more than asked for, and two on one spot.
         return Features(np.array([key.pt for key in keys], np.float64).reshape(-1, 2), np.asarray(descriptors))
+
+
+class SiftMatcher(FeatureMatcher):
+    """OpenCV's SIFT with its defaults."""
+
+    def __init__(self) -> None:
+        super().__init__("sift", cv2.SIFT_create(FEATURES), cv2.NORM_L2)  # type: ignore[attr-defined]
+
+
+class OrbMatcher(FeatureMatcher):
+    """OpenCV's ORB with its defaults."""
+
+    def __init__(self) -> None:
+        super().__init__("orb", cv2.ORB_create(FEATURES), cv2.NORM_HAMMING)  # type: ignore[attr-defined]

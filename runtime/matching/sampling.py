@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, FloatImage, IntArray, Mask
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatArray, FloatImage, IntArray, Mask, Size
 from roma_device.runtime.types import Matches
 
 from .point_pairs import PointPairs

@@ -5,8 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, FloatImage, Image, IntArray
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image, IntArray, Size
 
 CELL_PX = 32
 """Side of the cells, each of which gives the same number of points."""

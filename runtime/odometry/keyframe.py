@@ -8,14 +8,30 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, Image, IntArray
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image, IntArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
 from .corner_grid import balanced_corners
-from .rectified_pair import RectifiedPair
-from .sparse_stereo import sample_disparity, search_rows
-from .stereo_points import SeenPoints, project, triangulate
+from .sparse_stereo import SeenPoints, project, sample_disparity, search_rows, triangulate
+
+SMOOTHING_PX = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RectifiedPair:
+    """Rectified stereo pair, both images smoothed (``smoothed``)."""
+
+    left: Image  # (H, W) grey
+    right: Image
+    timestamp_ns: int
+    dense_px: FloatImage | None  # (H, W) disparity from elsewhere, NaN where unknown
+
+
+def smoothed(image: Image) -> Image:
+    """A grey image (H, W) without the finest detail, whose noise draws interpolated patches to half pixels."""
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), SMOOTHING_PX), np.uint8)
+
 
 MOST_DISPARITY_SHARE = 0.3
 """Of the image's width: points nearer than that are left out."""

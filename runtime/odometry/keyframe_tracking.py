@@ -11,15 +11,12 @@ from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
-from .constant_velocity import MotionPrediction
 from .corner_grid import balanced_corners, spread
-from .keyframe import Keyframe, seen_points
-from .plausibility import RIVAL_SHARE, Support, Verdict, distance_in_sigmas, judge_support
+from .keyframe import Keyframe, RectifiedPair, seen_points
+from .plausibility import RIVAL_SHARE, MotionPrediction, Support, Verdict, distance_in_sigmas, judge_support
 from .ransac import ransac_motions
-from .rectified_pair import RectifiedPair
-from .sparse_stereo import refine_disparity, sample_disparity
+from .sparse_stereo import SeenPoints, refine_disparity, sample_disparity, triangulate
 from .stereo_motion import StereoMotion, extend, refine_stereo_motion
-from .stereo_points import SeenPoints, triangulate
 from .trackers import Tracker
 
 LEAST_POINTS = 12

@@ -11,7 +11,7 @@ from roma_device.calibration.arrays import FloatArray, Mask
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
-from .stereo_points import SeenPoints, project, triangulate
+from .sparse_stereo import SeenPoints, project, triangulate
 
 BATCH, MOST_TRIPLES = 10, 120
 AGREES_PX = 2.0

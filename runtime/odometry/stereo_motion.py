@@ -19,7 +19,7 @@ from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
 from .motion_covariance import CAUCHY, LinearMotion, cauchy_weights, motion_covariance
-from .stereo_points import SeenPoints, project, triangulate
+from .sparse_stereo import SeenPoints, project, triangulate
 
 PIXEL_NOISE_PX, DISPARITY_NOISE_PX = 0.2, 0.2
 """Standard deviations that weigh residuals against each other, and from which the search for the real noise starts."""

@@ -15,17 +15,19 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray, FloatImage, Image
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.pose_estimate import PoseEstimate, composed_covariance, inverse_covariance
+from roma_device.runtime.pose_estimate import (
+    PoseEstimate,
+    body_covariance,
+    body_pose,
+    composed_covariance,
+    inverse_covariance,
+)
 
-from .constant_velocity import predict_constant_velocity
 from .corner_grid import spread
-from .frames import body_covariance, body_pose
-from .keyframe import Keyframe, make_keyframe
+from .keyframe import Keyframe, RectifiedPair, make_keyframe, smoothed
 from .keyframe_tracking import Tracked, TrackingSetup, track_keyframe
-from .plausibility import Support, Verdict, judge_support
-from .rectified_pair import RectifiedPair, smoothed
-from .trackers import Tracker
-from .trackers.klt import KltTracker
+from .plausibility import Support, Verdict, judge_support, predict_constant_velocity
+from .trackers import KltTracker, Tracker
 
 KEYFRAME_RATIO = 0.6
 """A new keyframe is due when fewer of the last one's points agree with the motion."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
 
 from .protobuf import ProtobufError, packed, read_fields, signed
@@ -75,7 +75,7 @@ class Graph:
         return Graph(self.nodes, self.weights, filled, self.outputs, nothing, self.opset, self.producer)
 
 
-def read_onnx(data: bytes, path: Path) -> Graph:
+def read_onnx(data: bytes | memoryview, path: Path) -> Graph:
     """Raises ModelError where ``data`` is not a whole ONNX file; ``path`` is for messages alone."""
     try:
         return _model(memoryview(data))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.storage.yaml_section import Section, read_section
 from roma_device.runtime.card import ModelError
 
@@ -16,6 +16,7 @@ class NpuChip:
     """The compiler's list of operators, and limits that its messages told of."""
 
     name: str
+    same_silicon: tuple[str, ...]  # names under which it is sold too
     source: str  # where the lists come from, with version
     npu_modes: tuple[str, ...]
     least_opset: int
@@ -33,6 +34,7 @@ def load_chip(path: Path) -> NpuChip:
     attributes = top.section("attributes")
     chip = NpuChip(
         top.text("chip"),
+        top.texts("same_silicon") if "same_silicon" in top.untaken() else (),
         top.text("source"),
         top.texts("npu_modes"),
         int(top.number("least_opset")),

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
+from roma_device.runtime.onnx.axmodel import COMPILED_OP, CompiledModel, is_compiled
 from roma_device.runtime.onnx.graph import Graph, read_onnx
 from roma_device.runtime.onnx.shapes import infer
 
-from .graph_cost import GraphCost, graph_cost
+from .graph_cost import GraphCost, LatencyEstimate, LatencyLaw, graph_cost
 from .npu_chip import NpuChip
-from .npu_latency import LatencyEstimate, LatencyLaw
 from .rules import RULES, Checked, Finding
 
 Verdict = Literal["compiles", "fails", "unknown"]
-COMPILED_OP = "neu mode"
-"""Type of the nodes that run on the NPU in a compiled file; all others run on the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def check_graph(
 ) -> Report:
     """``graph`` must have inputs of fixed size; raises ModelError where it has not, or ``npu`` is not of the chip."""
     check_mode(chip, npu)
-    if any(node.op == COMPILED_OP for node in graph.nodes):
+    if is_compiled(graph):
         return _compiled(graph, subject, chip, npu)
     _check_fixed(graph, subject)
     known = infer(graph)
@@ -143,3 +141,14 @@ def _compiled(graph: Graph, subject: str, chip: NpuChip, npu: str) -> Report:
         if node.op != COMPILED_OP
     )
     return Report(subject, chip.name, npu, "compiles", findings, chip.source)
+
+
+def with_target(report: Report, model: CompiledModel, chip: NpuChip, npu: str) -> Report:
+    """The report of a compiled file, which also fails where the file is for another chip or for more cores."""
+    found = []
+    if model.chip != chip.name:
+        found.append(f"it is compiled for {model.chip}, not for {chip.name}")
+    elif model.kind > chip.npu_modes.index(npu):
+        found.append(f"it is compiled for {model.cores}, more than {npu} has")
+    findings = tuple(Finding("fails", "target", "file", why, "compile its ONNX again") for why in found)
+    return replace(report, verdict="fails" if found else report.verdict, findings=(*findings, *report.findings))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.onnx.graph import DTYPES, Graph, Node
 from roma_device.runtime.onnx.shapes import Known
 

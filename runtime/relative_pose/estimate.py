@@ -7,22 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from roma_device.calibration.arrays import Mask
+from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, finalize
 from .motion import TwoViewMotion
 from .planar_scene import NOTHING_ELSE_SHARE, DominantPlane, find_dominant_plane
 from .pure_rotation import PureRotation, fit_pure_rotation
-from .ransac import THRESHOLD_PX, consensus_motion
+from .ransac import THRESHOLD_PX, consensus_motion, is_by_chance
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
 from .result import RelativePose
 from .robust import INLIER_SIGMAS, cost_over_scales
-from .significance import is_by_chance
 
 CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""
@@ -31,6 +29,10 @@ HYPOTHESES = 3
 SURE_INLIERS, SURE_SHARE = 300, 0.9
 """So many inliers of a hypothesis, and such a share of all: no need to look for another. In rooms made of planes two
 thirds may agree on a motion that is wrong."""
+
+LEAST_AREAS = 5
+"""Areas with an error of their own (``PointPairs.block``) that matches must lie in: all matches of one are a single
+observation, and five determine a motion."""
 
 FIRST_STEPS = 4
 SAME_DEG = 1.0
@@ -66,6 +68,9 @@ def _estimate(rays: RayPairs, size_b: Size, seed: int, threshold_px: float, limi
     matches = len(rays)
     if matches < LEAST_INLIERS:
         return RelativePose.lost(f"{matches} matches, at least {LEAST_INLIERS} are needed", matches)
+    if (areas := rays.areas()) < LEAST_AREAS:
+        seen = "one observation" if areas == 1 else f"{areas} observations"
+        return RelativePose.lost(f"the {matches} matches are {seen}, at least {LEAST_AREAS} are needed", matches)
     few = rays.chosen(np.linspace(0, matches - 1, min(matches, CONSENSUS_POINTS)).astype(np.intp))
     best = _best_of(list(_hypotheses(few, seed, threshold_px)))
     if best is None:

@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from roma_device.calibration.arrays import Mask
+from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 
 from .motion import TwoViewMotion
+from .ransac import is_by_chance
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
 from .result import RelativePose
 from .robust import INLIER_SIGMAS, TUKEY
 from .sampson import sampson_px
-from .significance import is_by_chance
 from .triangulate import cheirality_score
 
 LEAST_INLIERS = 15

@@ -5,14 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import LEAST_INLIERS
 from .planar_scene import PLANAR_SHARE
-from .ransac import THRESHOLD_PX, usac_parameters
+from .ransac import THRESHOLD_PX, is_by_chance, usac_parameters
 from .result import EpipolarGeometry
-from .significance import is_by_chance
 
 SAMPLE = 7
 """Matches that determine a fundamental matrix."""

@@ -44,6 +44,10 @@ class RayPairs:
         """One focal length for both."""
         return (self.focal_a_px + self.focal_b_px) / 2
 
+    def areas(self) -> int:
+        """Independent observations: areas of the image with an error of their own; each point where none is named."""
+        return len(self) if self.block is None else len(np.unique(self.block))
+
     def chosen(self, which: Choice) -> RayPairs:
         """The points that a mask, indices or a slice choose."""
         a, b = (np.ascontiguousarray(side[:, which]) for side in (self.a, self.b))

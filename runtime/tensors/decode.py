@@ -1,30 +1,73 @@
-"""Postprocessing of network outputs: disparity and certainty, resized, to matches in pixels of the left image."""
+"""Postprocessing of network outputs: disparity or warp, and certainty, resized, to matches in pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage
-from roma_device.calibration.size import Size
-from roma_device.runtime.card import ModelCard, TensorSpec
+from roma_device.calibration.arrays import AnyArray, FloatImage, Size
+from roma_device.runtime.card import ModelCard, Task, TensorSpec
 from roma_device.runtime.types import Matches
 
 from .bfloat16 import to_float32
-from .decode_warp import decode_two_view, linear
-from .input_plan import InputPlan
+from .inputs import InputPlan
+
+
+def decode_two_view(outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size, task: Task) -> Matches:
+    """``outputs["warp"]`` (1, 2, h, w) and ``["certainty"]`` (1, 1, h, w) -> Matches at ``size``.
+
+    The warp holds x and y in the right image in [-1, 1] from border to border: pixel CORNER convention, in which
+    the first pixel's centre lies at ``1 / W - 1``. Matches count from pixel centres, hence ``x W / 2 + W / 2 - 1 / 2``.
+    The certainty is a logit. Both are enlarged as they are and converted then, as the release does.
+
+    For the task "stereo" the result holds the disparity, for "two_view" the warp. Values that are not finite
+    become a match with the pixel's own position and certainty 0.
+    """
+    position = [_enlarged(outputs["warp"][0, axis], plan, size) for axis in (0, 1)]
+    logit = _enlarged(outputs["certainty"][0, 0], plan, size)
+    rows, columns = (np.arange(count, dtype=np.float32) for count in size[::-1])
+    x = _to_pixels(position[0], plan.network[0], plan.content[0], size[0])
+    y = _to_pixels(position[1], plan.network[1], plan.content[1], size[1])
+    certainty = _sigmoid(logit)
+    broken = ~(np.isfinite(x) & np.isfinite(y) & np.isfinite(certainty))
+    if broken.any():
+        own_x, own_y = np.meshgrid(columns, rows)
+        x[broken], y[broken], certainty[broken] = own_x[broken], own_y[broken], 0
+    if task == "stereo":
+        return Matches(certainty, disparity_px=np.maximum(columns - x, 0))
+    return Matches(certainty, two_view_warp=np.dstack([x, y]))
+
+
+def _enlarged(values: AnyArray, plan: InputPlan, size: Size) -> FloatImage:
+    """The part of an output that shows the image, at ``size``."""
+    values = np.asarray(values, np.float32)
+    if plan.content != plan.network:
+        values = linear(values, plan.network)[: plan.content[1], : plan.content[0]]
+    return linear(values, size)
+
+
+def linear(values: FloatImage, size: Size) -> FloatImage:
+    """Bilinear resampling to ``size``."""
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _to_pixels(position: FloatImage, network: int, content: int, image: int) -> FloatImage:
+    """Along one axis: [-1, 1] over the network's input -> pixel centres of an image that fills ``content`` of it."""
+    scale = image / content
+    return np.asarray(position * (network / 2 * scale) + (network / 2 * scale - 0.5), np.float32)
+
+
+def _sigmoid(logit: FloatImage) -> FloatImage:
+    return np.asarray(1 / (1 + cv2.exp(np.clip(-logit, -80, 80))), np.float32)
+
 
 EDGE_PX = 1.0
 """Neighbouring disparities that differ by more belong to different surfaces and are not mixed."""
 
 
-def as_numbers(
-    outputs: Mapping[str, npt.NDArray[Any]], specs: tuple[TensorSpec, ...]
-) -> Mapping[str, npt.NDArray[Any]]:
+def as_numbers(outputs: Mapping[str, AnyArray], specs: tuple[TensorSpec, ...]) -> Mapping[str, AnyArray]:
     """``outputs`` with bfloat16, which an engine gives as bits, turned into float32; all others as they are."""
     if all(spec.dtype != "bfloat16" for spec in specs):
         return outputs
@@ -33,7 +76,7 @@ def as_numbers(
     }
 
 
-def decode(card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: Size) -> Matches:
+def decode(card: ModelCard, outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size) -> Matches:
     """Matches at ``size`` from what a model of ``card`` gave: a disparity, or a warp."""
     numbers = as_numbers(outputs, card.outputs)
     if "warp" in numbers:
@@ -41,7 +84,7 @@ def decode(card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], plan: Input
     return decode_stereo(numbers, plan, size)
 
 
-def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size: Size) -> Matches:
+def decode_stereo(outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size) -> Matches:
     """``outputs["disparity"]`` and ``["certainty"]``, each (1, 1, H, W) at network size or at a fraction of its
     own -> Matches at ``size``.
 
@@ -59,7 +102,7 @@ def decode_stereo(outputs: Mapping[str, npt.NDArray[Any]], plan: InputPlan, size
     return Matches(np.clip(certainty, 0, 1, out=certainty), disparity)
 
 
-def _finite(values: npt.NDArray[Any]) -> tuple[FloatImage, FloatImage | None]:
+def _finite(values: AnyArray) -> tuple[FloatImage, FloatImage | None]:
     """``values`` with 0 for what is not finite, and 1 where that was so; None: nowhere."""
     numbers = np.array(values, np.float32)
     broken = ~np.isfinite(numbers)

@@ -4,21 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage, Image
+from roma_device.calibration.arrays import AnyArray, FloatImage, Image, Size
 from roma_device.calibration.rectify import MapPair
-from roma_device.calibration.size import Size
 from roma_device.runtime.card import ModelCard, ModelError, Normalization
 from roma_device.runtime.grey import grey
 
 from .bfloat16 import from_float32
-from .grey_tensor import write_grey
-from .input_plan import InputPlan
+from .inputs import InputPlan
+
+NO_COLOUR = 128
+"""Value of both colour differences of a grey pixel."""
+
+
+def write_grey(target: AnyArray, image: Image) -> None:
+    """Write ``image`` (H, W) into ``target``: NCHW with one channel, NHWC with one or three, or NV12.
+
+    Raises ModelError for another shape.
+    """
+    height, width = image.shape
+    if target.shape == (1, 1, height, width):
+        target[0, 0] = image
+    elif target.shape in ((1, height, width, 1), (1, height, width, 3)):
+        target[0] = image[:, :, np.newaxis]
+    elif target.shape == (1, height * 3 // 2, width, 1):
+        target[0, :height, :, 0] = image
+        target[0, height:] = NO_COLOUR
+    else:
+        raise ModelError(f"cannot fill an input of shape {target.shape} with images of {width}x{height} px")
+
 
 VARIANCE_FLOOR = 1e-5
 """Added to the variance of grey values in [0, 1]: InstanceNorm's eps, so that flat images stay finite."""
@@ -27,7 +44,7 @@ _TO_UNIT = np.arange(256, dtype=np.float64) / 255
 FLOAT_MAPS_ARE_FAST = int(cv2.__version__.split(".")[0]) >= 5
 """OpenCV 5 resamples with float maps 1.7 times as fast as with fixed-point ones; in version 4 it is the reverse."""
 
-RemapTables = tuple[npt.NDArray[Any], npt.NDArray[Any]]
+RemapTables = tuple[AnyArray, AnyArray]
 
 
 def value_table(image: Image, normalization: Normalization) -> FloatImage:
@@ -73,16 +90,16 @@ class Preprocessor:
         self._grey = np.empty(size[::-1], np.uint8)
         self._buffer = np.zeros(plan.network[::-1], np.uint8)
 
-    def __call__(self, left: Image, right: Image, inputs: Mapping[str, npt.NDArray[Any]]) -> None:
+    def __call__(self, left: Image, right: Image, inputs: Mapping[str, AnyArray]) -> None:
         """Fill ``inputs["left"]`` and ``inputs["right"]`` from two images (H, W[, 3]).
 
-        Each is (1, 1, H, W) float32 or bfloat16 (its bits as uint16), or uint8 as grey_tensor.py has it where the
+        Each is (1, 1, H, W) float32 or bfloat16 (its bits as uint16), or uint8 as write_grey has it where the
         network normalizes by itself.
         """
         for name, image, maps in zip(("left", "right"), (left, right), self._maps, strict=True):
             self._fill(inputs[name], grey(image, self._grey), maps)
 
-    def _fill(self, target: npt.NDArray[Any], image: Image, maps: RemapTables | None) -> None:
+    def _fill(self, target: AnyArray, image: Image, maps: RemapTables | None) -> None:
         takes_grey = target.dtype == np.uint8 and self._normalization != "preprocess"
         takes_numbers = target.dtype in (np.float32, np.uint16) and target.shape[:2] == (1, 1)
         if not takes_grey and not takes_numbers:
@@ -98,7 +115,7 @@ class Preprocessor:
             write_numbers(target[0, 0], buffer, value_table(content, self._normalization))
 
 
-def write_numbers(target: npt.NDArray[Any], image: Image, table: FloatImage) -> None:
+def write_numbers(target: AnyArray, image: Image, table: FloatImage) -> None:
     """``table[image]``; uint16 stands for the bits of bfloat16, see check_inputs.
 
     The table is a straight line, and ``normalize`` is how Python reaches OpenCV's vectorized ``a x + b`` from bytes

@@ -14,7 +14,7 @@ import yaml
 
 from roma_device.app.sinks.pfm import read_pfm
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.depth_encoding import decode_depth_mm
+from roma_device.runtime.depth import decode_depth_mm
 
 from .command_line import call
 

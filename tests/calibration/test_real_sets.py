@@ -13,7 +13,7 @@ from roma_device.app.calibrate.observations import pair_observations
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.quality.epipolar import pair_errors, rms
 from roma_device.calibration.quality.report import QualityReport, make_report
-from roma_device.calibration.solver.solve_stereo import solve_rig
+from roma_device.calibration.solver.solve import solve_rig
 
 
 def report_of(shared_data: Path, name: str) -> QualityReport:

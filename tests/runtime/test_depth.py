@@ -9,7 +9,7 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.depth import DepthLimits, disparity_to_depth, make_depth, valid_matches
 from roma_device.runtime.tensors.decode import decode_stereo, resize_disparity
-from roma_device.runtime.tensors.input_plan import InputPlan
+from roma_device.runtime.tensors.inputs import InputPlan
 from roma_device.runtime.types import Matches
 
 RIG = RectifiedRig((8, 4), 500.0, 0.1, 3.5, 1.5)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from roma_device.runtime.depth_encoding import decode_depth_mm, encode_depth_mm
+from roma_device.runtime.depth import decode_depth_mm, encode_depth_mm
 
 any_depth = hnp.arrays(
     st.sampled_from([np.float32, np.float64]),

@@ -17,13 +17,12 @@ from roma_device.app.calibrate.finish import Calibrated, FinishChoice, finish
 from roma_device.app.calibrate.observations import Observations
 from roma_device.app.cameras import CameraError, open_camera
 from roma_device.app.run.loop import stop_on_signals
-from roma_device.calibration.arrays import GreyImage
+from roma_device.calibration.arrays import GreyImage, Size
 from roma_device.calibration.boards import parse_board
 from roma_device.calibration.boards.board import Board
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.guided.detection_gate import see_pair
 from roma_device.calibration.guided.guide import CaptureGuide, Judgement
-from roma_device.calibration.size import Size
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.solver.solution import LEAST_VIEWS
 from roma_device.calibration.store import default_folder
@@ -31,9 +30,8 @@ from roma_device.runtime.grey import grey
 from roma_device.runtime.types import StereoFrame
 
 from .live_page import LivePage
-from .screen import Keys, open_screen, terminal_keys
+from .screen import Keys, open_screen, state_of, terminal_keys
 from .session import Session
-from .state import state_of
 
 GIVE_UP_FRAMES = 3000
 """Frames without a single view of the board after which the capture ends with a sentence."""

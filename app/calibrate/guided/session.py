@@ -12,7 +12,7 @@ import yaml
 from roma_device.app.calibrate.observations import grey_file
 from roma_device.calibration.arrays import GreyImage
 from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.storage.text_file import write_bytes, write_text
+from roma_device.calibration.storage.files import write_bytes, write_text
 from roma_device.calibration.storage.yaml_section import read_section
 
 NAME = "session.yaml"

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 
 from loguru import logger
 
-from roma_device.app.cameras import Camera, CameraError
-from roma_device.app.cameras.capture_counts import CaptureCounts
+from roma_device.app.cameras import Camera, CameraError, CaptureCounts
 from roma_device.runtime.types import StereoFrame
 
 from .kernel import Kernel, LinuxKernel

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from roma_device.app.cameras import CameraError
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
 from . import abi as abi
 from .errors import explain

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from roma_device.app.cameras import CameraError
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
 from .device import V4l2Device
 from .kernel import Kernel

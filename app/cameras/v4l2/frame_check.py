@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from roma_device.app.cameras import DropReason
 from roma_device.calibration.arrays import Image
 
 BLACK_LEVEL = 24
@@ -35,3 +36,17 @@ class FreezeCheck:
         self.repeats = self.repeats + 1 if digest == self.last else 0
         self.last = digest
         return self.repeats >= FROZEN_AFTER
+
+
+@dataclass(slots=True)
+class PairCheck:
+    """Looks for what betrays a broken camera: both black is a dark room, one alone is not."""
+
+    freezes: tuple[FreezeCheck, FreezeCheck] = field(default_factory=lambda: (FreezeCheck(), FreezeCheck()))
+
+    def fault(self, left: Image, right: Image) -> DropReason | None:
+        """Why the pair is no good, None where it is."""
+        frozen = [check.look(image) for check, image in zip(self.freezes, (left, right), strict=True)]
+        if any(frozen):
+            return "frozen"
+        return "black" if is_black(left) != is_black(right) else None

@@ -8,12 +8,12 @@ from contextlib import ExitStack
 
 import numpy as np
 
-from roma_device.app.cameras.capture_counts import CaptureCounts
+from roma_device.app.cameras import CaptureCounts
 from roma_device.calibration.arrays import Image
 from roma_device.runtime.types import Frame, StereoFrame
 
 from .device import RawFrame, V4l2Device
-from .frame_check import FreezeCheck, is_black
+from .frame_check import PairCheck
 from .kernel import Kernel
 from .pixel_formats import decode_raw
 from .setup import choose_mode, set_controls
@@ -38,7 +38,7 @@ class V4l2Session:
         self._spec, self._counts, self._kernel, self._clock_ns = spec, counts, kernel, clock_ns
         self._pairer: TimestampPairer[RawFrame] = TimestampPairer(round(1e6 * spec.max_skew_ms))
         self._newest_ns = [0] * len(spec.paths)
-        self._freezes = FreezeCheck(), FreezeCheck()
+        self._check = PairCheck()
         with ExitStack() as stack:
             self._devices = [self._open(path, stack) for path in spec.paths]
             self.mode = choose_mode(self._devices, spec)
@@ -115,21 +115,11 @@ class V4l2Session:
         if left is None or right is None:
             self._counts.drop("torn")
             return None
-        if not self._see_the_world(left, right):
+        if (fault := self._check.fault(left, right)) is not None:
+            self._counts.drop(fault)
             return None
         self._counts.pairs += 1
         return StereoFrame(Frame(left, *stamps[0]), Frame(right, *stamps[1]))
-
-    def _see_the_world(self, left: Image, right: Image) -> bool:
-        """Both black is a dark room; one alone is a broken camera."""
-        frozen = [check.look(image) for check, image in zip(self._freezes, (left, right), strict=True)]
-        if any(frozen):
-            self._counts.drop("frozen")
-        elif is_black(left) != is_black(right):
-            self._counts.drop("black")
-        else:
-            return True
-        return False
 
 
 def _halves(image: Image | None) -> tuple[Image | None, Image | None]:

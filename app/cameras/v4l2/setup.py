@@ -7,11 +7,11 @@ import os
 from loguru import logger
 
 from roma_device.app.cameras import CameraError
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
-from . import abi as abi
+from . import abi
 from .device import Mode, V4l2Device
-from .pixel_formats import DECODERS
+from .pixel_formats import DECODERS, INTERLEAVED
 from .spec import V4l2Spec
 
 USUAL_SIZE = (640, 400)
@@ -40,25 +40,33 @@ def choose_mode(devices: list[V4l2Device], spec: V4l2Spec) -> Mode:
 
 
 def _common_format(devices: list[V4l2Device], spec: V4l2Spec) -> str:
+    """The first that is wanted, or known, and that all offer; raises CameraError with the reason where none is."""
     offered = [device.formats() for device in devices]
-    candidates = DECODERS if spec.format is None else (spec.format,)
+    known = [name for name in DECODERS if len(devices) == 1 or name not in INTERLEAVED]
+    if spec.format is not None and spec.format not in known:
+        raise CameraError(f"{spec.format} holds both images: name one device", exit_code=os.EX_USAGE)
+    candidates = known if spec.format is None else [spec.format]
     for name in candidates:
         if all(name in formats for formats in offered):
             return name
-    device, formats = next(
-        (pair for pair in zip(devices, offered, strict=True) if not set(candidates) & set(pair[1])),
-        (devices[-1], offered[-1]),
-    )
-    raise CameraError(
-        f"{device.path} ({device.name}) offers {', '.join(formats) or 'no format'}, but not "
-        f"{' or '.join(candidates)}" + ("" if spec.format else " in common with the other camera"),
-        exit_code=os.EX_USAGE,
-    )
+    raise CameraError(_no_format(devices, offered, candidates, spec.format), exit_code=os.EX_USAGE)
+
+
+def _no_format(devices: list[V4l2Device], offered: list[list[str]], candidates: list[str], wanted: str | None) -> str:
+    """Names a device that offers no candidate, or else all of them: then only together they offer none."""
+    texts = [
+        f"{device.path} ({device.name}) offers {', '.join(formats) or 'no format'}"
+        for device, formats in zip(devices, offered, strict=True)
+    ]
+    for text, formats in zip(texts, offered, strict=True):
+        if not set(candidates) & set(formats):
+            return f"{text}, but {f'not {wanted}' if wanted else 'none of ' + ', '.join(candidates)}"
+    return f"{' and '.join(texts)}: none that can be decoded is in common with the other camera"
 
 
 def _wanted_size(devices: list[V4l2Device], spec: V4l2Spec, format: str) -> Size:
     """Of one device's whole picture; without a wish the one that is nearest to what the model takes."""
-    factor = 2 if len(devices) == 1 else 1
+    factor = 2 if len(devices) == 1 and format not in INTERLEAVED else 1
     if spec.size is not None:
         return Size(factor * spec.size[0], spec.size[1])
     wanted = factor * USUAL_SIZE[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from roma_device.app.cameras.query import Query, usage
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 
 from .pixel_formats import DECODERS
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError
-from roma_device.calibration.storage.text_file import read_json
+from roma_device.app.evaluate import EvaluationError
+from roma_device.calibration.storage.files import read_json
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions, StereoOdometry
 from roma_device.runtime.odometry.trackers import Tracker
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.storage.text_file import read_text
+from roma_device.calibration.storage.files import read_text
 
 COLUMNS = {8: "tum", 12: "kitti"}
 """Numbers in a line -> format."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.app.trajectories.error import (
     AbsoluteError,
     RelativeError,

@@ -13,10 +13,9 @@ import numpy as np
 
 from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.app.settings.settings import Settings
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 from roma_device.runtime.matching.features import FeatureMatcher
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.matching_network import NetworkOptions
@@ -24,10 +23,8 @@ from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.tensors.preprocess import resize_filter
 
-from .datasets import load_pairs
-from .datasets.pair import PosePair
-from .metrics import pose_error_deg
-from .report import PoseReport, PoseScore, PoseScores
+from .datasets import PosePair, load_pairs
+from .report import PoseReport, PoseScore, PoseScores, pose_error_deg
 
 BASELINES = ("sift", "orb")
 BASELINE_THRESHOLD_PX = 1.0

@@ -1,17 +1,27 @@
-"""Evaluation of stereo matchers beside their baselines, on the same pixels."""
+"""Evaluation of stereo matchers on the same pixels: the network, and OpenCV's semi-global matching as the baseline."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
-from roma_device.app.evaluate.errors import EvaluationError
-from roma_device.calibration.arrays import FloatImage, Image
-from roma_device.calibration.size import Size
+import cv2
+import numpy as np
 
-from .index import LoadedPair, StereoPair
+from roma_device.app.evaluate import EvaluationError
+from roma_device.app.model_store import find_model
+from roma_device.app.run.from_settings import network_options
+from roma_device.app.settings.settings import Settings
+from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
+from roma_device.runtime.card import ModelCard
+from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
+
+from .index import LoadedPair, StereoPair, load_index
 from .metrics import PROTOCOL_WIDTH_PX, at_width, measure
 from .report import MatcherScores, PairScore, StereoReport
 
@@ -64,3 +74,99 @@ def _score(pair_id: str, pair: LoadedPair, matcher: StereoMatcher) -> PairScore:
         message = f"matcher {matcher.name} on pair {pair_id!r}: {error}"
         raise EvaluationError(message, exit_code=os.EX_SOFTWARE) from None
     return PairScore(pair_id, everywhere, nonocc, cpu_ms)
+
+
+class NetworkMatcher:
+    """Scores the dense disparity, before any of it is invalidated."""
+
+    def __init__(self, card: ModelCard, options: NetworkOptions) -> None:
+        self.name = card.name
+        self._card, self._options = card, options
+        self._network: MatchingNetwork | None = None
+
+    def prepare(self, size: Size) -> None:
+        """Open the network for images of ``size`` and let the engine warm up."""
+        if self._network is None or self._network.size != size:
+            self.close()
+            self._network = MatchingNetwork(self._card, size, replace(self._options, input_width=size[0]))
+            self._network.infer()
+
+    def match(self, left: Image, right: Image) -> tuple[FloatImage, FloatImage | None]:
+        """Disparity and certainty, both (H, W), of a rectified pair of the prepared size."""
+        assert self._network is not None, "prepare comes first"
+        matches = self._network.match(left, right)
+        assert matches.disparity_px is not None
+        return matches.disparity_px, matches.certainty
+
+    def close(self) -> None:
+        if self._network is not None:
+            self._network.close()
+            self._network = None
+
+
+DISPARITIES_PX = 192
+_STEPS_PER_PX = 16
+
+
+class SgbmMatcher:
+    """Three-way SGBM with a disparity in every pixel; gives no certainty.
+
+    Both images are widened on the left by the search range, which costs time and gives the left
+    edge a disparity at all: OpenCV leaves that many columns empty otherwise. Not thread-safe.
+    """
+
+    name = "sgbm"
+
+    def __init__(self) -> None:
+        self._matcher = cv2.StereoSGBM.create(
+            minDisparity=0,
+            numDisparities=DISPARITIES_PX,
+            blockSize=5,
+            P1=200,
+            P2=800,
+            disp12MaxDiff=1,
+            preFilterCap=63,
+            uniquenessRatio=10,
+            speckleWindowSize=100,
+            speckleRange=2,
+            mode=cv2.STEREO_SGBM_MODE_SGBM_3WAY,
+        )
+
+    def prepare(self, size: Size) -> None:
+        """Nothing: the matcher takes any size."""
+
+    def match(self, left: Image, right: Image) -> tuple[FloatImage, None]:
+        """Images (H, W) grey or (H, W, 3) BGR -> disparity (H, W) in px, finite everywhere."""
+        steps = self._matcher.compute(_widened(left), _widened(right))[:, DISPARITIES_PX:]
+        disparity_px = steps.astype(np.float32) / _STEPS_PER_PX
+        return fill_holes(disparity_px, disparity_px >= 0), None
+
+
+def _widened(image: Image) -> Image:
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    return np.asarray(cv2.copyMakeBorder(grey, 0, 0, DISPARITIES_PX, 0, cv2.BORDER_REPLICATE))
+
+
+def fill_holes(disparity_px: FloatImage, valid: Mask) -> FloatImage:
+    """Give each invalid pixel the smaller of the nearest valid disparities on its left and right.
+
+    Holes are mostly hidden background beside a nearer object, so the smaller one is the better
+    guess. A row without any valid pixel becomes 0. All arrays are (H, W).
+    """
+    known = np.where(valid, disparity_px, np.float32(np.inf))
+    from_right = _nearest_on_left(known[:, ::-1], valid[:, ::-1])[:, ::-1]
+    filled = np.minimum(_nearest_on_left(known, valid), from_right)
+    return np.where(np.isfinite(filled), filled, 0).astype(np.float32)
+
+
+def _nearest_on_left(values: FloatImage, valid: Mask) -> FloatImage:
+    """Each pixel's own value where valid, else the last valid one before it in the row, else inf."""
+    column = np.where(valid, np.arange(valid.shape[1]), 0)
+    return np.take_along_axis(values, np.maximum.accumulate(column, axis=1), axis=1)
+
+
+def evaluate_from_settings(settings: Settings, index: Path, compare: tuple[str, ...]) -> StereoReport:
+    """Scores of the model and of the baselines named in ``compare``."""
+    pairs = load_index(index)
+    with closing(NetworkMatcher(find_model(settings.model), network_options(settings))) as matcher:
+        return evaluate_stereo(pairs, matcher, [SgbmMatcher() for _ in compare])

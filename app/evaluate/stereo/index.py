@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from roma_device.app.evaluate.errors import EvaluationError, unreadable
-from roma_device.calibration.arrays import FloatImage, Image, Mask
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import read_json
+from roma_device.app.evaluate import EvaluationError, reading
+from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
+from roma_device.calibration.storage.files import read_json
 
-from .ground_truth import read_disparity, read_grey, read_mask
-from .occlusion import visible_in_right
+from .ground_truth import read_disparity, read_grey, read_mask, visible_in_right
 
 T = TypeVar("T")
 
@@ -60,12 +58,8 @@ class StereoPair:
         return LoadedPair(left, right, truth, visible_in_right(truth) if mask is None else mask)
 
     def _read(self, key: str, read: Callable[[], T]) -> T:
-        try:
+        with reading(self._where(key), getattr(self, key)):
             return read()
-        except OSError as error:
-            raise unreadable(self._where(key), getattr(self, key), error) from None
-        except ValueError as error:
-            raise EvaluationError(f"{self._where(key)}: {error}") from None
 
     def _check_sizes(self, arrays: Mapping[str, Any]) -> None:
         expected = self.size or arrays["left"].shape[::-1]

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatArray, FloatImage, Image, Mask
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import FloatArray, FloatImage, Image, Mask, Size
 
 from .index import LoadedPair
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import Image
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.atomic_write import write_atomic
+from roma_device.app.model_store import find_model
+from roma_device.app.run.from_settings import network_options
+from roma_device.app.settings.settings import Settings
+from roma_device.calibration.arrays import Image, Size
+from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.card import CARD_NAME
 
-from .evaluate import StereoMatcher, evaluate_stereo
-from .index import StereoPair
+from .evaluate import NetworkMatcher, StereoMatcher, evaluate_stereo
+from .index import StereoPair, load_index
 from .metrics import PROTOCOL_WIDTH_PX
 
 TOLERATED_RISE = 0.1
@@ -107,3 +110,15 @@ def write_to_card(bundle: Path, tolerated_px: float) -> None:
     line = f"tolerated_vertical_px: {tolerated_px:g}\n"
     at = text.find("trained_on:")
     write_atomic(path, (text[:at] + line + text[at:] if at >= 0 else text + line).encode("utf-8"))
+
+
+def tolerance_from_settings(
+    settings: Settings, index: Path, shifts_px: Sequence[float], write_card: bool
+) -> ToleranceReport:
+    """Accuracy of the model against vertical misalignment, noted in its card where asked for."""
+    pairs, card = load_index(index), find_model(settings.model)
+    with closing(NetworkMatcher(card, network_options(settings))) as matcher:
+        report = measure_tolerance(pairs, matcher, shifts_px)
+    if write_card:
+        write_to_card(next(iter(card.files.values())).path.parent, report.tolerated_px)
+    return report

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel, DistortionModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.size import Size
 
 AXES = {"pitch": 0, "yaw": 1, "roll": 2}
 """Rotations of a camera about its x, y and z axis."""

@@ -14,9 +14,19 @@ from roma_device.app.simulation.paint.printed_textures import (
     gores,
     poster,
 )
-from roma_device.app.simulation.scene import Light, Quad, Scene, Sphere, Surface, box, quad, turned
+from roma_device.app.simulation.scene import (
+    Light,
+    Quad,
+    Scene,
+    Sphere,
+    Surface,
+    SwayingPath,
+    box,
+    quad,
+    swaying,
+    turned,
+)
 from roma_device.app.simulation.textures import bricks, marble, patches, planks, plaster, weave
-from roma_device.app.simulation.trajectory import SwayingPath
 
 FLOOR_M, CEILING_M, BACK_M, SIDE_M = 1.2, -1.4, 4.6, 2.3
 
@@ -30,15 +40,7 @@ def room(rng: np.random.Generator) -> Scene:
 
 def indoor_path(rng: np.random.Generator) -> SwayingPath:
     """Sways by a hand's width or two about the origin and looks about, ahead along z."""
-    return SwayingPath(
-        np.array([0.0, 0.0, 0.0]),
-        np.array([0.3, 0.1, 0.12]),
-        np.array([0.0, 0.1, 3.0]),
-        np.array([0.25, 0.12, 0.0]),
-        np.deg2rad(2.5),
-        10.0,
-        rng.uniform(0, 2 * np.pi, 3),
-    )
+    return swaying(rng, (0.3, 0.1, 0.12), (0.0, 0.1, 3.0), (0.25, 0.12, 0.0), 2.5, 10.0)
 
 
 def _shell() -> list[Quad]:

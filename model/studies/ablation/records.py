@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from roma_device.calibration.storage.atomic_write import write_atomic
+from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.card import ModelError
 
 from .plan import Budget, Pairs, Trial

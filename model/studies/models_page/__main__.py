@@ -16,7 +16,7 @@ import torch
 from model.base.cli import run_tool
 from model.studies.ablation.records import read_measured
 from model.tiny_roma.config import names
-from roma_device.calibration.storage.atomic_write import write_atomic
+from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.card import ModelError
 
 from .answers import answers

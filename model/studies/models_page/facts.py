@@ -17,13 +17,12 @@ from model.tiny_roma.config import TinyRomaConfig
 from model.tiny_roma.equivalences import measure as measure_equivalences
 from model.tiny_roma.export import write_bundle
 from model.tiny_roma.network import TinyRoma
-from roma_device.calibration.storage.atomic_write import write_atomic
+from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.card import ModelError, load_card
 from roma_device.runtime.onnx.graph import Graph, read_onnx
 from roma_device.runtime.onnx.shapes import infer
-from roma_device.runtime.preflight.graph_cost import graph_cost
+from roma_device.runtime.preflight.graph_cost import graph_cost, load_latency_law
 from roma_device.runtime.preflight.npu_chip import load_chip
-from roma_device.runtime.preflight.npu_latency import load_latency_law
 from roma_device.runtime.preflight.report import Report, check_graph
 
 from .speed import SIZE, cpu_ratios

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from model.quantize import Samples, quantize, write_int8
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.engine import EngineError, EngineOptions, Precision, open_engine
 

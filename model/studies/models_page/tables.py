@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from model.studies.ablation.plan import SHIFTS_PX
-from model.studies.confidence_intervals import Mean
 from model.tiny_roma.config import TinyRomaConfig
 
 from .facts import Facts, VariantFacts
-from .results import Results, Source
+from .results import Mean, Results, Source
 
 HEAD = (
     "variant",

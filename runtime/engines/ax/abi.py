@@ -10,6 +10,8 @@ from ctypes import POINTER, Structure, c_char, c_char_p, c_int32, c_uint8, c_uin
 
 from roma_device.runtime.engines.vendor import LibrarySpec, Prototype
 
+from .errors import meaning
+
 DEVICE_NODES = ("/dev/ax_sys", "/dev/ax_cmm")
 
 BUFFER_ALIGN = 128  # bytes, of all memory that the NPU reads and writes
@@ -180,39 +182,6 @@ OPTIONAL = frozenset(
     }
 )
 """Functions without which a model runs all the same."""
-
-_MODULES = {0x06: "NPU", 0x0B: "system"}
-_CAUSES = {
-    0x0A: "illegal parameter",
-    0x0B: "null pointer",
-    0x0C: "bad address",
-    0x10: "the driver is not ready; is this an Axera board, and are its modules loaded?",
-    0x11: "busy, probably in use by another program",
-    0x12: "not initialized",
-    0x13: "not configured",
-    0x14: "not supported on this chip",
-    0x15: "not permitted now",
-    0x16: "exists already",
-    0x17: "does not exist",
-    0x18: "out of memory (CMM)",
-    0x19: "no buffer left",
-    0x1A: "does not fit together",
-    0x27: "timed out",
-    0x29: "unexpected failure",
-    0x30: "failure of the operating system",
-}
-_CMM_CAUSES = {0x80: "cannot map memory", 0x81: "cannot unmap memory", 0x82: "cannot free memory"}
-
-
-def meaning(code: int) -> str:
-    """Words for a status: ``0x80000000 | module << 16 | part << 8 | cause``."""
-    module, part, cause = code >> 16 & 0xFF, code >> 8 & 0xFF, code & 0xFF
-    known = _CAUSES.get(cause) if code >> 24 == 0x80 else None
-    if (module, part) == (0x0B, 0):
-        known = _CMM_CAUSES.get(cause, known)
-    name = _MODULES.get(module, "runtime") if code >> 24 == 0x80 else "runtime"
-    return f"{name}: {known}" if known else f"{name}: an error that the headers do not name"
-
 
 _FOLDERS = ("/soc/lib", "/opt/lib", "/usr/lib", "/usr/local/lib", "/usr/lib/aarch64-linux-gnu")
 _INSTALL = "install the board's Axera BSP (it brings them), or name their folder in npu.library_dir or ROMA_AX_LIB_DIR"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import MappingProxyType
@@ -57,10 +58,8 @@ def _views(tensors: Sequence[AxTensor], buffers: Sequence[CmmBuffer]) -> dict[st
     views: dict[str, Array] = {}
     for tensor, buffer in zip(tensors, buffers, strict=True):
         dtype = tensor.spec.storage
-        count = 1
-        for length in tensor.shape:
-            count *= length
-        views[tensor.spec.name] = buffer.memory[: count * dtype.itemsize].view(dtype).reshape(tensor.shape)
+        used = math.prod(tensor.shape) * dtype.itemsize
+        views[tensor.spec.name] = buffer.memory[:used].view(dtype).reshape(tensor.shape)
     return views
 
 

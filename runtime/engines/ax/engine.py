@@ -20,10 +20,9 @@ from roma_device.runtime.engines.npu_thread import NpuThread
 
 from . import abi as abi
 from .buffers import BufferSet, set_bytes
-from .library import AxLibraries, load_libraries
+from .library import AxLibraries, load_libraries, start_runtime
 from .memory import cmm_state, require_cmm
 from .model import AxModel, axmodel_of, load_model
-from .runtime import start_runtime
 
 BUFFER_SETS = 2
 OPEN_LIMIT_S = 120.0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile, TensorSpec
 from roma_device.runtime.engine import EngineError, EngineOptions
+from roma_device.runtime.engines.compiled_for import check_compiled_for
 
 from . import abi as abi
 from .library import MODEL_TYPES, AxLibraries
@@ -48,6 +50,7 @@ def load_model(libraries: AxLibraries, card: ModelCard, options: EngineOptions, 
     """Load ``card``'s axmodel, unloaded by ``stack``; raises ModelError or EngineError."""
     file = axmodel_of(card)
     data = file.mapped()  # needed until the handle is made, as in the vendor's samples
+    check_compiled_for(file.path, data.data, libraries.chip, _most_cores(libraries, mode), mode)
     kind = _check_kind(libraries, file.path, data, mode)
     require_cmm(libraries.sys, data.size, "the model's weights alone")
     handle, context = ctypes.c_void_p(), ctypes.c_void_p()
@@ -77,12 +80,17 @@ def _check_kind(libraries: AxLibraries, path: Path, data: Any, mode: str) -> str
     kinds = MODEL_TYPES[libraries.chip]
     if not 0 <= number.value < len(kinds):
         raise ModelError(f"{path}: compiled for another chip than {libraries.chip} (type {number.value})")
-    if number.value >= {"disable": len(kinds), "enable": 1}.get(mode, 2):
+    if number.value >= _most_cores(libraries, mode):
         raise ModelError(
             f"{path}: compiled for {kinds[number.value]}, which the NPU's mode {mode} does not take: "
             "compile it for fewer cores (Pulsar2's npu_mode), or set npu.mode to disable"
         )
     return kinds[number.value]
+
+
+def _most_cores(libraries: AxLibraries, mode: str) -> int:
+    """Type numbers of models are less than this."""
+    return {"disable": len(MODEL_TYPES[libraries.chip]), "enable": 1}.get(mode, 2)
 
 
 def _check_groups(libraries: AxLibraries, handle: ctypes.c_void_p, path: Path) -> None:
@@ -114,9 +122,7 @@ def _tensor(path: Path, meta: abi.IoMeta, spec: TensorSpec, size: Size) -> AxTen
             f"{path}: {spec.name} is {_text(shape)} {dtype}, asked for is {_text(wanted)} {spec.dtype}: "
             "compile it for this size, or choose its own with input_width"
         )
-    needed = spec.storage.itemsize
-    for count in shape:
-        needed *= count
+    needed = math.prod(shape) * spec.storage.itemsize
     if meta.nSize < needed:
         raise ModelError(f"{path}: {spec.name} has {meta.nSize} bytes, its shape and type take {needed}")
     return AxTensor(spec, shape, meta.nSize)

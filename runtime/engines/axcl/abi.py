@@ -10,8 +10,9 @@ from ctypes import POINTER, Structure, c_char, c_char_p, c_int32, c_int64, c_siz
 
 from roma_device.runtime.engines.vendor import LibrarySpec, Prototype
 
+from .errors import meaning
+
 MAX_DEVICES, MAX_DIMS = 256, 32
-DEVICE_NODE = "/dev/axcl_host"
 
 MALLOC_HUGE_FIRST = 0
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
@@ -115,34 +116,6 @@ PROTOTYPES: dict[str, Prototype] = {
 
 OPTIONAL = frozenset({"axclrtEngineGetUsageFromModelId", "axclrtEngineSetAffinity"})
 """Functions without which a model runs all the same."""
-
-_MODULES = {1: "device", 2: "context", 3: "stream", 4: "task", 5: "memory", 6: "configuration", 7: "engine"}
-_COMMON = {
-    0x02: "null pointer",
-    0x03: "illegal parameter",
-    0x05: "timed out",
-    0x0A: "unexpected response from the card",
-    0x0B: f"cannot open the device; is the driver loaded and {DEVICE_NODE} yours to use?",
-    0x0C: "execution failed",
-}
-_OWN = {
-    0x0181: "no card connected",
-    0x0184: "no such card",
-    0x0185: "no active card",
-    0x0284: "no context bound to this thread",
-    0x0383: "timed out",
-    0x0581: "not memory of the card",
-    0x0781: "no such input or output",
-}
-
-
-def meaning(code: int) -> str:
-    """Words for a status: ``0x80000000 | module << 24 | 0x30 << 16 | part << 8 | id``."""
-    part, number = code >> 8 & 0xFF, code & 0xFF
-    known = _OWN.get(part << 8 | number) or _COMMON.get(number)
-    name = _MODULES.get(part, "runtime")
-    return f"{name}: {known}" if known else f"{name}: error 0x{number:02X}, see the log of AXCL"
-
 
 LIBRARY = LibrarySpec(
     "libaxcl_rt.so",

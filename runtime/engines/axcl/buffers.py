@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from roma_device.calibration.size import Size
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError, TensorSpec
 from roma_device.runtime.engine import Array
 from roma_device.runtime.engines.vendor import VendorLibrary

@@ -8,8 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from roma_device.runtime.engine import EngineError, NpuMode
-from roma_device.runtime.engines.shared_state import SharedState
-from roma_device.runtime.engines.vendor import VendorLibrary, load_library
+from roma_device.runtime.engines.vendor import SharedState, VendorLibrary, load_library
 
 from . import abi as abi
 

@@ -6,10 +6,12 @@ import ctypes
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from types import MappingProxyType
 
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Array, EngineError, EngineOptions
+from roma_device.runtime.engines.compiled_for import check_compiled_for
 from roma_device.runtime.engines.vendor import load_library
 
 from . import abi as abi
@@ -32,17 +34,23 @@ class AxclEngine:
         self._library = load_library(abi.LIBRARY, options.npu.library_dir)
         if "axmodel" not in card.files:
             raise EngineError(f"model {card.name} has no axmodel file, which the card needs")
-        card.files["axmodel"].mapped()  # is it the file that the card of the model means?
+        data = card.files["axmodel"].mapped()  # is it the file that the card of the model means?
         self._limit_ms = max(1, round(1000 * options.npu.run_limit_s))  # beyond it the card counts as hung
         self._pending = False
         with ExitStack() as stack:
             self._device = AxclDevice(self._library, options.npu.device, options.npu.mode, stack)
+            self._check(card.files["axmodel"].path, data.data)
             self._model = self._load(os.fsencode(card.files["axmodel"].path), stack)
             if options.npu.affinity:
                 self._library.check("axclrtEngineSetAffinity", self._model, options.npu.affinity)
             self._open_tensors(card, options, stack)
             self.facts = self._read_facts()
             self._resources = stack.pop_all()
+
+    def _check(self, path: Path, data: memoryview) -> None:
+        """Cards of AXCL carry an AX650, whose modes leave one, two or all three of its cores."""
+        mode = self._device.mode
+        check_compiled_for(path, data, "AX650", {"enable": 1, "big_little": 2, "little_big": 2}.get(mode, 3), mode)
 
     def _load(self, path: bytes, stack: ExitStack) -> ctypes.c_uint64:
         model = ctypes.c_uint64()

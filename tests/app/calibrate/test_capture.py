@@ -21,8 +21,7 @@ import numpy as np
 import pytest
 
 from roma_device.app.calibrate.guided.live_page import LivePage
-from roma_device.app.calibrate.guided.screen import screen_lines
-from roma_device.app.calibrate.guided.state import CaptureState
+from roma_device.app.calibrate.guided.screen import CaptureState, screen_lines
 from roma_device.calibration.formats.own import load_calibration
 from roma_device.calibration.store import CalibrationStore
 

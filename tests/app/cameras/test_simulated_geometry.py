@@ -17,9 +17,8 @@ from roma_device.app.cameras.simulated import SimulatedCamera
 from roma_device.app.simulation.camera_space import SceneGeometry
 from roma_device.app.simulation.paint.printed_textures import CHESSBOARD
 from roma_device.app.simulation.renderer import camera_rays, depth_along
-from roma_device.app.simulation.scene import Light, Scene, Sphere, Surface, quad, turned
+from roma_device.app.simulation.scene import Light, Scene, Sphere, Surface, SwayingPath, quad, turned
 from roma_device.app.simulation.textures import plaster
-from roma_device.app.simulation.trajectory import SwayingPath
 from roma_device.app.simulation.worlds.catalogue import SCENES
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roma_device.app.cameras import CameraError
-from roma_device.app.cameras.capture_counts import CaptureCounts
+from roma_device.app.cameras import CameraError, CaptureCounts
 from roma_device.app.cameras.mailbox import Mailbox
 from roma_device.app.cameras.source import FileSource, LiveSource, RateLimit, open_source
 from roma_device.app.recording.recorder import Recorder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -127,6 +128,10 @@ def test_a_third_video_is_a_usage_error() -> None:
     assert caught.value.exit_code == os.EX_USAGE
 
 
-@given(st.lists(st.text("abc/:?=.,", max_size=12).map(lambda rest: f"rtsp://h{rest}"), min_size=1, max_size=2))
+# A URL that holds ",a://" is not told from two.
+REST = st.text("abc/:?=.,", max_size=12).filter(lambda rest: re.search(r",[abc][abc.]*://", rest) is None)
+
+
+@given(st.lists(REST.map(lambda rest: f"rtsp://h{rest}"), min_size=1, max_size=2))
 def test_urls_come_back_as_they_were_joined(urls: list[str]) -> None:
     assert split_names(",".join(urls)) == tuple(urls)

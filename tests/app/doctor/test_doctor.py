@@ -11,8 +11,7 @@ import pytest
 import yaml
 
 from roma_device.app.cameras.simulated import virtual_rig
-from roma_device.app.doctor import hardware, report, state
-from roma_device.app.doctor.finding import CheckResult, Machine
+from roma_device.app.doctor import CheckResult, Machine, hardware, report, state
 from roma_device.app.doctor.report import CHECKS, examine, exit_code, findings_as_text
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.formats.own import load_calibration, save_calibration

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.pose.metrics import pose_error_deg
+from roma_device.app.evaluate.pose.report import pose_error_deg
 from roma_device.app.matchers import open_matcher
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_dense
 from roma_device.runtime import engine

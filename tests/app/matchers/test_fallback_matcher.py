@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roma_device.app.matchers import DEFAULT_MATCHER, WITHOUT_ENGINE, open_matcher
-from roma_device.app.matchers.fallback import FallbackMatcher
+from roma_device.app.matchers import DEFAULT_MATCHER, WITHOUT_ENGINE, FallbackMatcher, open_matcher
 from roma_device.calibration.arrays import Image
 from roma_device.runtime.engine import EngineError
 from roma_device.runtime.matching.point_pairs import PointPairs

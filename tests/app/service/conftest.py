@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from roma_device.app.cameras.capture_counts import CaptureCounts
+from roma_device.app.cameras import CaptureCounts
 from roma_device.app.cameras.source import FileSource, RateLimit
 from roma_device.app.service.live_stats import LiveStats
 from roma_device.runtime.types import DepthMap, Frame, Matches, Result, StageTimes, StereoFrame

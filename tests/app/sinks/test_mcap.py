@@ -15,7 +15,7 @@ import pytest
 from roma_device.app.sinks import SinkError, open_sink
 from roma_device.app.sinks import mcap as mcap_module
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.depth_encoding import decode_depth_mm
+from roma_device.runtime.depth import decode_depth_mm
 from roma_device.runtime.types import StereoFrame, Truth
 
 reader = pytest.importorskip("mcap.reader")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from roma_device.app.sinks import SinkError
-from roma_device.app.sinks.output_folder import prepare_output_folder
+from roma_device.app.sinks.file_sink import prepare_output_folder
 
 
 def refused(path, code):

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from roma_device.app.sinks.result_record import result_record
+from roma_device.app.sinks.results import result_record
 from roma_device.runtime.types import DepthMap, Frame, Matches, Result, StageTimes, StereoFrame
 
 

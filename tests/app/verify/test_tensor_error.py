@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from roma_device.app.verify.tensor_error import DisparityEffect, TensorError
+from roma_device.app.verify.compare import DisparityEffect, TensorError
 
 
 def test_equal_tensors() -> None:

@@ -12,10 +12,8 @@ import numpy as np
 import pytest
 
 from roma_device.app.cli import main
-from roma_device.app.verify.compare import VerifyLimits, VerifyReport, verify
-from roma_device.app.verify.make_test_vectors import make_test_vectors
-from roma_device.app.verify.tensor_error import DisparityEffect, TensorError
-from roma_device.app.verify.test_vectors import VectorFolder
+from roma_device.app.verify.compare import DisparityEffect, TensorError, VerifyLimits, VerifyReport, verify
+from roma_device.app.verify.test_vectors import VectorFolder, make_test_vectors
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions
 

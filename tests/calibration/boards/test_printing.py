@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from roma_device.calibration.boards import parse_board
-from roma_device.calibration.boards.artwork import Disc
-from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg
-from roma_device.calibration.boards.sheet import sheet_of
+from roma_device.calibration.boards.board import Disc
+from roma_device.calibration.boards.printing import as_pdf, as_png, as_svg, sheet_of
 
 SPECS = ["chessboard:9x6:25mm", "charuco:8x6:30mm:22mm", "aprilgrid:6x6:30mm:0.3", "circles:4x11:20mm"]
 

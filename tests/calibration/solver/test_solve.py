@@ -11,7 +11,7 @@ from roma_device.calibration.quality.report import make_report
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.lens import intrinsics_of, project
 from roma_device.calibration.solver.observations import PairView
-from roma_device.calibration.solver.solve_stereo import StereoSolution, solve_rig
+from roma_device.calibration.solver.solve import StereoSolution, solve_rig
 from tests.calibration.corners import BOARD, SIZE, board_poses, rig, shifted, views_of, with_false_corners
 
 LENSES = ["plumb_bob", "rational", "fisheye"]

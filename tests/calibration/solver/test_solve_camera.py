@@ -13,7 +13,7 @@ from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.quality.camera_report import make_camera_report
 from roma_device.calibration.solver.observations import SoloView
-from roma_device.calibration.solver.solve_camera import solve_camera
+from roma_device.calibration.solver.solve import solve_camera
 from tests.calibration.corners import BOARD, SIZE, rig, views_of
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from roma_device.calibration.storage.atomic_write import write_atomic, write_exit_code
+from roma_device.calibration.storage.files import write_atomic, write_exit_code
 
 
 @pytest.fixture

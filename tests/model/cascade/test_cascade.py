@@ -10,14 +10,14 @@ pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
 from model.base.onnx_file import NPU_OPERATORS, fixed  # noqa: E402
 from model.cascade.bundle import to_onnx, write_bundle  # noqa: E402
-from model.cascade.config import CascadeConfig, names  # noqa: E402
 from model.cascade.global_matching import GlobalMatch, GlobalMatching  # noqa: E402
-from model.cascade.grid import Grid, sampled  # noqa: E402
+from model.cascade.grid import Grid  # noqa: E402
 from model.cascade.local_correlation import similarities, steps, window_contents  # noqa: E402
 from model.cascade.loss import cascade_loss  # noqa: E402
-from model.cascade.network import STRIDES, Cascade, CascadeOutput  # noqa: E402
+from model.cascade.network import STRIDES, Cascade, CascadeConfig, CascadeOutput, names  # noqa: E402
 from model.cascade.refine import Refine, RefinedMatch  # noqa: E402
 from model.data.two_view_pairs import TwoViewBatch, own_positions  # noqa: E402
+from model.tiny_roma.cells import sample as sampled  # noqa: E402
 from roma_device.app.verify.model_check import check_model  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402
@@ -201,8 +201,8 @@ def test_preflight_has_nothing_against_a_bundle_of_one_size(tmp_path: Path, chip
 
 def test_identical_images_match_themselves_after_decoding(tmp_path: Path) -> None:
     """The exported convention is the one that decode_two_view reads: zero flow is every pixel's own place."""
-    from roma_device.runtime.tensors.decode_warp import decode_two_view
-    from roma_device.runtime.tensors.input_plan import InputPlan
+    from roma_device.runtime.tensors.decode import decode_two_view
+    from roma_device.runtime.tensors.inputs import InputPlan
 
     grid = Grid.of(torch.zeros(1, 1, 24, 32))
     warp = grid.position(torch.tensor([1.5, -0.5]).view(1, 2, 1, 1).expand(1, 2, 24, 32)).numpy()

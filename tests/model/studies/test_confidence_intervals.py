@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from model.studies.confidence_intervals import T_975, mean_difference, mean_of
+from model.studies.models_page.results import T_975, mean_difference, mean_of
 
 
 def density(

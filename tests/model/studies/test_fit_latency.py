@@ -12,8 +12,7 @@ from model.studies.fit_latency import FOLDER, Measured, fit, law_of, leave_one_o
 from roma_device.app.verify.model_check import find_chip
 from roma_device.runtime.onnx.graph import Graph
 from roma_device.runtime.onnx.shapes import infer
-from roma_device.runtime.preflight.graph_cost import GraphCost, graph_cost
-from roma_device.runtime.preflight.npu_latency import load_latency_law
+from roma_device.runtime.preflight.graph_cost import GraphCost, graph_cost, load_latency_law
 from roma_device.runtime.preflight.report import check_graph
 
 UNKNOWN = {"C8"}

@@ -14,9 +14,9 @@ import pytest
 from roma_device.app.cli import main
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Engine, EngineOptions, open_engine
-from roma_device.runtime.engines.ax import runtime as ax_runtime
+from roma_device.runtime.engines.ax import library as ax_library
 from roma_device.runtime.engines.axcl import device as axcl_device
-from roma_device.runtime.engines.shared_state import SharedState
+from roma_device.runtime.engines.vendor import SharedState
 from tests.standin.build import PREBUILT_VARIABLE, build_all, compiler
 from tests.standin.control import STRICT, AxStandin, Standin
 from tests.standin.network import NetworkRunner, standin_bundle, standin_card
@@ -105,7 +105,7 @@ def ax(standin_folder: Path, runner: NetworkRunner, monkeypatch: pytest.MonkeyPa
 def as_board(folder: Path, runner: NetworkRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[AxStandin]:
     """The stand-ins in ``folder`` as the board's libraries; every flush and invalidate that is left out shows."""
     monkeypatch.setenv("ROMA_AX_LIB_DIR", str(folder))
-    monkeypatch.setattr(ax_runtime, "_SHARED", SharedState())
+    monkeypatch.setattr(ax_library, "_SHARED", SharedState())
     standin = AxStandin(folder)
     standin.reset()
     standin.set_cache(STRICT)

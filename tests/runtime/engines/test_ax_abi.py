@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roma_device.runtime.engines.ax import abi as abi
+from roma_device.runtime.engines.ax import errors
 
 
 @pytest.mark.parametrize(
@@ -21,4 +22,4 @@ from roma_device.runtime.engines.ax import abi as abi
     ],
 )
 def test_meaning(code: int, words: str) -> None:
-    assert abi.meaning(code) == words
+    assert errors.meaning(code) == words

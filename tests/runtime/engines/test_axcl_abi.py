@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from roma_device.runtime.engines.axcl import abi as abi
+from roma_device.runtime.engines.axcl import errors
 from tests.standin.control import Standin
 
 
@@ -25,7 +26,7 @@ from tests.standin.control import Standin
     ],
 )
 def test_meaning(code: int, words: str) -> None:
-    assert abi.meaning(code).startswith(words)
+    assert errors.meaning(code).startswith(words)
 
 
 def test_every_bound_function_is_in_the_standin(axcl: Standin) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Engine, EngineError, engine_facts
-from roma_device.runtime.tensors.set_inputs import set_inputs
+from roma_device.runtime.tensors.inputs import set_inputs
 from tests.standin.network import NetworkRunner
 
 from .conftest import Npu, expected, fill

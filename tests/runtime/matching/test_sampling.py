@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.pose.metrics import pose_error_deg
+from roma_device.app.evaluate.pose.report import pose_error_deg
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_dense
 from roma_device.runtime.matching.sampling import SamplingOptions, sample_matches
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose

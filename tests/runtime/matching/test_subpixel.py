@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from roma_device.calibration.arrays import Image
+from roma_device.runtime.matching.dense import MOST_PX, refined_subpixel
 from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.matching.subpixel import MOST_PX, refined_subpixel
 
 SHIFT = np.array([7.4, -3.6])
 

@@ -11,8 +11,8 @@ from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.odometry.motion_covariance import COMMON_NOISE_PX
 from roma_device.runtime.odometry.ransac import ransac_motions
+from roma_device.runtime.odometry.sparse_stereo import SeenPoints, project, triangulate
 from roma_device.runtime.odometry.stereo_motion import DISPARITY_NOISE_PX, PIXEL_NOISE_PX, extend, refine_stereo_motion
-from roma_device.runtime.odometry.stereo_points import SeenPoints, project, triangulate
 from roma_device.runtime.pose_estimate import composed_covariance, inverse_covariance
 
 RIG = RectifiedRig((640, 400), 480.0, 0.12, 318.0, 203.0, 2.5)

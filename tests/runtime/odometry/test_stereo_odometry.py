@@ -14,9 +14,8 @@ from roma_device.app.trajectories.error import absolute_error, path_length_m
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.grey import grey
-from roma_device.runtime.odometry.frames import body_pose, optical_pose
 from roma_device.runtime.odometry.stereo_odometry import PATIENCE, StereoOdometry
-from roma_device.runtime.pose_estimate import PoseEstimate
+from roma_device.runtime.pose_estimate import PoseEstimate, body_pose, optical_pose
 
 SIZE, FRAMES = "480x320", 26
 

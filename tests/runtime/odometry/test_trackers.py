@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from roma_device.calibration.arrays import Image
-from roma_device.runtime.odometry.trackers.klt import KltTracker
-from roma_device.runtime.odometry.trackers.network import NetworkTracker
+from roma_device.runtime.odometry.network_tracker import NetworkTracker
+from roma_device.runtime.odometry.trackers import KltTracker
 from roma_device.runtime.types import Matches
 
 SIZE = (320, 240)

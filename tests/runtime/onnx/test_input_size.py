@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.onnx.graph import read_onnx
-from roma_device.runtime.onnx.input_size import with_input_size
-from roma_device.runtime.onnx.protobuf import ProtobufError
+from roma_device.runtime.onnx.protobuf import ProtobufError, with_input_size
 
 
 @settings(max_examples=15, deadline=None)

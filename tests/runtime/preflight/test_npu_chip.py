@@ -22,7 +22,7 @@ def test_every_list_names_its_chip_and_source() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("least_opset: 11", "least_opset: eleven", r"list.yaml:5: least_opset must be a number"),
+        ("least_opset: 11", "least_opset: eleven", r"list.yaml:6: least_opset must be a number"),
         ("operators: [", "operators: [{a: 1},", r"list.yaml:\d+: operators must be a list of texts"),
         ("chip: AX650", "chop: AX650", r"chip is missing"),
         ("cast_to:", "more: 1\ncast_to:", r"more is not a key of this format"),

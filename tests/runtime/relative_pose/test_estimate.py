@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.pose.metrics import Auc, pose_error_deg
+from roma_device.app.evaluate.pose.report import Auc, pose_error_deg
 from roma_device.app.simulation.two_views import TwoViews, TwoViewSpec, simulate_two_views
 from roma_device.calibration.camera import CameraModel
 from roma_device.runtime.matching.point_pairs import PointPairs
@@ -142,3 +142,15 @@ def test_fundamental_of_a_plane_is_degraded_and_of_chance_lost() -> None:
     assert estimate_fundamental(flat.pairs, flat.camera.size).state == "degraded"
     random = simulate_two_views(TwoViewSpec(outliers=1), 0)
     assert estimate_fundamental(random.pairs, random.camera.size).state == "lost"
+
+
+def test_matches_of_one_small_area_are_one_observation_and_no_pose() -> None:
+    """However many a network gives there: their errors are the same."""
+    rng = np.random.default_rng(0)
+    a = rng.uniform(100, 110, (40, 2))
+    camera = CameraModel.pinhole((640, 480), 500, 500, 319.5, 239.5)
+    pairs = PointPairs(a, a + np.array([7.0, 3.0]), np.full(40, 0.9), np.zeros(40, np.intp))
+    found = estimate_relative_pose(pairs, camera, camera)
+    assert found.state == "lost" and found.reasons == ("the 40 matches are one observation, at least 5 are needed",)
+    apart = replace(pairs, block=np.arange(40))
+    assert estimate_relative_pose(apart, camera, camera).state != "lost"

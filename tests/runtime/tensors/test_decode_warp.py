@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roma_device.runtime.depth import valid_matches
-from roma_device.runtime.tensors.decode_warp import decode_two_view
-from roma_device.runtime.tensors.input_plan import InputPlan
+from roma_device.runtime.tensors.decode import decode_two_view
+from roma_device.runtime.tensors.inputs import InputPlan
 
 Floats = npt.NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.grey import grey
 from roma_device.runtime.tensors.bfloat16 import from_float32
-from roma_device.runtime.tensors.input_plan import InputPlan, plan_input
+from roma_device.runtime.tensors.inputs import InputPlan, plan_input
 from roma_device.runtime.tensors.preprocess import Preprocessor, value_table
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as nps
 
 from roma_device.runtime.engine import EngineError
-from roma_device.runtime.tensors.set_inputs import set_inputs
+from roma_device.runtime.tensors.inputs import set_inputs
 
 SHAPE = (1, 1, 3, 4)
 TARGETS = st.sampled_from(["float32", "uint8", "int8", "uint16", "int16"])

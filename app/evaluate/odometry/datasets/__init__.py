@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.images import read_image, to_8_bit
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory
 from roma_device.calibration.arrays import Image
 from roma_device.calibration.rectify import RectifiedRig

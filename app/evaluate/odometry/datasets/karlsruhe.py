@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.app.cameras.images import read_image
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory, check_times, numbered_rows, table
-from roma_device.calibration.formats.number_lines import number_lines, numbers_of
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.formats.datasets import number_lines, numbers_of
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.calibration.size import Size
-from roma_device.calibration.storage.text_file import read_text
+from roma_device.calibration.storage.files import read_text
 
 from . import Clip
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.app.cameras.images import read_image
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory, check_times, numbered_rows, read_trajectory, table
-from roma_device.calibration.formats.kitti import load_kitti
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.formats.datasets import load_kitti
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.calibration.size import Size
 
 from . import Clip
 

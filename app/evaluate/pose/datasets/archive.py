@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.app.evaluate.errors import EvaluationError
-from roma_device.calibration.storage.text_file import read_bytes
+from roma_device.app.evaluate import EvaluationError
+from roma_device.calibration.arrays import AnyArray
+from roma_device.calibration.storage.files import read_bytes
 
 _SAFE = {"_reconstruct", "scalar", "ndarray", "dtype", "_frombuffer"}
 _MODULES = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray", "numpy.core.numeric", "numpy._core.numeric"}
@@ -39,7 +39,7 @@ def names_in(path: Path) -> set[str]:
         return {Path(name).stem for name in archive.namelist()}
 
 
-def read_array(path: Path, name: str) -> npt.NDArray[Any]:
+def read_array(path: Path, name: str) -> AnyArray:
     """The array ``name``, of numbers, texts or objects; raises EvaluationError."""
     with _opened(path) as archive:
         if f"{name}.npy" not in archive.namelist():
@@ -52,7 +52,7 @@ def read_array(path: Path, name: str) -> npt.NDArray[Any]:
             raise EvaluationError(f"{path}: {name}: not an array ({error!r})") from None
 
 
-def _parsed(data: bytes) -> npt.NDArray[Any]:
+def _parsed(data: bytes) -> AnyArray:
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

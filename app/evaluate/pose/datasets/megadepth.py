@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
+from roma_device.app.evaluate.pose.datasets import PoseImage, PosePair, checked_matrix, checked_pose
 from roma_device.calibration.pose import Pose
 
 from .archive import read_array
-from .pair import PoseImage, PosePair, checked_matrix, checked_pose
 
 
 def load_megadepth(path: Path, images: Path) -> list[PosePair]:

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from roma_device.app.evaluate.errors import EvaluationError
-from roma_device.calibration.storage.text_file import read_json
-
-from .pair import PoseImage, PosePair, checked_matrix, checked_pose
+from roma_device.app.evaluate import EvaluationError
+from roma_device.app.evaluate.pose.datasets import PoseImage, PosePair, checked_matrix, checked_pose
+from roma_device.calibration.storage.files import read_json
 
 _NUMBERS = {"K_a": 9, "K_b": 9, "R_b_from_a": 9, "t_b_from_a": 3}
 _TEXTS = ("id", "a", "b")

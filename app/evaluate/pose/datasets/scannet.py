@@ -12,13 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError, unreadable
-from roma_device.calibration.arrays import FloatArray
+from roma_device.app.evaluate import EvaluationError, reading
+from roma_device.app.evaluate.pose.datasets import PoseImage, PosePair, checked_matrix, checked_pose
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.pose import Pose
-from roma_device.calibration.size import Size
 
 from .archive import names_in, read_array
-from .pair import PoseImage, PosePair, checked_matrix, checked_pose
 
 INDEX_SIZE = Size(640, 480)
 _BELOW = ("", "scans_test", "scannet_test_1500", "test")
@@ -68,10 +67,10 @@ def _stored_pose(path: Path, where: str) -> Pose:
 
 def _numbers(path: Path, where: str) -> FloatArray:
     """The 16 numbers of a text file."""
+    with reading(where, path):
+        text = path.read_text(encoding="utf-8")
     try:
-        values = np.array([float(word) for word in path.read_text(encoding="utf-8").split()])
-    except OSError as error:
-        raise unreadable(where, path, error) from None
+        values = np.array([float(word) for word in text.split()])
     except ValueError as error:
         raise EvaluationError(f"{where}: {path}: {error}") from None
     if values.size != 16:

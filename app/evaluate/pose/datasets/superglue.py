@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
+from roma_device.app.evaluate.pose.datasets import PoseImage, PosePair, checked_matrix, checked_pose
 from roma_device.calibration.arrays import FloatArray
-from roma_device.calibration.storage.text_file import read_bytes
-
-from .pair import PoseImage, PosePair, checked_matrix, checked_pose
+from roma_device.calibration.storage.files import read_bytes
 
 WORDS = 38
 

@@ -14,6 +14,13 @@ import numpy as np
 
 from roma_device.app.cameras.v4l2 import abi as abi
 
+PIXEL_BYTES: dict[str, float] = {
+    **dict.fromkeys(("GREY", "RGGB", "GRBG", "GBRG", "BA81"), 1),
+    **dict.fromkeys(("NV12", "NV21", "YU12", "YV12", "Y12P"), 1.5),
+    **{"Y10P": 1.25, "Y12I": 3},
+}
+"""Of the others two."""
+
 
 @dataclass
 class FakeFrame:
@@ -45,7 +52,7 @@ class FakeCamera:
 
     @property
     def frame_bytes(self) -> int:
-        return self.mode[1][0] * self.mode[1][1] * {"GREY": 1}.get(self.mode[0], 2)
+        return round(self.mode[1][0] * self.mode[1][1] * PIXEL_BYTES.get(self.mode[0], 2))
 
     def deliver(self, timestamp_ns: int, sequence: int, value: int | None = None, **changes: Any) -> None:
         """A frame whose pixels are all ``value``, or noise."""
@@ -142,7 +149,7 @@ def _set_format(camera: FakeCamera, request: abi.Format) -> None:
     camera.mode = format, size
     pix.pixelformat, (pix.width, pix.height) = abi.fourcc(format), size
     pix.sizeimage = camera.frame_bytes
-    pix.bytesperline = camera.frame_bytes // size[1]
+    pix.bytesperline = size[0] if format in ("NV12", "NV21", "YU12", "YV12") else camera.frame_bytes // size[1]
 
 
 def _parm(camera: FakeCamera, request: abi.StreamParm) -> None:

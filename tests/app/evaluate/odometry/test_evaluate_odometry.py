@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory, read_trajectory
 from roma_device.app.evaluate.odometry.report import score_trajectory
-from roma_device.app.trajectories.tum import tum_line
+from roma_device.app.sinks.trajectory import tum_line
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.odometry.frames import body_pose, optical_pose
+from roma_device.runtime.pose_estimate import body_pose, optical_pose
 from tests.app.command_line import call
 
 

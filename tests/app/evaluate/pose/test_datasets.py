@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.errors import EvaluationError
-from roma_device.app.evaluate.pose.datasets import load_pairs
-from roma_device.app.evaluate.pose.datasets.pair import PosePair
+from roma_device.app.evaluate import EvaluationError
+from roma_device.app.evaluate.pose.datasets import PosePair, load_pairs
 from roma_device.calibration.pose import Pose
 
 K = np.array([[500.0, 0, 319.5], [0, 510.0, 239.5], [0, 0, 1]])

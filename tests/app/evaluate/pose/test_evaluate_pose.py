@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.pose.metrics import Auc, pose_error_deg
+from roma_device.app.evaluate.pose.report import Auc, pose_error_deg
 from roma_device.calibration.pose import Pose
 from tests.app.command_line import call
 

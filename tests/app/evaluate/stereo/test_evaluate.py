@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.errors import EvaluationError
+from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.stereo.evaluate import evaluate_stereo
 from roma_device.app.evaluate.stereo.index import StereoPair
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from roma_device.app.evaluate.stereo.occlusion import visible_in_right
+from roma_device.app.evaluate.stereo.ground_truth import visible_in_right
 
 BACK_PX, FRONT_PX = 2, 6
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.evaluate.stereo.sgbm import SgbmMatcher, fill_holes
+from roma_device.app.evaluate.stereo.evaluate import SgbmMatcher, fill_holes
 
 NO = np.nan
 

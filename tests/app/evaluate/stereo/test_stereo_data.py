@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from roma_device.app.evaluate.stereo.evaluate import evaluate_stereo
+from roma_device.app.evaluate.stereo.evaluate import SgbmMatcher, evaluate_stereo
+from roma_device.app.evaluate.stereo.ground_truth import visible_in_right
 from roma_device.app.evaluate.stereo.index import load_index
-from roma_device.app.evaluate.stereo.occlusion import visible_in_right
-from roma_device.app.evaluate.stereo.sgbm import SgbmMatcher
 
 INDEX = Path(__file__).parents[5] / "shared" / "data" / "stereo.json"
 FIGURES = {  # id -> bad-2, EPE in px

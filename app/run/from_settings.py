@@ -1,0 +1,197 @@
+"""What a run is made of, as the settings ask for it: calibration, pipelines, odometry, sinks and the recorder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from loguru import logger
+
+from roma_device.app.cameras import Camera, LiveCamera
+from roma_device.app.model_store import find_model
+from roma_device.app.recording.recorder import Recorder, new_session
+from roma_device.app.settings.settings import Settings, SettingsError
+from roma_device.app.sinks import DENSE_SINKS, Sink, open_sink
+from roma_device.app.sinks.file_sink import prepare_output_folder
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.formats.own import load_calibration
+from roma_device.calibration.rectify import Rectification, RectifiedRig, View
+from roma_device.calibration.rig import StereoCalibration
+from roma_device.calibration.store import CalibrationStore
+from roma_device.runtime.card import ModelCard, ModelError
+from roma_device.runtime.matching_network import NetworkOptions
+from roma_device.runtime.odometry.trackers import TRACKERS, Tracker, make_tracker
+from roma_device.runtime.pipeline import Pipeline, StereoPipeline
+from roma_device.runtime.pose_pipeline import NoNetwork, PosePipeline
+
+from .loop import ResizingPipeline
+
+
+@dataclass(frozen=True, slots=True)
+class GeometryChoice:
+    """What the user said about the rig; a calibration wins over the camera's own."""
+
+    calibration: StereoCalibration | None = None
+    rectified: bool = False
+    focal_px: float | None = None
+    baseline_m: float | None = None
+    view: View = "native"
+
+
+def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, size: Size) -> Rectification:
+    """The rectification for frames of ``size``.
+
+    ``own`` is the calibration that the camera itself knows, if any. Raises CalibrationError where
+    none is known or the calibration is for another shape of image.
+    """
+    if choice.rectified:
+        centre_x, centre_y = (size[0] - 1) / 2, (size[1] - 1) / 2
+        return Rectification.identity(RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y))
+    calibration = choice.calibration or own
+    if calibration is None:
+        raise CalibrationError(
+            lambda option: (
+                f"this camera brings no calibration: give {option('calibration', 'FILE')}, "
+                f"or {option('rectified')} if the pairs are rectified"
+            ),
+            exit_code=os.EX_USAGE,
+        )
+    return Rectification.from_calibration(calibration.fitted_to(size), choice.view)
+
+
+RectificationFor = Callable[[Size], Rectification]
+"""Size of a camera's frames -> how they are rectified."""
+
+
+def build_pipelines(
+    settings: Settings, card: ModelCard, rectification_for: RectificationFor
+) -> ResizingPipeline[Pipeline]:
+    """Pipelines for the settings' tasks, one for each size of frame; what is wrong with their files shows at once."""
+    if settings.task == ("depth",):
+        return ResizingPipeline[Pipeline](rectification_for, _depth_pipelines(settings, card))
+    return ResizingPipeline(rectification_for, _pose_pipelines(settings, card))
+
+
+def _depth_pipelines(settings: Settings, card: ModelCard) -> Callable[[Rectification], StereoPipeline]:
+    """Of the network alone."""
+    options = network_options(settings)
+    return lambda rectification: StereoPipeline(card, rectification, options, settings.depth)
+
+
+def _pose_pipelines(settings: Settings, card: ModelCard) -> Callable[[Rectification], PosePipeline]:
+    """With the pose, and with the network only where depth is asked for."""
+    options = settings.odometry
+    tracker = open_tracker(options.tracker, network_options(settings))
+    inner_for: Callable[[Rectification], Pipeline] = NoNetwork
+    if "depth" in settings.task:
+        inner_for = _depth_pipelines(settings, card)
+    else:
+        _check_pose_alone(settings)
+    return lambda rectification: PosePipeline(inner_for(rectification), options, tracker)
+
+
+def _check_pose_alone(settings: Settings) -> None:
+    """Refuse what only the network could give."""
+    dense = [name for name in settings.output.save if name in DENSE_SINKS]
+    if dense:
+        raise SettingsError(
+            lambda option: f"{option('save', dense[0])} needs depth: give {option('task', 'depth,pose')}",
+            exit_code=os.EX_USAGE,
+        )
+    if settings.odometry.depth == "model":
+        raise SettingsError(
+            lambda option: f"odometry.depth: model needs the network: give {option('task', 'depth,pose')}",
+            exit_code=os.EX_USAGE,
+        )
+
+
+def open_tracker(name: str, options: NetworkOptions) -> Tracker:
+    """A tracker of TRACKERS, or the two-view model that ``name`` (bundle folder or bundled name) is.
+
+    Raises ModelError for a name that is neither.
+    """
+    if name in TRACKERS:
+        return make_tracker(name)
+    known = " or ".join(TRACKERS)
+    try:
+        card = find_model(name)
+    except ModelError as error:
+        raise ModelError(f"tracker {name!r} is not {known}, and {error}", exit_code=error.exit_code) from None
+    if card.task != "two_view":
+        message = f"tracker: model {card.name} matches along rows only: give {known}, or a two_view model"
+        raise ModelError(message, exit_code=os.EX_USAGE)
+    from roma_device.runtime.matching.dense import DenseMatcher
+    from roma_device.runtime.odometry.network_tracker import NetworkTracker
+
+    return NetworkTracker(DenseMatcher(card, options))
+
+
+def rectifications(
+    settings: Settings, camera: Camera, calibration: StereoCalibration | None = None
+) -> RectificationFor:
+    """By the calibration that the settings name or that is given instead; a file is read now."""
+    choice = GeometryChoice(
+        calibration=calibration or stored_calibration(settings, camera),
+        rectified=settings.rectified,
+        focal_px=settings.focal_px,
+        baseline_m=settings.baseline_m,
+        view=settings.view,
+    )
+    return lambda size: choose_rectification(choice, camera.calibration, size)
+
+
+def stored_calibration(settings: Settings, camera: Camera) -> StereoCalibration | None:
+    """The file named; for a camera that knows none itself the stored version in use."""
+    if settings.calibration is not None:
+        return load_calibration(settings.calibration)
+    if settings.rectified or camera.calibration is not None:
+        return None
+    stored = CalibrationStore().current()
+    if stored is None:
+        return None
+    logger.info("calibration: stored version {}, {}", stored.number, stored.path)
+    return stored.load()
+
+
+def network_options(settings: Settings) -> NetworkOptions:
+    """How the settings have networks run."""
+    return NetworkOptions(
+        engine=settings.engine,
+        threads=settings.threads,
+        input_width=settings.input_width,
+        npu=settings.npu,
+        precision=settings.precision,
+    )
+
+
+def open_sinks(settings: Settings) -> dict[str, Sink]:
+    """The sinks that the settings name, by name; raises SinkError and SettingsError."""
+    names, folder = settings.output.save, settings.output.folder
+    if not names and folder is None:
+        return {}
+    if "trajectory" in names and "pose" not in settings.task:
+        raise SettingsError(
+            lambda option: f"{option('save', 'trajectory')} needs poses: give {option('task', 'pose')} or depth,pose",
+            exit_code=os.EX_USAGE,
+        )
+    if folder is None:
+        raise SettingsError(
+            lambda option: f"{option('save')} needs {option('output')}, the folder to write into", exit_code=os.EX_USAGE
+        )
+    prepare_output_folder(folder)
+    default = ("results", "trajectory") if "pose" in settings.task else ("results",)
+    return {name: open_sink(name, folder) for name in names or default}
+
+
+def open_recorder(settings: Settings, camera: Camera, stack: ExitStack) -> Recorder | None:
+    """Who keeps the raw pairs until ``stack`` closes; None where nobody asked for it."""
+    if settings.record is None:
+        return None
+    facts = {"software": f"roma-device {version('roma-device')}", "settings": settings.model_dump(mode="json")}
+    folder = new_session(settings.record, facts, camera.calibration)
+    logger.info(f"recording into {folder}")
+    return stack.enter_context(Recorder(folder, wait=not isinstance(camera, LiveCamera)))
