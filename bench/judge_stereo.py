@@ -21,11 +21,10 @@ from model.stereo.error_classes import Score, inconsistent
 from model.stereo.judged_pairs import JudgedPair, read
 from model.stereo.refinement_file import load_refinement
 from model.stereo.two_stage_matcher import Second, TwoStageMatcher
-from roma_device.app.evaluate.stereo.evaluate import NetworkMatcher, StereoMatcher, evaluate_stereo
+from roma_device.app.evaluate.stereo.evaluate import NetworkMatcher, SgbmMatcher, StereoMatcher, evaluate_stereo
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
 from roma_device.app.evaluate.stereo.index import load_index
 from roma_device.app.evaluate.stereo.metrics import PROTOCOL_WIDTH_PX, mean_of
-from roma_device.app.evaluate.stereo.sgbm import SgbmMatcher
 from roma_device.app.model_store import find_model
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.tensors.preprocess import resize_filter
