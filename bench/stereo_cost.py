@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 from statistics import median
 
 import cv2
@@ -27,6 +28,8 @@ from roma_device.runtime.tensors.preprocess import Preprocessor
 SIZE = (640, 320)
 HOST_ENGINES = ("openvino", "onnx", "opencv")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
+IMAGES = ("left", "warped")
+"""Inputs of a second stage at full resolution; all others have a value for each cell of 4x2 px."""
 Run = Callable[[], object]
 
 
@@ -59,6 +62,22 @@ def networks(card: ModelCard) -> dict[str, Run]:
     return found
 
 
+def second_stage(path: Path) -> Run:
+    """One pass of a second stage's ONNX file in OpenVINO, as its engine here sets it; the host's warp comes on top."""
+    import openvino
+
+    core = openvino.Core()
+    network = core.read_model(path)
+    cells = (SIZE[1] // 4, SIZE[0] // 2)
+    channels = {one.any_name: one.partial_shape[1].get_length() for one in network.inputs}
+    shapes = {name: [1, count, *(SIZE[::-1] if name in IMAGES else cells)] for name, count in channels.items()}
+    network.reshape(shapes)
+    request = core.compile_model(network, "CPU", {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}).create_infer_request()
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.random(shape, np.float32) for name, shape in shapes.items()}
+    return lambda: request.infer(inputs)
+
+
 def _fill(inputs: object, card: ModelCard) -> None:
     with open_camera(f"simulated:room?size={SIZE[0]}x{SIZE[1]}") as camera:
         assert camera.calibration is not None
@@ -77,10 +96,12 @@ def cpu_ms(run: Run) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="stereo")
+    parser.add_argument("--second", type=Path, nargs="*", default=[], help="ONNX files of second stages")
     parser.add_argument("--rounds", type=int, default=25)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     runs = {"SGBM": sgbm()} | networks(find_model(arguments.model))
+    runs |= {f"second stage, {path.name}": second_stage(path) for path in arguments.second}
     for run in runs.values():
         run()
     rounds = [{name: cpu_ms(run) for name, run in runs.items()} for _ in range(arguments.rounds)]

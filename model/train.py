@@ -77,14 +77,26 @@ def run(arguments: argparse.Namespace) -> None:
 def pairs(training: Training[Any]) -> Iterator[PairBatch]:
     """The stream of the run's options, from the step that it has reached."""
     a = training.arguments
-    atlas = Atlas(open_atlas(a).to(training.device))
-    sampler = SceneSampler(tuple(a.size), a.batch, len(atlas), seed=a.seed)
-    return batches(sampler, PairRenderer(atlas, sampler.size), training.step, a.steps, a.workers)
+    return batches(*pair_source(a, training.device), training.step, a.steps, a.workers)
+
+
+def pair_source(arguments: argparse.Namespace, device: torch.device) -> tuple[SceneSampler, PairRenderer]:
+    """What draws scenes and pairs of the options."""
+    a = arguments
+    atlas = Atlas(open_atlas(a).to(device))
+    shares = {"room_share": a.room_share, "close_share": a.close_share}
+    sampler = SceneSampler(tuple(a.size), a.batch, len(atlas), seed=a.seed, **shares)
+    return sampler, PairRenderer(atlas, sampler.size, lights=a.lights, clean_share=a.clean_share)
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
     """The options; raises ModelError for a size that no variant takes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    return parsed(options(__doc__), words)
+
+
+def options(description: str | None) -> argparse.ArgumentParser:
+    """What every training on stereo pairs can be told."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add("variant", help="name of a file in model/variants")
     add("--output", type=Path, default=Path("runs/stereo"), help="checkpoint and log go here")
@@ -101,6 +113,10 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--decay", type=float, default=1e-2, help="weight decay")
     add("--batch", type=int, default=4, help="pairs per step")
     add("--size", type=int, nargs=2, default=(448, 256), metavar=("W", "H"), help="px, multiples of 32")
+    add("--lights", type=int, default=1, help="in how many each rendered pair and its mirror image are photographed")
+    add("--clean-share", type=float, default=0.0, help="pairs seen by two equal cameras in good light")
+    add("--room-share", type=float, default=0.0, help="scenes that are furnished rooms")
+    add("--close-share", type=float, default=0.0, help="other scenes that end close by")
     add("--bf16", action=argparse.BooleanOptionalAction, help="convolutions in bfloat16; not given: on a GPU alone")
     add("--workers", type=int, default=1, help="processes that make pairs (CPU) or scenes (GPU)")
     add("--threads", type=int, default=1, help="threads of the training process")
@@ -109,6 +125,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--seed", type=int, default=0, help="of weights and pairs")
     add("--log-every", type=int, default=50, help="steps")
     add("--save-every", type=int, default=250, help="steps")
+    return parser
+
+
+def parsed(parser: argparse.ArgumentParser, words: list[str] | None) -> argparse.Namespace:
+    """``words`` by ``parser``; raises ModelError for a size that no variant takes."""
     arguments = parser.parse_args(words)
     if any(side < 32 or side % 32 for side in arguments.size):
         width, height = arguments.size

@@ -12,7 +12,7 @@ PEAK_SLOPE = 6.0
 """A candidate counts as a peak if its probability is more than 1 - 1/6 of the best one's."""
 
 
-def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int | tuple[int, int] = 1) -> nn.Sequential:
     """Convolution, batch norm (folded at export) and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(True)
@@ -116,9 +116,12 @@ def around_peak(relative: Tensor, reach: int) -> Tensor:
     candidates it would lie in the empty space between them.
     """
     count = int(relative.shape[1])
+    peak = functional.relu(1 - PEAK_SLOPE * (1 - relative))
+    if not torch.onnx.is_in_onnx_export():
+        padded = functional.pad(peak, (0, 0, 0, 0, reach, reach))
+        return sum((padded[:, k : k + count] for k in range(2 * reach + 1)), torch.zeros_like(peak)).clamp(max=1)
     index = torch.arange(count, device=relative.device)
     band = ((index[:, None] - index[None]).abs() <= reach).float().view(count, count, 1, 1)
-    peak = functional.relu(1 - PEAK_SLOPE * (1 - relative))
     return functional.conv2d(peak, band).clamp(max=1)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import onnx
 import torch
 import yaml
-from torch import nn
+from torch import Tensor, nn
 
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
@@ -69,16 +69,26 @@ def exported(
 ) -> onnx.ModelProto:
     """Opset 17, batch norm folded, two grey images of ``size`` (width, height) in; ``is_open``: of any size."""
     width, height = size
-    example = (torch.zeros(1, 1, height, width), torch.zeros(1, 1, height, width))
+    image = torch.zeros(1, 1, height, width)
     axes = {name: {2: "height", 3: "width"} for name in (*INPUTS, *outputs)} if is_open else None
+    return exported_from(network, dict.fromkeys(INPUTS, image), outputs, axes)
+
+
+def exported_from(
+    network: nn.Module,
+    example: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    axes: Mapping[str, Mapping[int, str]] | None,
+) -> onnx.ModelProto:
+    """The same for any named inputs; ``axes`` names the open ones of each tensor, None: none is open."""
     buffer: Any = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network.eval(),
-            example,
+            tuple(example.values()),
             buffer,
-            input_names=list(INPUTS),
+            input_names=list(example),
             output_names=list(outputs),
             dynamic_axes=axes,
             opset_version=OPSET,

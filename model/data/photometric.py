@@ -8,6 +8,8 @@ from torch.nn import functional
 
 JPEG_SHARE = 0.15
 """How many scenes come from cameras that compress."""
+CLEAN = (1.0, 1.0, 0.35, 0.003, 0.0, 0.0)
+"""Conditions of two equal cameras in good light."""
 _LUMINANCE = torch.tensor(
     [
         [16, 11, 10, 16, 24, 40, 51, 61],
@@ -30,12 +32,12 @@ def uniform(shape: tuple[int, ...], low: float, high: float, generator: torch.Ge
 def photograph(image: Tensor, generator: torch.Generator, shared: Tensor) -> Tensor:
     """Camera response: (B, H, W) in [0, 1] -> (B, 1, H, W) as an 8-bit camera gives it, in [0, 1].
 
-    ``shared`` (B, 5): exposure, gamma, blur, noise level and compression that both cameras of a pair have in
-    common; on top come small differences of this camera.
+    ``shared`` (B, 6): exposure, gamma, blur, noise level and compression that both cameras of a pair have in
+    common; on top come small differences of this camera where the last is 1.
     """
     batch, height, width = image.shape
     own = torch.randn((batch, 4), generator=generator, device=image.device)
-    different = (uniform((batch, 1), 0, 1, generator) < 0.5).float()
+    different = (uniform((batch, 1), 0, 1, generator) < 0.5).float() * shared[:, 5:]
     gain = (shared[:, 0] * (1 + 0.12 * own[:, 0] * different[:, 0])).view(-1, 1, 1)
     gamma = (shared[:, 1] * torch.exp(0.08 * own[:, 1] * different[:, 0])).view(-1, 1, 1)
     light = gain * image.clamp(min=1e-4) ** gamma * _vignette(height, width, own[:, 2] * different[:, 0], image)
@@ -49,9 +51,11 @@ def photograph(image: Tensor, generator: torch.Generator, shared: Tensor) -> Ten
     return grey / 255
 
 
-def shared_conditions(batch: int, generator: torch.Generator) -> Tensor:
-    """(B, 5): exposure, gamma, blur sigma in px, noise level, JPEG's quantization (0: none); some scenes are dark
-    or overexposed."""
+def shared_conditions(batch: int, generator: torch.Generator, clean_share: float = 0.0) -> Tensor:
+    """(B, 6): exposure, gamma, blur sigma in px, noise level, JPEG's quantization (0: none), may cameras differ.
+
+    Some scenes are dark or overexposed; ``clean_share`` of them are as good cameras see them.
+    """
     exposure = torch.exp(uniform((batch,), -0.5, 0.35, generator))
     dark = uniform((batch,), 0, 1, generator) < 0.12
     exposure = torch.where(dark, exposure * uniform((batch,), 0.1, 0.5, generator), exposure)
@@ -59,7 +63,11 @@ def shared_conditions(batch: int, generator: torch.Generator) -> Tensor:
     blur = torch.exp(uniform((batch,), -1.2, 0.3, generator))
     noise = torch.exp(uniform((batch,), -6.5, -3.6, generator))
     jpeg = torch.exp(uniform((batch,), -2.3, 0, generator)) * (uniform((batch,), 0, 1, generator) < JPEG_SHARE)
-    return torch.stack([exposure, gamma, blur, noise, jpeg], 1)
+    conditions = torch.stack([exposure, gamma, blur, noise, jpeg, torch.ones_like(jpeg)], 1)
+    if not clean_share:
+        return conditions
+    is_clean = uniform((batch, 1), 0, 1, generator) < clean_share
+    return torch.where(is_clean, torch.tensor(CLEAN, device=generator.device), conditions)
 
 
 def _jpeg(grey: Tensor, strength: Tensor) -> Tensor:

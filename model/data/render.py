@@ -15,6 +15,9 @@ from torch import Tensor
 from .scenes import UNBOUNDED_PX, Surfaces
 from .texture_atlas import Atlas
 
+KNEE = 0.2
+"""Distance to black and white from which on light is compressed instead of clipped."""
+
 
 @dataclass(slots=True)
 class View:
@@ -76,6 +79,8 @@ def _view(surfaces: Surfaces, atlas: Atlas, x: Tensor, y: Tensor, is_right: bool
     windows = _windows(surfaces, shape, is_right)
     for k in range(count):
         rows, columns = windows[k]
+        if rows.start >= rows.stop or columns.start >= columns.stop:
+            continue
         part = (slice(None), rows, columns)
         surface = _single(surfaces, k)
         left_x = _left_coordinate(surface, x[part], y[part]) if is_right else x[part]
@@ -122,7 +127,7 @@ def _disparity(s: Surfaces, x: Tensor, y: Tensor) -> Tensor:
         d = d + s.bump[..., 0] * torch.sin(s.bump[..., 1] * x + s.bump[..., 2] * y + s.bump[..., 3])
     if bool((s.dome_px != 0).any()):
         u, v = _local(s, x, y)
-        d = d + s.dome_px * (1 - u * u - v * v).clamp(min=0)
+        d = d + s.dome_px * (1 - u * u - (1 - s.ridge) * v * v).clamp(min=0)
     return d
 
 
@@ -144,15 +149,28 @@ def _local(s: Surfaces, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _mask(s: Surfaces, x: Tensor, y: Tensor) -> Tensor:
-    if bool((s.radius[..., 0] >= UNBOUNDED_PX).all()):
-        return torch.ones((), dtype=torch.bool, device=x.device)
+    straight = _within_edges(s, x, y)
+    has_edges = bool((s.edges[..., :2] != 0).flatten(1).any(1).all())
+    if has_edges or bool((s.radius[..., 0] >= UNBOUNDED_PX).all()):
+        return straight  # a polygon's superellipse lies around it
     u, v = _local(s, x, y)
-    reach = u.abs() ** s.power + v.abs() ** s.power
-    lobes = 1 + s.wobble[..., 0] * torch.cos(s.wobble[..., 1] * torch.atan2(v, u) + s.wobble[..., 2])
-    inside = reach < lobes
+    reach, lobes = u.abs() ** s.power + v.abs() ** s.power, torch.ones((), device=x.device)
+    if bool((s.wobble[..., 0] != 0).any()):
+        lobes = 1 + s.wobble[..., 0] * torch.cos(s.wobble[..., 1] * torch.atan2(v, u) + s.wobble[..., 2])
+    inside = straight & (reach < lobes)
     if bool((s.holes[..., 2] > -2).any()):
         grid = torch.sin(s.holes[..., 0] * u * s.radius[..., 0]) * torch.sin(s.holes[..., 1] * v * s.radius[..., 1])
         inside = inside & (grid > s.holes[..., 2] - 1)
+    return inside
+
+
+def _within_edges(s: Surfaces, x: Tensor, y: Tensor) -> Tensor:
+    """Whether the left point lies on the inner side of all straight edges."""
+    inside = torch.ones((), dtype=torch.bool, device=x.device)
+    for k in range(s.edges.shape[-2]):
+        edge = s.edges[..., k, :]
+        if bool((edge[..., :2] != 0).any()):
+            inside = inside & (edge[..., 0] * x + edge[..., 1] * y + edge[..., 2] >= 0)
     return inside
 
 
@@ -169,7 +187,15 @@ def _shade(surfaces: Surfaces, atlas: Atlas, index: Tensor, x: Tensor, y: Tensor
     light = (flat[..., 9] + flat[..., 10] * (value - 0.5)) * shading
     if bool((surfaces.gloss[..., 0] > 0).any()):
         light = light + _reflection(surfaces.gloss[batch, index], atlas, x, y, d, is_right)
-    return light.clamp(0, 1)
+    return _within_range(light)
+
+
+def _within_range(light: Tensor) -> Tensor:
+    """Into (0, 1) by a shoulder and a toe instead of clipping, so that a bright surface keeps its texture."""
+    bright, dark = light.clamp(min=1 - KNEE), light.clamp(max=KNEE)
+    bent = light.clamp(KNEE, 1 - KNEE)
+    bent = bent + KNEE * torch.tanh((bright - (1 - KNEE)) / KNEE)
+    return bent - KNEE * torch.tanh((KNEE - dark) / KNEE)
 
 
 def _reflection(gloss: Tensor, atlas: Atlas, x: Tensor, y: Tensor, d: Tensor, is_right: bool) -> Tensor:

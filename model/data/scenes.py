@@ -18,6 +18,10 @@ Layout = tuple[list[Description], list[Description]]
 """Background and objects."""
 UNBOUNDED_PX = 1e6
 MOST_POSTS = 40
+EDGES = 8
+"""Straight edges that may cut a surface out."""
+CLOSE_NEAREST = 0.3
+"""Least nearest disparity of a scene that ends close by, as a share of the greatest."""
 MAX_SLOPE = 0.75
 """Steepest |d disparity / dx|: below 1 the right view sees each left pixel at most once."""
 
@@ -41,21 +45,40 @@ class Surfaces:
     spin: torch.Tensor  # (B, K): rotation of the texture within the surface
     tone: torch.Tensor  # (B, K, 4): mean, contrast, shading gradient x, y per px
     gloss: torch.Tensor  # (B, K, 3): strength of the reflection (0: dull), its texture, its share of the disparity
+    ridge: torch.Tensor  # (B, K): 1 where the dome bends along the mask's first axis alone, as a can does; else 0
+    edges: torch.Tensor  # (B, K, 8, 3): half-planes a x + b y + c >= 0 that cut the surface out besides the mask
 
     def map(self, function: object) -> Surfaces:
         return Surfaces(*(function(getattr(self, field.name)) for field in fields(self)))  # type: ignore[operator]
 
 
 def sample_surfaces(
-    rng: np.random.Generator, size: tuple[int, int], max_disparity: float, textures: int
+    rng: np.random.Generator, size: tuple[int, int], max_disparity: float, textures: int, close_share: float = 0.0
 ) -> list[Description]:
-    """One scene as a list of surfaces, background first; ``size`` is (width, height)."""
+    """One scene as a list of surfaces, background first; ``size`` is (width, height).
+
+    ``close_share`` of the scenes end close by: the strip that only the left camera sees is then wide.
+    """
     layout = rng.choice(list(_LAYOUTS), p=[0.27, 0.22, 0.22, 0.17, 0.12])
     near = float(np.exp(rng.uniform(np.log(8), np.log(max_disparity))))
+    if close_share and rng.random() < close_share:
+        near = rng.uniform(CLOSE_NEAREST * max_disparity, max_disparity)
+        background, objects = _closed(rng, size, near)
+        return _finished(rng, background, objects, textures, ALIKE["clutter"])
     background, objects = _LAYOUTS[layout](rng, size, near)
-    walls = [_dressed(rng, surface, textures) for surface in background]
-    things = [_dressed(rng, surface, textures) for surface in objects]
-    if rng.random() < ALIKE[layout]:
+    return _finished(rng, background, objects, textures, ALIKE[layout])
+
+
+def _finished(
+    rng: np.random.Generator,
+    background: list[Description],
+    objects: list[Description],
+    textures: int,
+    alike: float,
+) -> list[Description]:
+    walls = [dressed(rng, surface, textures) for surface in background]
+    things = [dressed(rng, surface, textures) for surface in objects]
+    if things and rng.random() < alike:
         _make_alike(rng, things)
     return walls + things
 
@@ -70,6 +93,21 @@ def _clutter(rng: np.random.Generator, size: tuple[int, int], near: float) -> La
     slope = far * rng.uniform(-0.8, 0.8, 2) / np.array([width, height])
     back = _unbounded([far, *slope], _bump(rng, 0.15 * far, width) if rng.random() < 0.3 else None)
     return [back], [_object(rng, size, far, near) for _ in range(rng.integers(3, 15))]
+
+
+def _closed(rng: np.random.Generator, size: tuple[int, int], near: float) -> Layout:
+    """Things before a wall or in a corner that is itself near."""
+    width, height = size
+    far = near * rng.uniform(0.45, 0.9)
+    slope = far * rng.uniform(-0.6, 0.6, 2) * (rng.random() < 0.7) / np.array([width, height])
+    planes = [_unbounded([far, *slope], _bump(rng, 0.1 * far, width) if rng.random() < 0.15 else None)]
+    if rng.random() < 0.5:  # what the things stand on
+        steep = near * rng.uniform(0.2, 0.8) / height
+        planes.append(_unbounded([far - steep * height * rng.uniform(0.0, 0.4), 0, steep]))
+    if rng.random() < 0.3:
+        steep = rng.choice([-1, 1]) * min(near * rng.uniform(0.3, 0.8) / width, MAX_SLOPE)
+        planes.append(_unbounded([far - abs(steep) * width * rng.uniform(0.1, 0.45), steep, 0]))
+    return planes, [_object(rng, size, far, near) for _ in range(rng.integers(0, 13))]
 
 
 def _room(rng: np.random.Generator, size: tuple[int, int], near: float) -> Layout:
@@ -199,7 +237,7 @@ def _standing(
     return {**surface, "plane": [middle - slope @ centre, *slope], "centre": centre, "bump": [0, 0, 0, 0]}
 
 
-def _dressed(rng: np.random.Generator, surface: Description, textures: int) -> Description:
+def dressed(rng: np.random.Generator, surface: Description, textures: int) -> Description:
     """Add outline, texture and shading to a geometry."""
     contrast = rng.choice([rng.uniform(0.5, 1.3), rng.uniform(0.15, 0.5), rng.uniform(0, 0.1)], p=[0.7, 0.2, 0.1])
     holes = [*(2 * np.pi / rng.uniform(6, 40, 2)), rng.uniform(-0.4, 0.6)] if rng.random() < 0.07 else [0, 0, -2]
@@ -216,6 +254,8 @@ def _dressed(rng: np.random.Generator, surface: Description, textures: int) -> D
         "spin": rng.uniform(-np.pi, np.pi) if rng.random() < 0.5 else rng.choice([0, np.pi / 2]),
         "tone": [rng.uniform(0.2, 0.8), contrast, *gradient],
         "gloss": _gloss(rng, textures) if rng.random() < GLOSSY else [0, 0, 1],
+        "ridge": 0.0,
+        "edges": [[0, 0, 1]] * EDGES,
         **surface,
     }
 
@@ -228,7 +268,8 @@ def _gloss(rng: np.random.Generator, textures: int) -> list[float]:
 def pack(scenes: list[list[Description]]) -> Surfaces:
     """Stack scenes into (B, K) tensors; short scenes are filled with surfaces that nothing can see."""
     longest = max(map(len, scenes))
-    hidden = {**scenes[0][0], "plane": [-1e4, 0, 0]}
+    nowhere = {"plane": [-1e4, 0, 0], "bump": [0, 0, 0, 0], "centre": [-UNBOUNDED_PX, 0], "radius": [1, 1]}
+    hidden = {**scenes[0][0], **nowhere, "dome_px": 0.0}
     full = [scene + [hidden] * (longest - len(scene)) for scene in scenes]
     return Surfaces(
         *(

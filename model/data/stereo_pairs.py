@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .indoor import sample_room
 from .photometric import photograph, shared_conditions, uniform
 from .render import Misalignment, View, occlusion, render
-from .scenes import Surfaces, pack, sample_surfaces
+from .scenes import Description, Surfaces, pack, sample_surfaces
 from .texture_atlas import Atlas
 
 NEAREST_SHARE = 0.4
@@ -49,12 +49,19 @@ class SceneSampler:
     textures: int  # number of textures in the atlas
     max_disparity_px: float = 170.0  # of the nearest scenes; in small images no more than NEAREST_SHARE allows
     seed: int = 0
+    room_share: float = 0.0  # of the scenes: furnished rooms
+    close_share: float = 0.0  # of the others: those that end close by
 
     def __call__(self, index: int) -> SceneBatch:
         rng = np.random.default_rng([self.seed, index])
         nearest_px = min(self.max_disparity_px, NEAREST_SHARE * self.size[0])
-        scenes = [sample_surfaces(rng, self.size, nearest_px, self.textures) for _ in range(self.batch)]
+        scenes = [self._scene(rng, nearest_px) for _ in range(self.batch)]
         return SceneBatch(pack(scenes), int(rng.integers(2**62)))
+
+    def _scene(self, rng: np.random.Generator, nearest_px: float) -> list[Description]:
+        if self.room_share and rng.random() < self.room_share:
+            return sample_room(rng, self.size, nearest_px, self.textures)
+        return sample_surfaces(rng, self.size, nearest_px, self.textures, self.close_share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +72,40 @@ class PairRenderer:
     size: tuple[int, int]  # width, height in px
     max_shift_px: float = 1.0  # usual vertical misalignment of the right camera
     exact_shift_px: float | None = None  # of every pair, up or down, and not rotated: for measuring
-    batches_per_scenes: ClassVar[int] = 2
+    lights: int = 1  # in how many each rendered view is photographed
+    clean_share: float = 0.0  # of the pairs, seen by two equal cameras in good light
+
+    @property
+    def batches_per_scenes(self) -> int:
+        return 2 * self.lights
 
     def __call__(self, scenes: SceneBatch) -> PairBatch:
         """The pairs alone."""
         with torch.no_grad():
-            return _as_they_are(*self._views(scenes))
+            left, right, off, generator = self._views(scenes)
+            return self._photographed(left, right, -_rows_off(off, left.columns - left.disparity_px), generator)
 
-    def batches(self, scenes: SceneBatch) -> tuple[PairBatch, PairBatch]:
-        """The pairs, and their mirror images in another light.
+    def batches(self, scenes: SceneBatch) -> tuple[PairBatch, ...]:
+        """The pairs, and their mirror images in another light; and again for each further light.
 
         In a mirror the right camera is the left one: other truth, other occlusions, at the price of the light alone.
         """
         with torch.no_grad():
             left, right, off, generator = self._views(scenes)
-            pairs = _as_they_are(left, right, off, generator)
-            mirrored = _photograph(right.mirrored(), left.mirrored(), _rows_off(off, -right.columns), generator)
-            return pairs, mirrored
+            rows, mirrored_rows = -_rows_off(off, left.columns - left.disparity_px), _rows_off(off, -right.columns)
+            mirrored = right.mirrored(), left.mirrored()
+            views = ((left, right, rows), (*mirrored, mirrored_rows))
+            return tuple(self._photographed(*view, generator) for _ in range(self.lights) for view in views)
+
+    def _photographed(self, left: View, right: View, row_offset_px: Tensor, generator: torch.Generator) -> PairBatch:
+        shared = shared_conditions(len(left.image), generator, self.clean_share)
+        return PairBatch(
+            photograph(left.image, generator, shared),
+            photograph(right.image, generator, shared),
+            left.disparity_px.clamp(min=0),
+            occlusion(left, right),
+            row_offset_px.expand_as(left.disparity_px),
+        )
 
     def _views(self, scenes: SceneBatch) -> tuple[View, View, Misalignment, torch.Generator]:
         """Both views, how their rows are off, and what draws the light."""
@@ -120,21 +144,6 @@ class PairRenderer:
 def _rows_off(misalignment: Misalignment, column: Tensor) -> Tensor:
     """Row of the left camera minus that of the right one, where the right camera has ``column`` px from its middle."""
     return misalignment.shift_px + misalignment.rotation_rad * column
-
-
-def _as_they_are(left: View, right: View, off: Misalignment, generator: torch.Generator) -> PairBatch:
-    return _photograph(left, right, -_rows_off(off, left.columns - left.disparity_px), generator)
-
-
-def _photograph(left: View, right: View, row_offset_px: Tensor, generator: torch.Generator) -> PairBatch:
-    shared = shared_conditions(len(left.image), generator)
-    return PairBatch(
-        photograph(left.image, generator, shared),
-        photograph(right.image, generator, shared),
-        left.disparity_px.clamp(min=0),
-        occlusion(left, right),
-        row_offset_px.expand_as(left.disparity_px),
-    )
 
 
 def _stack(views: list[View]) -> View:

@@ -1,1 +1,1 @@
-"""The stereo network: definition, loss and bundle."""
+"""The stereo networks: definition, loss and bundle, and what judges them."""
