@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 
+pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
+
 from model.studies.models_page.results import T_975, mean_difference, mean_of
 
 
