@@ -15,7 +15,8 @@ UNHURRIED := $(addprefix tests/,abi model app/calibrate app/cameras app/doctor a
   app/sinks/test_trajectory.py calibration/boards/test_boards.py calibration/guided calibration/health \
   calibration/solver calibration/test_real_sets.py runtime/engines/test_ax_faults.py runtime/engines/test_ax.py \
   runtime/engines/test_axcl_faults.py runtime/engines/test_ax_standin.py \
-  runtime/engines/test_image_inputs.py runtime/engines/test_npu_app.py runtime/test_pipeline.py runtime/matching runtime/odometry runtime/relative_pose)
+  runtime/engines/test_image_inputs.py runtime/engines/test_npu_app.py runtime/test_pipeline.py \
+  runtime/matching runtime/odometry runtime/relative_pose)
 
 # Our matrices are small: threads that wait for each other cost more than they give, above all on a busy machine.
 export OPENBLAS_NUM_THREADS ?= 1
