@@ -72,7 +72,7 @@ def on_generated(pairs: Sequence[JudgedPair], matcher: StereoMatcher) -> Column:
 
 def on_real(index: Path, matcher: StereoMatcher) -> Column:
     report = evaluate_stereo(load_index(index), matcher)
-    mean = mean_of([pair.everywhere for pair in report.model.pairs])
+    mean = mean_of([pair.everywhere for pair in report.ours.pairs])
     kept = {"bad1": mean.bad1, "bad2": mean.bad2, "bad3": mean.bad3, "bad2_80": mean.bad2_80}
     return {name: 100 * value for name, value in kept.items() if value is not None} | {"epe_px": mean.epe}
 
