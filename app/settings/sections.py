@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, create_model
 from pydantic.fields import FieldInfo
@@ -54,7 +54,11 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
         if isinstance(mark, OfDataclass):
             return mark.section
     annotation = field.annotation
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+    if (
+        not isinstance(annotation, type) or get_origin(annotation) is not None
+    ):  # tuple[str, ...] is a type in Python 3.10
+        return None
+    return annotation if issubclass(annotation, BaseModel) else None
 
 
 def parse_address(text: str) -> tuple[str, int]:

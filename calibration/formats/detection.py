@@ -38,7 +38,10 @@ def format_of(path: Path) -> str:
     for name, mark in _MARKS.items():
         if re.search(mark, text, re.MULTILINE):
             return name
-    raise CalibrationError(f"{path} is in no known format; known are {', '.join(READ)}: name it with --format")
+    known = ", ".join(READ)
+    raise CalibrationError(
+        lambda option: f"{path} is in no known format; known are {known}: name it with {option('format')}"
+    )
 
 
 def files_of(paths: list[Path]) -> list[Path]:

@@ -38,7 +38,10 @@ def read_kitti(path: Path, size: Size | None = None) -> RawRig:
             lines, COLOUR if {f"K_{COLOUR[0]}", f"P_rect_{COLOUR[0]}"} & set(lines) else GREY, size, path
         )
     if size is None:
-        raise CalibrationError(f"{path}: the image size is not in it: give --size WIDTHxHEIGHT", exit_code=os.EX_USAGE)
+        raise CalibrationError(
+            lambda option: f"{path}: the image size is not in it: give {option('size', 'WIDTHxHEIGHT')}",
+            exit_code=os.EX_USAGE,
+        )
     return _rectified(lines, ("P2", "P3") if "P2" in lines and "P3" in lines else ("P0", "P1"), size, path)
 
 

@@ -42,7 +42,9 @@ def read_zed(path: Path, size: Size | None = None) -> RawRig:
     modes = {SIZES[mode]: mode for mode in SIZES if conf.has_section(f"LEFT_CAM_{mode}")}
     if size not in modes:
         known = ", ".join(map(str, modes)) or "none"
-        raise CalibrationError(f"{path}: it is for images of {known}: give one with --size", exit_code=os.EX_USAGE)
+        raise CalibrationError(
+            lambda option: f"{path}: it is for images of {known}: give one with {option('size')}", exit_code=os.EX_USAGE
+        )
     mode = modes[size]
     with located(path):
         first, second = (_camera(conf, f"{side}_CAM_{mode}", size) for side in ("LEFT", "RIGHT"))
