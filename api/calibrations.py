@@ -30,8 +30,8 @@ def load_calibration(
 ) -> StereoCalibration:
     """A rig's calibration from one file, two (left and right) or a folder with both.
 
-    Formats (own, ros, opencv, kalibr, kitti, euroc, middlebury) are known by their content, or named. ``size``
-    (width, height) in px is for files that do not tell it. Raises CalibrationError.
+    Formats (own, ros, opencv, kalibr, kitti, euroc, middlebury, orbslam, zed, oak) are known by their content, or
+    named. ``size`` (width, height) in px is for files that do not tell it. Raises CalibrationError.
     """
     if not paths:
         raise _usage("load_calibration needs a file, two, or a folder")
