@@ -27,7 +27,7 @@ def simulated_images(folder: Path, pairs: int) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, help="folder with left/ and right/; without it they are simulated")
-    parser.add_argument("--board", default="chessboard:9x6:25mm")
+    parser.add_argument("--board", default="chessboard:9x6:30mm")
     parser.add_argument("--camera", default="simulated:room", help="where to measure then")
     options = parser.parse_args()
     work = Path(tempfile.mkdtemp())

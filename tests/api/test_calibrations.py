@@ -22,7 +22,7 @@ from roma_device import (
 )
 from roma_device.app.cameras import open_camera
 
-BOARD = "chessboard:9x6:25mm"
+BOARD = "chessboard:9x6:30mm"
 
 
 @pytest.mark.parametrize("kind", ["own", "opencv", "kalibr", "ros"])

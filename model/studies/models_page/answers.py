@@ -92,7 +92,7 @@ def _protocol(results: Results, budget: dict[str, Any]) -> str:
     return (
         f"{budget['steps']} steps of {budget['batch']} pairs of {width}x{height} px, AdamW {budget['rate']:g} and Muon "
         f"{budget['muon_rate']:g}, {'convolutions in bf16' if budget['bf16'] else 'fp32'}, "
-        f"{budget['photos']} natural images and {budget['patterns']} patterns as textures, {seeds} seeds; "
+        f"{budget['photos']} natural images and {budget['patterns']} patterns as textures,\n{seeds} seeds; "
         f"{budget['machine']}. Scored in fp32 on {budget['held_out']} pairs of another seed."
     )
 
