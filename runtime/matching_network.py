@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 from roma_device.calibration.arrays import Image, Size
-from roma_device.calibration.rectify import MapPair
+from roma_device.calibration.rectify import Rectification
 
 from .card import ModelCard
 from .engine import Array, Engine, EngineOptions, NpuOptions, OverlappingEngine, Precision, open_engine
@@ -43,12 +43,12 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         card: ModelCard,
         size: Size,
         options: NetworkOptions | None = None,
-        maps: tuple[MapPair, MapPair] | None = None,
+        rectification: Rectification | None = None,
     ) -> None:
         """For first images of ``size``; matches come at that resolution.
 
-        ``maps`` (of ``Rectification.maps`` for ``plan_input(...).content``) rectify raw images in the one resampling
-        that brings them to the network's input; None: images are only resized, each from whatever size it has.
+        ``rectification`` is for raw images: they are rectified in the one resampling that brings them to the
+        network's input. None: images are only resized, each from whatever size it has.
 
         Raises ModelError where the model does not take such images, EngineError where no engine runs it.
         """
@@ -62,6 +62,7 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         self._overlapping = _overlapping(self.engine, options.npu)
         self.capacity = 2 if self._overlapping else 1  # pairs that may be on their way
         self._submitted: deque[StageTimes] = deque()
+        maps = None if rectification is None else rectification.maps(self.plan.content)
         self._preprocess = Preprocessor(size, self.plan, card.normalization, maps)
 
     @property

@@ -14,7 +14,6 @@ from .card import ModelCard
 from .depth import DepthLimits, make_depth, valid_matches
 from .matching_network import MatchingNetwork, NetworkOptions, timed
 from .rectified_images import RectifiedImages
-from .tensors.inputs import plan_input
 from .types import Result, StageTimes, StereoFrame
 
 
@@ -61,10 +60,8 @@ class StereoPipeline(AbstractContextManager["StereoPipeline"]):
         limits: DepthLimits | None = None,
     ) -> None:
         """Raises ModelError and EngineError."""
-        options = options or NetworkOptions()
         self.card, self.rig, self.rectification = card, rectification.rig, rectification
-        maps = rectification.maps(plan_input(card, self.rig.size, options.input_width).content)
-        self.network = MatchingNetwork(card, self.rig.size, options, maps)
+        self.network = MatchingNetwork(card, self.rig.size, options, rectification)
         self.capacity = self.network.capacity
         self._submitted: deque[_Submitted] = deque()
         self.set_limits(limits or DepthLimits())
