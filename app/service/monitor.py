@@ -6,17 +6,23 @@ import json
 import threading
 import time
 from contextlib import ExitStack
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
 from roma_device.app.recording.recorder import Recorder
+from roma_device.app.settings.sections import parse_address
+from roma_device.app.web.request import Answer, Request
 from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.types import Result
 
 from .live_stats import LiveStats
 from .notify import Notifier
+
+if TYPE_CHECKING:
+    from roma_device.app.web.server import WebServer
 
 STATUS_S = 1.0
 """How often the status is told to systemd and written."""
@@ -38,20 +44,31 @@ class Monitor:
         self.stats, self._notifier, self._recorder = stats, notifier, recorder
         self._healthy_s, self._status_file = healthy_s, status_file
         self._metrics: Any = None
+        self.web: WebServer | None = None  # further pages may be added to it
         self._stack = ExitStack()
         self._logged_s = time.monotonic()
         self._ended = threading.Event()
         self._teller = threading.Thread(target=self._tell_often, name="status", daemon=True)
 
     def serve(self, address: str, allow_remote: bool, model: str) -> None:
-        """Offer /healthz and /metrics; raises MonitorError."""
+        """Offer /healthz and /metrics; raises WebError."""
+        from roma_device.app.web.server import WebServer
+
         from .metrics import Metrics
-        from .web import WebServer
 
         self._metrics = Metrics(self.stats, model, self._recorder)
-        server = WebServer(address, allow_remote, lambda: (self.is_healthy, self.status()), self._metrics.exposition)
-        self._stack.enter_context(server)
+        routes = {"/healthz": self._answer_health, "/metrics": self._answer_metrics}
+        host, port = parse_address(address)
+        self.web = WebServer(host, port, routes, allow_remote=allow_remote, key="monitor.listen")
+        self._stack.enter_context(self.web)
         logger.info(f"http://{address}/healthz and /metrics")
+
+    def _answer_health(self, request: Request) -> Answer:
+        code = HTTPStatus.OK if self.is_healthy else HTTPStatus.SERVICE_UNAVAILABLE
+        return Answer(json.dumps(self.status()).encode() + b"\n", "application/json", code)
+
+    def _answer_metrics(self, request: Request) -> Answer:
+        return Answer(self._metrics.exposition(), self._metrics.content_type)
 
     @property
     def is_healthy(self) -> bool:

@@ -14,8 +14,8 @@ import pytest
 from roma_device.app.service.live_stats import WINDOW, LiveStats
 from roma_device.app.service.monitor import Monitor
 from roma_device.app.service.notify import Notifier
-from roma_device.app.service.web import MonitorError
 from roma_device.app.settings.settings import MonitorSettings, Settings, SettingsError
+from roma_device.app.web.server import WebError
 
 from .conftest import result
 
@@ -103,7 +103,7 @@ def test_what_is_no_address(address: str) -> None:
 
 
 def test_an_address_in_use_is_one_sentence(watched: tuple[Monitor, int], figures: LiveStats) -> None:
-    with pytest.raises(MonitorError, match="Address already in use"), Monitor(figures, Notifier({}), 1, None) as second:
+    with pytest.raises(WebError, match="Address already in use"), Monitor(figures, Notifier({}), 1, None) as second:
         second.serve(f"127.0.0.1:{watched[1]}", False, "stereo")
 
 
