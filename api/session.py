@@ -11,8 +11,9 @@ from roma_device.app.cameras.source import open_source
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder
 from roma_device.app.run.from_settings import build_pipelines, open_recorder, open_sinks, rectifications
-from roma_device.app.run.loop import ResizingPipeline, SinkSet, run_frames
+from roma_device.app.run.loop import ResizingPipeline, run_frames
 from roma_device.app.settings.settings import Settings
+from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result, StereoFrame

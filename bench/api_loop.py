@@ -23,8 +23,9 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.cameras.source import open_source
 from roma_device.app.model_store import find_model
 from roma_device.app.run.from_settings import build_pipelines, rectifications
-from roma_device.app.run.loop import SinkSet, run_frames
+from roma_device.app.run.loop import run_frames
 from roma_device.app.settings.settings import Settings
+from roma_device.app.sinks.sink_set import SinkSet
 
 LIMIT = 1.03
 

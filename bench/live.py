@@ -29,11 +29,12 @@ from roma_device.app.cameras.v4l2.spec import V4l2Spec
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder, new_session
 from roma_device.app.run.from_settings import build_pipelines, rectifications
-from roma_device.app.run.loop import SinkSet, run_frames
+from roma_device.app.run.loop import run_frames
 from roma_device.app.run.summary import Summary
 from roma_device.app.service.live_stats import LiveStats
 from roma_device.app.service.metrics import Metrics
 from roma_device.app.settings.settings import Settings
+from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import ENGINES, EngineOptions, allocate

@@ -16,13 +16,14 @@ from roma_device.app.service.notify import Notifier
 from roma_device.app.service.reload import Reloader, reload_on_hangup
 from roma_device.app.settings.settings import Settings
 from roma_device.app.sinks import SinkError
+from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result
 
 from .calibration_watch import CalibrationWatch
 from .from_settings import build_pipelines, open_recorder, open_sinks, rectifications
-from .loop import ResizingPipeline, SinkSet, run_frames, stop_on_signals
+from .loop import ResizingPipeline, run_frames, stop_on_signals
 from .printer import JsonPrinter, PosePrinter, print_report
 from .summary import Summary
 

@@ -7,16 +7,15 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, TypeVar
 
 from loguru import logger
 
 from roma_device.app.cameras.source import FrameSource
-from roma_device.app.sinks import Sink
+from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.calibration.arrays import Size
-from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.depth import DepthLimits
 from roma_device.runtime.pipeline import Pipeline
@@ -24,36 +23,8 @@ from roma_device.runtime.types import Result
 
 AnyPipeline = TypeVar("AnyPipeline", bound=Pipeline)
 
-MAX_SINK_FAILURES = 3
-"""A sink that fails so often in a row is closed; the run goes on without it."""
-
 STOP_LIMIT_S = 1.8
 """From the signal to the end of the process, if need be by force."""
-
-
-@dataclass(slots=True)
-class SinkSet:
-    """Writes to every sink in order; one that fails never stops the others."""
-
-    sinks: dict[str, Sink]
-    failures: dict[str, int] = field(default_factory=dict)
-    failed: set[str] = field(default_factory=set)
-
-    def write(self, result: Result) -> None:
-        for name, sink in list(self.sinks.items()):
-            try:
-                sink.write(result)
-                self.failures[name] = 0
-            except RomaError as error:
-                self._count(name, error)
-
-    def _count(self, name: str, error: RomaError) -> None:
-        self.failed.add(name)
-        self.failures[name] = self.failures.get(name, 0) + 1
-        logger.error("{}", error)
-        if self.failures[name] >= MAX_SINK_FAILURES:
-            logger.error("giving up on saving {} after {} failures in a row", name, MAX_SINK_FAILURES)
-            del self.sinks[name]
 
 
 @dataclass(slots=True)

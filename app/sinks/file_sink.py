@@ -6,10 +6,9 @@ import contextlib
 import errno
 import os
 import tempfile
-import time
 from abc import abstractmethod
 from collections.abc import Iterator
-from io import BufferedWriter, FileIO
+from io import FileIO
 from pathlib import Path
 
 import cv2
@@ -22,8 +21,7 @@ from roma_device.calibration.arrays import Image
 from roma_device.calibration.storage.files import write_atomic, write_exit_code
 from roma_device.runtime.types import Result
 
-SYNC_S = 0.5
-"""What a power cut may cost of a file that grows."""
+from .disk_room import DiskRoom
 
 
 @contextlib.contextmanager
@@ -62,20 +60,6 @@ def append_whole(file: FileIO, line: bytes) -> None:
         raise
 
 
-class PeriodicSync:
-    """Brings a file that grows onto the disk, at most every ``SYNC_S``."""
-
-    def __init__(self) -> None:
-        self._last_s = time.monotonic()
-
-    def __call__(self, file: FileIO | BufferedWriter) -> None:
-        """Sync ``file`` if it is due; raises OSError."""
-        file.flush()
-        if time.monotonic() - self._last_s >= SYNC_S:
-            os.fdatasync(file.fileno())
-            self._last_s = time.monotonic()
-
-
 class FileSink(contextlib.AbstractContextManager["FileSink"]):
     """Writes ``NNNNNN<suffix>`` for each result that it can encode; subclasses say how."""
 
@@ -84,10 +68,14 @@ class FileSink(contextlib.AbstractContextManager["FileSink"]):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._explained = False
+        self._room = DiskRoom(folder)
 
     def __exit__(self, *error: object) -> None:
         """Nothing stays open between two results."""
         return
+
+    def resume(self) -> None:
+        """Each frame has a file of its own: nothing is in the way of the next."""
 
     @abstractmethod
     def encode(self, result: Result) -> bytes | None:
@@ -100,7 +88,12 @@ class FileSink(contextlib.AbstractContextManager["FileSink"]):
             return
         path = self.folder / f"{result.index:06d}{self.suffix}"
         with told(f"cannot write {path}"):
-            write_atomic(path, data, durable=False)
+            self._room.check()
+            try:
+                write_atomic(path, data, durable=False)
+            except FileNotFoundError:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                write_atomic(path, data, durable=False)
 
     def explain_once(self, reason: str) -> None:
         """Say why nothing is written, at the first frame alone."""

@@ -10,7 +10,7 @@ import base64
 import json
 import time
 from contextlib import suppress
-from io import BufferedWriter, FileIO
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from roma_device.runtime.depth import encode_depth_mm
 from roma_device.runtime.types import Result
 
 from . import SinkError
-from .file_sink import PeriodicSync, left_image, told
+from .file_sink import left_image
+from .growing_file import GrowingFile
 
 NAME = "results.mcap"
 FRAME_ID = "left_optical_frame"
@@ -57,58 +58,99 @@ TOPICS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 class McapSink:
-    """``results.mcap``, begun anew by each run."""
+    """``results.mcap``, begun anew by each run; ``results-2.mcap`` and so on where one is resumed or had trouble."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / NAME
-        self._file: BufferedWriter | None = None
+        self._folder = folder
+        self._file: GrowingFile | None = None
+        self._pending = _Pending()
+        self._writer_of: Any = None
         self._writer: Any = None
         self._channels: dict[str, int] = {}
         self._epoch_ns: int | None = None  # since 1970, where the frames' clock is 0
-        self._sync = PeriodicSync()
+        self._is_resumed = self._is_open = False
+
+    def resume(self) -> None:
+        """A file of its own: what is written cannot be added to."""
+        self._is_resumed = True
 
     def __enter__(self) -> McapSink:
         try:
             from mcap.writer import Writer
         except ImportError:
             raise SinkError("saving mcap needs a package more: pip install 'roma-device[mcap]'") from None
-        with told(f"cannot write {self._path}"):
-            self._file = BufferedWriter(FileIO(self._path, "w"))
-            self._writer = Writer(self._file, chunk_size=CHUNK_BYTES)
-            self._writer.start(profile="", library="roma-device")
-        for topic, (name, schema) in TOPICS.items():
-            number = self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
-            self._channels[topic] = self._writer.register_channel(topic, "json", number)
+        self._writer_of = Writer
+        self._begin(self._free_path() if self._is_resumed else self._folder / NAME)
+        self._is_open = True
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_open = False
         if self._file is None:
             return
+        self._writer.finish()
         try:
-            with told(f"cannot finish {self._path}"):
-                self._writer.finish()
-                self._file.flush()
+            self._flush(self._file)
         finally:
-            with suppress(OSError):  # what does not fit is said already
-                self._file.close()
-            self._file = None
+            self._abandon()
 
     def write(self, result: Result) -> None:
         """Append the messages of one result; raises SinkError."""
-        if self._file is None:
+        if not self._is_open:
             raise ValueError("results are written inside the sink's with block")
         image = encode_jpeg(result)
-        with told(f"cannot write {self._path}"):
-            self._add(result, "/left/image", {"data": image, "format": "jpeg"})
-            if result.rig is not None and result.rig.focal_px is not None:
-                self._add(result, "/left/calibration", calibration_message(result.rig))
-            if result.depth is not None:
-                self._add(result, "/depth", depth_message(result))
-            if result.frame.truth is not None and result.frame.truth.world_from_left is not None:
-                self._add(result, "/pose", pose_message(result.frame.truth.world_from_left), "world")
-            if result.pose is not None and result.pose.odom_from_camera is not None:
-                self._add(result, "/odometry", pose_message(result.pose.odom_from_camera), "odom")
-            self._sync(self._file)
+        if self._file is not None and self._file.is_gone:
+            self._abandon()
+        file = self._file or self._begin(self._free_path())
+        self._add_all(result, image)
+        self._flush(file)
+
+    def _begin(self, path: Path) -> GrowingFile:
+        self._pending = _Pending()
+        self._writer = self._writer_of(self._pending, chunk_size=CHUNK_BYTES)
+        self._writer.start(profile="", library="roma-device")
+        for topic, (name, schema) in TOPICS.items():
+            number = self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
+            self._channels[topic] = self._writer.register_channel(topic, "json", number)
+        file = GrowingFile(path, of_lines=False)
+        file.begin()
+        self._file = file
+        return file
+
+    def _flush(self, file: GrowingFile) -> None:
+        """What the disk refuses ends this file, which stays readable up to there; the next result begins another."""
+        data = self._pending.take()
+        try:
+            if data:
+                file.append(data)
+        except SinkError:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            with suppress(OSError):  # a full disk need not collect empty files
+                if not self._file.path.stat().st_size:
+                    self._file.path.unlink()
+        self._file = None
+
+    def _free_path(self) -> Path:
+        path, numbers = self._folder / NAME, count(2)
+        while path.exists():
+            path = self._folder / NAME.replace(".", f"-{next(numbers)}.")
+        return path
+
+    def _add_all(self, result: Result, image: str) -> None:
+        self._add(result, "/left/image", {"data": image, "format": "jpeg"})
+        if result.rig is not None and result.rig.focal_px is not None:
+            self._add(result, "/left/calibration", calibration_message(result.rig))
+        if result.depth is not None:
+            self._add(result, "/depth", depth_message(result))
+        if result.frame.truth is not None and result.frame.truth.world_from_left is not None:
+            self._add(result, "/pose", pose_message(result.frame.truth.world_from_left), "world")
+        if result.pose is not None and result.pose.odom_from_camera is not None:
+            self._add(result, "/odometry", pose_message(result.pose.odom_from_camera), "odom")
 
     def _add(self, result: Result, topic: str, fields: dict[str, Any], frame_id: str = FRAME_ID) -> None:
         now_ns = self._since_1970_ns(result.frame.timestamp_ns)
@@ -121,6 +163,29 @@ class McapSink:
         if self._epoch_ns is None:
             self._epoch_ns = time.time_ns() - timestamp_ns
         return self._epoch_ns + timestamp_ns
+
+
+class _Pending:
+    """What the writer has made and no file has yet; knows the place in the file, as the writer asks for it."""
+
+    def __init__(self) -> None:
+        self._data, self._before = bytearray(), 0
+
+    def write(self, data: bytes) -> int:
+        self._data += data
+        return len(data)
+
+    def tell(self) -> int:
+        return self._before + len(self._data)
+
+    def flush(self) -> None:
+        """Nothing: only whole results go to the disk."""
+
+    def take(self) -> bytes:
+        data = bytes(self._data)
+        self._before += len(data)
+        self._data.clear()
+        return data
 
 
 def encode_jpeg(result: Result) -> str:

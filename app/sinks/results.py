@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from roma_device.calibration.arrays import AnyArray, FloatImage, Mask
 from roma_device.runtime.types import Result
 
-from .file_sink import append_whole, told
+from .growing_file import GrowingFile
 
 
 def result_record(result: Result) -> dict[str, Any]:
@@ -57,30 +56,31 @@ def _number(value: float, digits: int = 4) -> float | None:
 
 
 class ResultsSink:
-    """``results.jsonl``, begun anew by each run; what is written stays valid when the run is killed.
+    """``results.jsonl``, begun anew unless the run is resumed; what is written stays valid when the run is killed.
 
-    The file is unbuffered and each line goes out in one piece. A line that does not fit on the
-    disk is taken back, so that the next one does not continue it.
+    Each line goes out in one piece, and reaches the disk within half a second.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "results.jsonl"
-        self._file: FileIO | None = None
+        self._file = GrowingFile(folder / "results.jsonl")
+        self._is_resumed = self._is_open = False
+
+    def resume(self) -> None:
+        """Lines go behind those that are there."""
+        self._is_resumed = True
 
     def __enter__(self) -> ResultsSink:
-        with told(f"cannot write {self._path}"):
-            self._file = FileIO(self._path, "w")
+        self._file.begin(resume=self._is_resumed)
+        self._is_open = True
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        self._is_open = False
+        self._file.close()
 
     def write(self, result: Result) -> None:
         """Append one line; raises SinkError."""
-        if self._file is None:
+        if not self._is_open:
             raise ValueError("results are written inside the sink's with block")
         line = json.dumps(result_record(result), allow_nan=False) + "\n"
-        with told(f"cannot write {self._path}"):
-            append_whole(self._file, line.encode("utf-8"))
+        self._file.append(line.encode("utf-8"))

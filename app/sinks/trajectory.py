@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
-from io import FileIO
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +13,8 @@ from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 
-from .file_sink import PeriodicSync, append_whole, encode_png, told
+from .file_sink import encode_png, told
+from .growing_file import GrowingFile
 
 HEADER = "# timestamp_s x_m y_m z_m qx qy qz qw: left camera (x forward, y left, z up) in the frame odom"
 
@@ -44,9 +42,8 @@ class TrajectorySink:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file: FileIO | None = None
+        self._file: GrowingFile | None = None
         self._segment = 1
-        self._sync = PeriodicSync()
         self._plot = PlotPoints()
 
     def __enter__(self) -> TrajectorySink:
@@ -68,33 +65,25 @@ class TrajectorySink:
         if result.pose is not None and result.pose.odom_from_camera is not None:
             self._add(result.pose, self._file)
 
-    def _add(self, estimate: PoseEstimate, file: FileIO) -> None:
+    def _add(self, estimate: PoseEstimate, file: GrowingFile) -> None:
         assert estimate.odom_from_camera is not None
         if estimate.segment != self._segment:
             self._close()
             file = self._begin(estimate.segment)
         line = tum_line(estimate.timestamp_ns, estimate.odom_from_camera) + "\n"
-        with told(f"cannot write {file.name}"):
-            append_whole(file, line.encode("ascii"))
-            self._sync(file)
+        file.append(line.encode("ascii"))
         self._plot.add(estimate.segment, estimate.odom_from_camera.translation_m, estimate.state == "degraded")
 
-    def _begin(self, segment: int) -> FileIO:
+    def _begin(self, segment: int) -> GrowingFile:
         name = NAME if segment == 1 else NAME.replace(".", f"-{segment}.")
-        path = self._folder / name
-        with told(f"cannot write {path}"):
-            self._file = FileIO(path, "w")
-            append_whole(self._file, f"{HEADER}\n".encode("ascii"))
-        self._segment = segment
+        self._file, self._segment = GrowingFile(self._folder / name, f"{HEADER}\n".encode("ascii")), segment
+        self._file.begin()
         return self._file
 
     def _close(self) -> None:
-        if self._file is None:
-            return
-        with suppress(OSError):  # what could not be written was said when it was
-            os.fdatasync(self._file.fileno())
-        self._file.close()
-        self._file = None
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 class PlotPoints:

@@ -13,8 +13,9 @@ import pytest
 
 from roma_device.app.cameras.source import open_source
 from roma_device.app.run import loop
-from roma_device.app.run.loop import MAX_SINK_FAILURES, ResizingPipeline, SinkSet, run_frames, stop_on_signals
+from roma_device.app.run.loop import ResizingPipeline, run_frames, stop_on_signals
 from roma_device.app.sinks import SinkError
+from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.matching_network import NetworkOptions
@@ -96,12 +97,6 @@ def test_a_failing_sink_neither_stops_the_run_nor_the_other_sinks(pipelines: Res
     run(ListedCamera(*[(64, 32)] * 5), pipelines, sinks)
     assert good.got == bad.got == [0, 1, 2, 3, 4]
     assert sinks.failed == {"bad"}
-
-
-def test_a_sink_that_keeps_failing_is_given_up(pipelines: ResizingPipeline) -> None:
-    bad, good = Recorder(*range(9)), Recorder()
-    run(ListedCamera(*[(64, 32)] * 6), pipelines, SinkSet({"bad": bad, "good": good}))
-    assert bad.got == list(range(MAX_SINK_FAILURES)) and good.got == list(range(6))
 
 
 def test_frames_may_change_their_size(pipelines: ResizingPipeline) -> None:

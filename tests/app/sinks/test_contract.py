@@ -1,14 +1,18 @@
 """What every sink in SINKS must do."""
 
+import contextlib
 import errno
 import io
 import os
+import resource
 import shutil
 
+import numpy as np
 import pytest
 
-from roma_device.app.sinks import SINKS, SinkError, open_sink
-from roma_device.app.sinks import results as results_module
+from roma_device.app.sinks import SINKS, SinkError, disk_room, growing_file, open_sink
+from roma_device.calibration.pose import Pose
+from roma_device.runtime.pose_estimate import PoseEstimate
 
 FILES = {
     "disparity": "{:06d}_disparity.pfm",
@@ -20,6 +24,8 @@ FILES = {
     "trajectory": "trajectory.tum",
     "results": "results.jsonl",
 }
+
+POSE = PoseEstimate(0, "ok", (), 1, Pose.from_rotation_vector([0, 0, 0], [0, 0, 0]), np.eye(6), 100, 0.9)
 
 OPTIONAL = {"mcap"}
 """Sinks that need a package which a plain install does not bring."""
@@ -110,7 +116,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_frame_may_succeed(tmp_path, ma
     def refuse(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(results_module, "FileIO", FullDisk)
+    monkeypatch.setattr(growing_file, "FileIO", FullDisk)
     with open_sink(name, tmp_path) as sink:
         with monkeypatch.context() as full:
             full.setattr(os, "replace", refuse)
@@ -126,14 +132,69 @@ def test_a_full_disk_is_one_sentence_and_the_next_frame_may_succeed(tmp_path, ma
 
 
 @every_sink
-def test_a_folder_that_vanishes_is_a_sink_error(tmp_path, make_result, name):
+def test_a_folder_that_vanishes_is_made_again(tmp_path, make_result, name):
     folder = tmp_path / "out"
     folder.mkdir()
-    sink = open_sink(name, folder)
-    shutil.rmtree(folder)
-    with pytest.raises(SinkError, match="No such file or directory") as caught, sink:
-        sink.write(make_result())
-    assert caught.value.exit_code == os.EX_CANTCREAT
+    with open_sink(name, folder) as sink:
+        sink.write(make_result(0, pose=POSE))
+        shutil.rmtree(folder)
+        sink.write(make_result(1, pose=POSE))
+    assert (folder / FILES[name].format(1)).stat().st_size > 0
+
+
+@every_sink
+def test_a_folder_in_whose_place_a_file_stands_is_an_error_until_it_goes(tmp_path, make_result, name):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with open_sink(name, folder) as sink:
+        sink.write(make_result(0, pose=POSE))
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
+        with pytest.raises(SinkError, match=f"cannot write {folder}") as caught:
+            sink.write(make_result(1, pose=POSE))
+        assert caught.value.exit_code in (os.EX_CANTCREAT, os.EX_IOERR)
+        folder.unlink()
+        sink.write(make_result(2, pose=POSE))
+    assert (folder / FILES[name].format(2)).stat().st_size > 0
+
+
+@every_sink
+def test_no_descriptors_left_is_an_error_for_as_long(tmp_path, make_result, name):
+    """What is open goes on; what has to be opened does so when it can."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    with open_sink(name, folder) as sink:
+        sink.write(make_result(0, pose=POSE))
+        with no_descriptors(), contextlib.suppress(SinkError):
+            sink.write(make_result(1, pose=POSE))
+        sink.write(make_result(2, pose=POSE))
+    assert (folder / FILES[name].format(2)).stat().st_size > 0
+
+
+@contextlib.contextmanager
+def no_descriptors():
+    """As if every descriptor that this process may have were in use."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+@every_sink
+def test_a_disk_is_not_filled_to_its_end(tmp_path, make_result, monkeypatch, name):
+    with open_sink(name, tmp_path) as sink:
+        with monkeypatch.context() as almost_full:
+            almost_full.setattr(disk_room, "KEPT_BYTES", 1 << 60)
+            almost_full.setattr(disk_room, "KEPT_SHARE", 1.0)
+            almost_full.setattr(disk_room, "LOOK_S", 0.0)
+            with pytest.raises(SinkError, match="MiB are left on the disk"):
+                sink.write(make_result(0, pose=POSE))
+        sink.write(make_result(1, pose=POSE))
+    assert any(path.stat().st_size for path in tmp_path.iterdir())
 
 
 def test_an_unknown_name_is_a_usage_error(tmp_path):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import errno
 import json
-import os
 from collections import defaultdict
 
 import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.sinks import SinkError, open_sink
+from roma_device.app.sinks import SinkError, growing_file, open_sink
 from roma_device.app.sinks import mcap as mcap_module
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.depth import decode_depth_mm
@@ -84,18 +82,32 @@ def test_a_file_without_its_end_can_still_be_read(tmp_path, make_result):
     assert count >= 10
 
 
-def test_a_full_disk_is_one_sentence(tmp_path, make_result, monkeypatch):
-    class FullDisk(mcap_module.FileIO):
-        def write(self, data):
-            if self.tell() + len(data) > 3000:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return super().write(data)
+def test_after_a_full_disk_a_new_file_begins_and_the_old_one_stays_readable(tmp_path, make_result, monkeypatch):
+    class FullDisk(growing_file.FileIO):
+        full = False
 
-    monkeypatch.setattr(mcap_module, "FileIO", FullDisk)
+        def write(self, data):
+            return super().write(data[:99] if FullDisk.full else data)
+
+    monkeypatch.setattr(growing_file, "FileIO", FullDisk)
     monkeypatch.setattr(mcap_module, "CHUNK_BYTES", 100)
-    with pytest.raises(SinkError, match="No space left on device"), open_sink("mcap", tmp_path) as sink:
-        for index in range(5):
-            sink.write(make_result(index))
+    with open_sink("mcap", tmp_path) as sink:
+        sink.write(make_result(0))
+        FullDisk.full = True
+        for index in (1, 2):
+            with pytest.raises(SinkError, match="No space left on device"):
+                sink.write(make_result(index))
+        FullDisk.full = False
+        sink.write(make_result(3))
+    assert {path.name for path in tmp_path.iterdir()} == {"results.mcap", "results-2.mcap"}
+    stream = pytest.importorskip("mcap.stream_reader")
+    with (tmp_path / "results.mcap").open("rb") as file:
+        kinds = []
+        with pytest.raises(Exception):  # noqa: B017  (it has no end)
+            for record in stream.StreamReader(file).records:
+                kinds.append(type(record).__name__)
+    assert kinds.count("Message") == 3
+    assert [len(each) for each in messages(tmp_path / "results-2.mcap").values()] == [1, 1, 1]
 
 
 def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):

@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from roma_device.app.sinks import SinkError, open_sink
-from roma_device.app.sinks import results as results_module
+from roma_device.app.sinks import SinkError, growing_file, open_sink
 from roma_device.app.sinks.results import ResultsSink
 
 
@@ -68,7 +69,7 @@ def test_a_short_write_is_taken_back(tmp_path, make_result, monkeypatch):
             AlmostFull.room -= written
             return written
 
-    monkeypatch.setattr(results_module, "FileIO", AlmostFull)
+    monkeypatch.setattr(growing_file, "FileIO", AlmostFull)
     with open_sink("results", tmp_path) as sink:
         sink.write(make_result(0))
         AlmostFull.room = 30
@@ -82,3 +83,59 @@ def test_a_short_write_is_taken_back(tmp_path, make_result, monkeypatch):
 def test_writing_outside_the_block_is_a_mistake(tmp_path, make_result):
     with pytest.raises(ValueError, match="with block"):
         ResultsSink(tmp_path).write(make_result())
+
+
+def test_a_file_that_is_removed_is_begun_anew(tmp_path, make_result):
+    """What went on into a file without a name was lost without a word."""
+    with open_sink("results", tmp_path) as sink:
+        sink.write(make_result(0))
+        (tmp_path / "results.jsonl").unlink()
+        sink.write(make_result(1))
+    assert [line["index"] for line in read(tmp_path)] == [1]
+
+
+def test_trouble_that_left_half_a_line_is_cut_off(tmp_path, make_result, monkeypatch):
+    class Torn(FileIO):
+        is_torn = False
+
+        def write(self, data):
+            if Torn.is_torn:
+                super().write(data[:40])
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().write(data)
+
+        def truncate(self, size=None):
+            if Torn.is_torn:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().truncate(size)
+
+    monkeypatch.setattr(growing_file, "FileIO", Torn)
+    with open_sink("results", tmp_path) as sink:
+        sink.write(make_result(0))
+        Torn.is_torn = True
+        with pytest.raises(SinkError, match="Input/output error"):
+            sink.write(make_result(1))
+        Torn.is_torn = False
+        sink.write(make_result(2))
+    assert [line["index"] for line in read(tmp_path)] == [0, 2]
+
+
+def test_lines_reach_the_disk_twice_a_second(tmp_path, make_result, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    with open_sink("results", tmp_path) as sink:
+        sink.write(make_result(0))
+        assert synced == []
+        monkeypatch.setattr(growing_file, "SYNC_S", 0.0)
+        sink.write(make_result(1))
+        assert len(synced) == 1
+
+
+def test_a_resumed_run_goes_on_behind_the_lines_that_are_there(tmp_path, make_result):
+    with open_sink("results", tmp_path) as sink:
+        sink.write(make_result(0))
+    sink = open_sink("results", tmp_path)
+    sink.resume()
+    with sink:
+        sink.write(make_result(1))
+    assert [line["index"] for line in read(tmp_path)] == [0, 1]

@@ -9,8 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from roma_device.app.sinks import SinkError, open_sink
-from roma_device.app.sinks import trajectory as trajectory_module
+from roma_device.app.sinks import SinkError, growing_file, open_sink
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.pose_estimate import PoseEstimate
 
@@ -58,7 +57,7 @@ def test_a_full_disk_is_one_sentence_and_no_half_line(tmp_path, make_result, mon
         def write(self, data):
             return super().write(data[:9] if FullDisk.full else data)
 
-    monkeypatch.setattr(trajectory_module, "FileIO", FullDisk)
+    monkeypatch.setattr(growing_file, "FileIO", FullDisk)
     with open_sink("trajectory", tmp_path) as sink:
         FullDisk.full = True
         with pytest.raises(SinkError, match="No space left on device") as caught:

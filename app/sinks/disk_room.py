@@ -1,0 +1,34 @@
+"""The room that results leave on a disk: others need it too, the log and the calibrations among them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from pathlib import Path
+
+KEPT_BYTES = 64 << 20
+KEPT_SHARE = 0.05
+"""Of a small disk, such as one in memory, a share is kept instead."""
+
+LOOK_S = 0.5
+
+
+class DiskRoom:
+    """Looks now and then how much is left on the disk of ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._looked_s = folder, -LOOK_S
+
+    def check(self) -> None:
+        """Raises OSError (ENOSPC) where too little is left; a folder that is gone is another's to notice."""
+        if time.monotonic() - self._looked_s < LOOK_S:
+            return
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            return
+        kept = min(KEPT_BYTES, KEPT_SHARE * disk.f_blocks * disk.f_frsize)
+        if disk.f_bavail * disk.f_frsize < kept:
+            raise OSError(errno.ENOSPC, f"less than {kept / (1 << 20):.0f} MiB are left on the disk")
+        self._looked_s = time.monotonic()
