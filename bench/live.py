@@ -31,6 +31,7 @@ from roma_device.app.recording.recorder import Recorder, new_session
 from roma_device.app.run.from_settings import build_pipelines, rectifications
 from roma_device.app.run.loop import run_frames
 from roma_device.app.run.summary import Summary
+from roma_device.app.service.health import Health
 from roma_device.app.service.live_stats import LiveStats
 from roma_device.app.service.metrics import Metrics
 from roma_device.app.settings.settings import Settings
@@ -120,7 +121,7 @@ def soak(frames: int) -> None:
     with live_camera((64, 48), 2000) as (camera, _):
         source = open_source(camera, threading.Event())
         figures, summary = LiveStats(source), Summary()
-        metrics = Metrics(figures, "stereo", None)
+        metrics = Metrics(Health(figures), "stereo")
         pipelines = build_pipelines(settings, find_model(settings.model), rectifications(settings, camera))
         for result in run_frames(source, pipelines, SinkSet({}), frames):
             summary.observe(result)

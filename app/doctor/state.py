@@ -121,7 +121,9 @@ def check_service(machine: Machine) -> Iterator[CheckResult]:
     except ServiceError as error:
         yield CheckResult("ok", "service", f"cannot be asked: {error}")
         return
-    if state.exit_code == 0:
+    if state.exit_code == 0 and state.figures.get("problems"):
+        yield CheckResult("warn", "service", state.as_text().splitlines()[-1], "see roma-device service logs")
+    elif state.exit_code == 0:
         yield CheckResult("ok", "service", state.as_text().splitlines()[-1])
     elif state.exit_code == 4 or state.properties.get("Result") == "success":
         yield CheckResult("ok", "service", state.as_text().splitlines()[0])

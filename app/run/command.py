@@ -10,6 +10,7 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.cameras.source import FrameSource, open_source
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder
+from roma_device.app.service.health import Health
 from roma_device.app.service.live_stats import LiveStats
 from roma_device.app.service.monitor import Monitor
 from roma_device.app.service.notify import Notifier
@@ -53,7 +54,7 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         card = find_model(settings.model)
         pipelines, watch = build_pipelines(settings, card, rectifications(settings, camera)), open_watch(settings, card)
         stats = LiveStats(source, watch)
-        monitor = stack.enter_context(_open_monitor(settings, stats, recorder, notifier))
+        monitor = stack.enter_context(_open_monitor(settings, stats, sinks, recorder, notifier))
         reloader = Reloader(settings, load, lambda new: _apply(new, pipelines, source), notifier)
         stack.enter_context(reload_on_hangup(reloader))
         printer = JsonPrinter(stats) if as_json else PosePrinter()
@@ -62,12 +63,14 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
             for observer in observers:
                 observer.observe(result)
     print_report(summary, monitor, watch, as_json)
-    return SinkError.exit_code if sinks.failed or (recorder is not None and recorder.problem) else 0
+    return SinkError.exit_code if sinks.failed or (recorder is not None and recorder.failures) else 0
 
 
-def _open_monitor(settings: Settings, stats: LiveStats, recorder: Recorder | None, notifier: Notifier) -> Monitor:
+def _open_monitor(
+    settings: Settings, stats: LiveStats, sinks: SinkSet, recorder: Recorder | None, notifier: Notifier
+) -> Monitor:
     chosen = settings.monitor
-    monitor = Monitor(stats, notifier, chosen.healthy_s, chosen.status_file, recorder)
+    monitor = Monitor(Health(stats, chosen.healthy_s, sinks, recorder), notifier, chosen.status_file)
     if chosen.listen is not None:
         monitor.serve(chosen.listen, chosen.allow_remote, settings.model)
     return monitor

@@ -8,11 +8,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from loguru import logger
+
 from roma_device.app.cameras.source import FrameSource
 from roma_device.runtime.types import Result
 
 WINDOW = 100
 """Frames over which the figures are taken."""
+
+LEAST_VALID_RATIO = 0.02
+"""Fewer known pixels than that are no depth: pairs that do not belong together have under 1 %."""
+
+ALARM_FRAMES, ALARM_S = 30, 600.0
+"""A warning comes after so many frames in a row with nothing in them, and again after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,10 @@ class LiveStats:
     frames: int = 0
     recent: deque[FrameStats] = field(default_factory=lambda: deque(maxlen=WINDOW))
     started_ns: int = field(default_factory=time.monotonic_ns)
+    useless: int = 0  # frames in a row, up to the last one, that gave neither depth nor pose
+    task: str = "depth"  # or "pose": what makes a frame useful
+    last_useful_ns: int = 0  # monotonic; at first the first frame
+    _alarmed_s: float = -ALARM_S
 
     def add(self, result: Result) -> FrameStats:
         """Take the figures of a frame when its last sink is done with it."""
@@ -52,7 +64,34 @@ class LiveStats:
         figures = FrameStats(done_ns, latency_ms, self.source.mailbox_age_ns / 1e6, result.frame.skew_ns / 1e6, valid)
         self.frames += 1
         self.recent.append(figures)
+        self._watch_use(result, figures)
         return figures
+
+    def _watch_use(self, result: Result, figures: FrameStats) -> None:
+        """Frames that come and yet say nothing are an alarm: the loop itself is content with them."""
+        self.task = "pose" if result.depth is None and result.pose is not None else "depth"
+        if self.task == "pose":
+            is_useful = result.pose is not None and result.pose.state != "lost"
+        else:
+            is_useful = figures.valid_ratio >= LEAST_VALID_RATIO
+        if is_useful or not self.last_useful_ns:
+            self.last_useful_ns = figures.done_ns
+        self.useless = 0 if is_useful else self.useless + 1
+        now_s = figures.done_ns / 1e9
+        if self.useless >= ALARM_FRAMES and now_s - self._alarmed_s >= ALARM_S:
+            self._alarmed_s = now_s
+            logger.warning(
+                "there was no {} in the last {} frames ({:.1f} % of the pixels known): are the cameras covered, "
+                "swapped, turned, out of step, or both the same one?",
+                self.task,
+                self.useless,
+                100 * figures.valid_ratio,
+            )
+
+    @property
+    def last_useful_age_s(self) -> float:
+        """Since the last frame with depth or pose in it."""
+        return (time.monotonic_ns() - self.last_useful_ns) / 1e9 if self.last_useful_ns else 0.0
 
     @property
     def vertical_px(self) -> float | None:
@@ -78,6 +117,7 @@ class LiveStats:
             "valid_ratio": _median(each.valid_ratio for each in recent),
             "vertical_px": None if (vertical_px := self.vertical_px) is None else round(vertical_px, 3),
             "last_frame_age_s": None if age_s is None else round(age_s, 3),
+            "useless_frames": self.useless,
             "running_s": round((time.monotonic_ns() - self.started_ns) / 1e9, 1),
             "connected": counts.is_connected,
             "reconnects": counts.reconnects,

@@ -11,8 +11,10 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 
 from roma_device.app.recording.recorder import Recorder
+from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.runtime.types import Result
 
+from .health import Health
 from .live_stats import FrameStats, LiveStats
 
 STAGE_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -24,7 +26,7 @@ class Metrics:
 
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
-    def __init__(self, stats: LiveStats, model: str, recorder: Recorder | None) -> None:
+    def __init__(self, health: Health, model: str) -> None:
         self._registry = CollectorRegistry()
         self._stages = self._histogram("roma_stage_duration_seconds", "Time per stage", STAGE_BUCKETS_S, ("stage",))
         self._latency = self._histogram(
@@ -39,7 +41,7 @@ class Metrics:
         )
         build = Gauge("roma_build_info", "1", ("version", "model"), registry=self._registry)
         build.labels(version("roma-device"), model).set(1)
-        self._registry.register(_CaptureCollector(stats, recorder))
+        self._registry.register(_HealthCollector(health))
         ProcessCollector(registry=self._registry)
 
     def _histogram(self, name: str, text: str, buckets: Iterable[float], labels: tuple[str, ...] = ()) -> Histogram:
@@ -60,22 +62,46 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _CaptureCollector(Collector):
-    """What the capture thread counts, read when it is asked for."""
+class _HealthCollector(Collector):
+    """What others count, read when it is asked for."""
 
-    def __init__(self, stats: LiveStats, recorder: Recorder | None) -> None:
-        self._stats, self._recorder = stats, recorder
+    def __init__(self, health: Health) -> None:
+        self._health = health
 
     def collect(self) -> Iterator[Metric]:
-        counts = self._stats.source.counts
-        dropped = CounterMetricFamily("roma_pairs_dropped", "Frames that never became a result", labels=("reason",))
-        for reason, count in counts.dropped.items():
-            dropped.add_metric((reason,), count)
-        yield dropped
-        yield CounterMetricFamily("roma_camera_reconnects", "Cameras that came back", value=counts.reconnects)
-        yield GaugeMetricFamily("roma_camera_connected", "1 while the cameras are open", value=counts.is_connected)
-        if (vertical_px := self._stats.vertical_px) is not None:
-            yield GaugeMetricFamily("roma_epipolar_residual_pixels", "Rows of left and right apart", value=vertical_px)
-        if self._recorder is not None:
-            yield CounterMetricFamily("roma_recorded_pairs", "Pairs written", value=self._recorder.written)
-            yield CounterMetricFamily("roma_recording_lost_pairs", "Pairs not written", value=self._recorder.lost)
+        health = self._health
+        yield GaugeMetricFamily("roma_healthy", "1 while the run gives what it was asked for", value=health.is_good)
+        yield from _of_capture(health.stats)
+        yield from _of_sinks(health.sinks)
+        if health.recorder is not None:
+            yield from _of_recorder(health.recorder)
+
+
+def _of_capture(stats: LiveStats) -> Iterator[Metric]:
+    counts = stats.source.counts
+    dropped = CounterMetricFamily("roma_pairs_dropped", "Frames that never became a result", labels=("reason",))
+    for reason, count in counts.dropped.items():
+        dropped.add_metric((reason,), count)
+    yield dropped
+    yield CounterMetricFamily("roma_camera_reconnects", "Cameras that came back", value=counts.reconnects)
+    yield GaugeMetricFamily("roma_camera_connected", "1 while the cameras are open", value=counts.is_connected)
+    yield GaugeMetricFamily("roma_useless_frames", "Frames in a row without depth or pose", value=stats.useless)
+    if (vertical_px := stats.vertical_px) is not None:
+        yield GaugeMetricFamily("roma_epipolar_residual_pixels", "Rows of left and right apart", value=vertical_px)
+
+
+def _of_sinks(sinks: SinkSet) -> Iterator[Metric]:
+    failures = CounterMetricFamily("roma_sink_failures", "Attempts to save that failed", labels=("sink",))
+    missed = CounterMetricFamily("roma_sink_missed_results", "Results that were not saved", labels=("sink",))
+    working = GaugeMetricFamily("roma_sink_working", "1 while results are saved", labels=("sink",))
+    for name, state in sinks.states.items():
+        failures.add_metric((name,), state.failures)
+        missed.add_metric((name,), state.missed)
+        working.add_metric((name,), not state.problem)
+    yield from (failures, missed, working)
+
+
+def _of_recorder(recorder: Recorder) -> Iterator[Metric]:
+    yield CounterMetricFamily("roma_recorded_pairs", "Pairs written", value=recorder.written)
+    yield CounterMetricFamily("roma_recording_lost_pairs", "Pairs not written", value=recorder.lost)
+    yield GaugeMetricFamily("roma_recording_working", "1 while pairs are recorded", value=not recorder.problem)

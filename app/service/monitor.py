@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from roma_device.app.recording.recorder import Recorder
 from roma_device.app.settings.sections import parse_address
 from roma_device.app.web.request import Answer, Request
-from roma_device.calibration.storage.files import write_atomic
 from roma_device.runtime.types import Result
 
-from .live_stats import LiveStats
+from .health import Health
 from .notify import Notifier
+from .status_file import StatusFile
 
 if TYPE_CHECKING:
     from roma_device.app.web.server import WebServer
@@ -33,16 +32,9 @@ LOG_S = 60.0
 class Monitor:
     """Observer of a run on behalf of all who watch it from outside; nothing that fails here stops the run."""
 
-    def __init__(
-        self,
-        stats: LiveStats,
-        notifier: Notifier,
-        healthy_s: float,
-        status_file: Path | None,
-        recorder: Recorder | None = None,
-    ) -> None:
-        self.stats, self._notifier, self._recorder = stats, notifier, recorder
-        self._healthy_s, self._status_file = healthy_s, status_file
+    def __init__(self, health: Health, notifier: Notifier, status_file: Path | None) -> None:
+        self.health, self.stats, self._notifier = health, health.stats, notifier
+        self._status = None if status_file is None else StatusFile(status_file)
         self._metrics: Any = None
         self.web: WebServer | None = None  # further pages may be added to it
         self._stack = ExitStack()
@@ -56,7 +48,7 @@ class Monitor:
 
         from .metrics import Metrics
 
-        self._metrics = Metrics(self.stats, model, self._recorder)
+        self._metrics = Metrics(self.health, model)
         routes = {"/healthz": self._answer_health, "/metrics": self._answer_metrics}
         host, port = parse_address(address)
         self.web = WebServer(host, port, routes, allow_remote=allow_remote, key="monitor.listen")
@@ -64,29 +56,15 @@ class Monitor:
         logger.info(f"http://{address}/healthz and /metrics")
 
     def _answer_health(self, request: Request) -> Answer:
-        code = HTTPStatus.OK if self.is_healthy else HTTPStatus.SERVICE_UNAVAILABLE
+        code = HTTPStatus.OK if self.health.is_good else HTTPStatus.SERVICE_UNAVAILABLE
         return Answer(json.dumps(self.status()).encode() + b"\n", "application/json", code)
 
     def _answer_metrics(self, request: Request) -> Answer:
         return Answer(self._metrics.exposition(), self._metrics.content_type)
 
-    @property
-    def is_healthy(self) -> bool:
-        """A frame went all the way through not long ago."""
-        age_s = self.stats.last_frame_age_s
-        return age_s is not None and age_s <= self._healthy_s
-
     def status(self) -> dict[str, Any]:
-        status = {"healthy": self.is_healthy, **self.stats.as_json()}
-        if self._recorder is not None:
-            recorder = self._recorder
-            status["recording"] = {
-                "folder": str(recorder.folder),
-                "pairs": recorder.written,
-                "lost": recorder.lost,
-                "problem": recorder.problem,
-            }
-        return status
+        """All figures, for JSON."""
+        return {**self.health.as_json(), **self.stats.as_json()}
 
     def observe(self, result: Result) -> None:
         """A frame went all the way through."""
@@ -104,20 +82,13 @@ class Monitor:
     def _tell_often(self) -> None:
         """In a thread of its own: that nothing comes any more is worth telling too."""
         while not self._ended.wait(STATUS_S):
-            self._notifier.status(self.stats.as_line())
-            self._write_status()
-
-    def _write_status(self) -> None:
-        if self._status_file is None:
-            return
-        try:
-            write_atomic(self._status_file, json.dumps(self.status()).encode() + b"\n", durable=False)
-        except OSError as error:
-            logger.warning(f"cannot write the status to {self._status_file}, and will not try again: {error.strerror}")
-            self._status_file = None
+            problems = self.health.problems()
+            self._notifier.status("; ".join([self.stats.as_line(), *(f"{k}: {v}" for k, v in problems.items())]))
+            if self._status is not None:
+                self._status.write(self.status())
 
     def __enter__(self) -> Monitor:
-        if self._notifier.is_active or self._status_file is not None:
+        if self._notifier.is_active or self._status is not None:
             self._teller.start()
         return self
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .install import UNIT, run_tool
+from .status_file import read_status
 
 STATUS_FILE = Path("/run/roma-device/status.json")
 PROPERTIES = ("LoadState", "ActiveState", "SubState", "StatusText", "NRestarts", "Result", "ExecMainStatus")
@@ -39,6 +39,8 @@ class ServiceState:
             lines.append(f"ended by {unit['Result']}, exit code {unit['ExecMainStatus']}: `roma-device service logs`")
         if unit.get("StatusText"):
             lines.append(unit["StatusText"])
+        problems = self.figures.get("problems") or {}
+        lines += [f"not well: {where}: {what}" for where, what in problems.items()] if self.exit_code == 0 else []
         return "\n".join(lines)
 
 
@@ -46,8 +48,4 @@ def service_state(status_file: Path = STATUS_FILE) -> ServiceState:
     """Raises ServiceError where there is no systemd."""
     text = run_tool("systemctl", "show", UNIT, f"--property={','.join(PROPERTIES)}")
     properties = dict(line.partition("=")[::2] for line in text.splitlines())
-    try:
-        figures = json.loads(status_file.read_text())
-    except (OSError, ValueError):
-        figures = {}
-    return ServiceState(properties, figures)
+    return ServiceState(properties, read_status(status_file))

@@ -14,6 +14,14 @@ KEPT_SHARE = 0.05
 LOOK_S = 0.5
 
 
+def check_room(folder: Path, kept_bytes: int | None = None) -> None:
+    """Raises OSError (ENOSPC) where less than KEPT_BYTES, or ``kept_bytes``, are left on the disk of ``folder``."""
+    disk = os.statvfs(folder)
+    kept = min(KEPT_BYTES if kept_bytes is None else kept_bytes, KEPT_SHARE * disk.f_blocks * disk.f_frsize)
+    if disk.f_bavail * disk.f_frsize < kept:
+        raise OSError(errno.ENOSPC, f"less than {kept / (1 << 20):.0f} MiB are left on the disk")
+
+
 class DiskRoom:
     """Looks now and then how much is left on the disk of ``folder``."""
 
@@ -25,10 +33,8 @@ class DiskRoom:
         if time.monotonic() - self._looked_s < LOOK_S:
             return
         try:
-            disk = os.statvfs(self._folder)
-        except OSError:
-            return
-        kept = min(KEPT_BYTES, KEPT_SHARE * disk.f_blocks * disk.f_frsize)
-        if disk.f_bavail * disk.f_frsize < kept:
-            raise OSError(errno.ENOSPC, f"less than {kept / (1 << 20):.0f} MiB are left on the disk")
+            check_room(self._folder)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise
         self._looked_s = time.monotonic()

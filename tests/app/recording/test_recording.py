@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from roma_device.app.cameras.simulated import virtual_rig
 from roma_device.app.recording import recorder as recorder_module
 from roma_device.app.recording.layout import CALIBRATION, HEADER, MAGIC, SESSION, RecordingError
 from roma_device.app.recording.recorder import Recorder, new_session
+from roma_device.app.sinks import disk_room
 from roma_device.runtime.types import Frame, StereoFrame
 
 
@@ -142,7 +145,7 @@ class SmallDisk(FileIO):
         return super().write(memoryview(data).cast("B")[:size])  # type: ignore[arg-type]
 
 
-def test_a_full_disk_ends_the_recording_and_keeps_what_is_whole(
+def test_a_full_disk_stops_the_recording_and_keeps_what_is_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "FileIO", SmallDisk)
@@ -150,17 +153,75 @@ def test_a_full_disk_ends_the_recording_and_keeps_what_is_whole(
     with Recorder(folder, wait=True, min_free_bytes=0) as recorder:
         for frame in pairs(20, channels=1):
             recorder.offer(frame)
-    assert "No space left on device" in recorder.problem and recorder.written == 3
+    assert "No space left on device" in recorder.problem and recorder.written == 3 and recorder.failures
     assert len(replay(folder)) == 3
 
 
-def test_the_recording_ends_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_recording_stops_before_the_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorder_module, "SYNC_S", 0.0)
+    monkeypatch.setattr(disk_room, "KEPT_SHARE", 1.0)
     folder = new_session(tmp_path, {}, None)
     with Recorder(folder, wait=True, min_free_bytes=1 << 60) as recorder:
         for frame in pairs(5):
             recorder.offer(frame)
-    assert recorder.problem and len(replay(folder)) == recorder.written == 1
+    assert "MiB are left" in recorder.problem and len(replay(folder)) == recorder.written == 1
+
+
+class TroubledDisk(FileIO):
+    """Refuses to write while ``trouble`` is one."""
+
+    trouble: Exception | None = None
+
+    def write(self, data: object) -> int:  # type: ignore[override]
+        if TroubledDisk.trouble is not None:
+            raise TroubledDisk.trouble
+        return super().write(data)  # type: ignore[arg-type]
+
+
+def until(condition: Callable[[], bool]) -> None:
+    patience = threading.Event()
+    for _ in range(2000):
+        if condition():
+            return
+        patience.wait(0.01)
+    raise AssertionError("it never came to that")
+
+
+@pytest.mark.parametrize("trouble", [OSError(errno.EIO, os.strerror(errno.EIO)), MemoryError(), ValueError("a bug")])
+def test_after_trouble_of_any_kind_the_recording_goes_on_in_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    monkeypatch.setattr(recorder_module, "FileIO", TroubledDisk)
+    monkeypatch.setattr(TroubledDisk, "trouble", None)
+    folder, frames = new_session(tmp_path, {}, None), pairs(6)
+    with Recorder(folder, min_free_bytes=0) as recorder:
+        recorder.offer(frames[0])
+        until(lambda: recorder.written == 1)
+        TroubledDisk.trouble = trouble
+        recorder.offer(frames[1])
+        until(lambda: bool(recorder.problem))
+        recorder.offer(frames[2])
+        assert recorder.lost == 2 and (str(trouble) or type(trouble).__name__).split("] ")[-1] in recorder.problem
+        TroubledDisk.trouble = None
+        until(lambda: not recorder.problem)
+        recorder.offer(frames[3])
+    assert recorder.as_json()["failures"] >= 1 and recorder.written == 2
+    assert [frame.left.sequence for frame in replay(folder)] == [0, 3]
+
+
+def test_a_folder_that_vanishes_is_made_again_with_all_that_replay_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "SYNC_S", 0.01)
+    folder, frames = new_session(tmp_path, {"who": "a test"}, None), pairs(4)
+    with Recorder(folder, min_free_bytes=0) as recorder:
+        recorder.offer(frames[0])
+        until(lambda: recorder.written == 1)
+        shutil.rmtree(folder)
+        until(lambda: recorder.failures == 1 and not recorder.problem)
+        recorder.offer(frames[1])
+    assert [frame.left.sequence for frame in replay(folder)] == [1]
+    assert json.loads((folder / SESSION).read_text())["who"] == "a test"
 
 
 def test_a_disk_that_is_too_slow_costs_pairs_but_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,11 +256,15 @@ def test_sessions_are_never_mixed_up(tmp_path: Path) -> None:
     assert caught.value.exit_code == os.EX_USAGE
 
 
-def test_images_of_two_sizes_cannot_be_recorded(tmp_path: Path) -> None:
+def test_images_of_two_sizes_cannot_be_recorded_and_cost_themselves_alone(tmp_path: Path) -> None:
     left, right = pairs(1)[0].left, pairs(1, size=(16, 8))[0].right
-    with Recorder(new_session(tmp_path, {}, None), min_free_bytes=0) as recorder:
+    folder = new_session(tmp_path, {}, None)
+    with Recorder(folder, min_free_bytes=0) as recorder:
         recorder.offer(StereoFrame(left, right))
-    assert "cannot be recorded" in recorder.problem
+        until(lambda: "cannot be recorded" in recorder.problem)
+        until(lambda: not recorder.problem)
+        recorder.offer(pairs(1)[0])
+    assert len(replay(folder)) == 1 and recorder.lost == 1
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import http.client
 import json
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from roma_device.app.service.health import Health
 from roma_device.app.service.live_stats import WINDOW, LiveStats
 from roma_device.app.service.monitor import Monitor
 from roma_device.app.service.notify import Notifier
@@ -29,7 +31,7 @@ def free_port() -> int:
 @pytest.fixture
 def watched(figures: LiveStats, tmp_path: Path) -> Iterator[tuple[Monitor, int]]:
     port = free_port()
-    monitor = Monitor(figures, Notifier({}), 10.0, tmp_path / "status.json")
+    monitor = Monitor(Health(figures), Notifier({}), tmp_path / "status.json")
     with monitor:
         monitor.serve(f"127.0.0.1:{port}", False, "stereo")
         yield monitor, port
@@ -54,9 +56,9 @@ def test_health_follows_the_frames(watched: tuple[Monitor, int]) -> None:
     status = json.loads(text)
     assert code == 200 and status["frames"] == 3 and status["valid_ratio"] == 0.5
     assert status["skew_ms"] == 2 and status["latency_ms"] >= 20
-    monitor._healthy_s = 0.0
-    time.sleep(0.01)
-    assert get(port, "/healthz")[0] == 503
+    monitor.health = dataclasses.replace(monitor.health, healthy_s=-1.0)
+    code, text = get(port, "/healthz")
+    assert code == 503 and "no frame went through" in json.loads(text)["problems"]["camera"]
 
 
 def test_metrics_have_their_names_and_values(watched: tuple[Monitor, int]) -> None:
@@ -103,7 +105,10 @@ def test_what_is_no_address(address: str) -> None:
 
 
 def test_an_address_in_use_is_one_sentence(watched: tuple[Monitor, int], figures: LiveStats) -> None:
-    with pytest.raises(WebError, match="Address already in use"), Monitor(figures, Notifier({}), 1, None) as second:
+    with (
+        pytest.raises(WebError, match="Address already in use"),
+        Monitor(Health(figures), Notifier({}), None) as second,
+    ):
         second.serve(f"127.0.0.1:{watched[1]}", False, "stereo")
 
 
