@@ -6,7 +6,9 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.rectify import Rectification
@@ -15,6 +17,7 @@ from .card import ModelCard
 from .engine import Array, Engine, EngineOptions, NpuOptions, OverlappingEngine, Precision, open_engine
 from .tensors.decode import as_numbers, decode
 from .tensors.inputs import InputPlan, plan_input
+from .tensors.output_check import OutputCheck, Sample, check_outputs, sample_inputs
 from .tensors.preprocess import Preprocessor, check_inputs
 from .types import Matches, StageTimes
 
@@ -54,6 +57,7 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         """
         options = options or NetworkOptions()
         check_inputs(card)
+        check_outputs(card)
         self.card, self.size = card, Size(*size)
         self.plan: InputPlan = plan_input(card, size, options.input_width)
         self.engine: Engine = open_engine(
@@ -61,7 +65,8 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         )
         self._overlapping = _overlapping(self.engine, options.npu)
         self.capacity = 2 if self._overlapping else 1  # pairs that may be on their way
-        self._submitted: deque[StageTimes] = deque()
+        self._submitted: deque[tuple[StageTimes, Sample]] = deque()
+        self._check = OutputCheck("disparity" in (spec.name for spec in card.outputs), self.plan.network.width)
         maps = None if rectification is None else rectification.maps(self.plan.content)
         self._preprocess = Preprocessor(size, self.plan, card.normalization, maps)
 
@@ -83,20 +88,28 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         times = times or StageTimes()
         with timed(times, "preprocess"):
             self._preprocess(left, right, self.engine.inputs)
+            sample = sample_inputs(self.engine.inputs)
         if self._overlapping is not None:
             self._overlapping.start()
         else:
             with timed(times, "engine"):
                 self.engine.run()
-        self._submitted.append(times)
+        self._submitted.append((times, sample))
 
     def collect(self) -> Matches:
-        """Matches of the pair that was submitted first; waits for the network, and raises EngineError."""
-        times = self._submitted.popleft()
+        """Matches of the pair that was submitted first; waits for the network, and raises EngineError.
+
+        Of outputs that make no sense nothing is certain, and after some of them the engine is at fault (OutputCheck).
+        """
+        times, sample = self._submitted.popleft()
         if self._overlapping is not None:
             times.stages_ms["engine"] = self._overlapping.finish()
         with timed(times, "decode"):
-            return decode(self.card, self.engine.outputs, self.plan, self.size)
+            makes_sense = self._check.makes_sense(sample, as_numbers(self.engine.outputs, self.card.outputs))
+            matches = decode(self.card, self.engine.outputs, self.plan, self.size)
+            if makes_sense:
+                return matches
+            return replace(matches, certainty=np.zeros_like(matches.certainty), makes_sense=False)
 
     def infer(self) -> Mapping[str, Array]:
         """Run once on ``engine.inputs`` as they are; the raw outputs, bfloat16 as float32. Raises EngineError."""

@@ -65,6 +65,7 @@ class Matches:
     certainty: FloatImage  # (H, W) in [0, 1]: probability that the match is right
     disparity_px: FloatImage | None = None  # (H, W) >= 0
     two_view_warp: FloatImage | None = None  # (H, W, 2) right pixels (x, y), two-view models only
+    makes_sense: bool = True  # False: the network's outputs are none, and the certainty is 0 everywhere
 
     @property
     def warp(self) -> FloatImage:

@@ -49,6 +49,7 @@ class LiveStats:
     source: FrameSource
     watch: RowWatch | None = None
     frames: int = 0
+    nonsense: int = 0  # of these, results that the network's outputs gave no depth for
     recent: deque[FrameStats] = field(default_factory=lambda: deque(maxlen=WINDOW))
     started_ns: int = field(default_factory=time.monotonic_ns)
     useless: int = 0  # frames in a row, up to the last one, that gave neither depth nor pose
@@ -63,6 +64,7 @@ class LiveStats:
         valid = result.depth.valid_ratio if result.depth else float(result.valid.mean())
         figures = FrameStats(done_ns, latency_ms, self.source.mailbox_age_ns / 1e6, result.frame.skew_ns / 1e6, valid)
         self.frames += 1
+        self.nonsense += not result.matches.makes_sense
         self.recent.append(figures)
         self._watch_use(result, figures)
         return figures
@@ -110,6 +112,7 @@ class LiveStats:
         counts = self.source.counts
         return {
             "frames": self.frames,
+            "nonsense": self.nonsense,
             "fps": _fps(recent),
             "latency_ms": _median(each.latency_ms for each in recent if each.latency_ms is not None),
             "mailbox_age_ms": _median(each.mailbox_age_ms for each in recent),
@@ -136,6 +139,8 @@ class LiveStats:
             parts.append(f"valid {100 * now['valid_ratio']:.0f} %")
         dropped = ", ".join(f"{count} {reason}" for reason, count in now["dropped"].items() if count)
         parts.append(f"dropped: {dropped or 'none'}")
+        if now["nonsense"]:
+            parts.append(f"without sense: {now['nonsense']}")
         return "; ".join(parts) + ("" if now["connected"] else "; cameras are gone")
 
 

@@ -83,6 +83,7 @@ def _of_capture(stats: LiveStats) -> Iterator[Metric]:
     for reason, count in counts.dropped.items():
         dropped.add_metric((reason,), count)
     yield dropped
+    yield CounterMetricFamily("roma_nonsense_results", "Outputs that made no sense", value=stats.nonsense)
     yield CounterMetricFamily("roma_camera_reconnects", "Cameras that came back", value=counts.reconnects)
     yield GaugeMetricFamily("roma_camera_connected", "1 while the cameras are open", value=counts.is_connected)
     yield GaugeMetricFamily("roma_useless_frames", "Frames in a row without depth or pose", value=stats.useless)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -80,8 +80,9 @@ def bundle(stereo_card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def empty_bundle(stereo_card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The same with an axmodel whose outputs are its inputs."""
-    return str(standin_bundle(stereo_card, SIZE, tmp_path_factory.mktemp("bundles") / "stereo", network=b""))
+    """The same with an axmodel whose outputs are its inputs, from 0 to 1: others would make no sense as results."""
+    card, folder = replace(stereo_card, normalization="none"), tmp_path_factory.mktemp("bundles") / "stereo"
+    return str(standin_bundle(card, SIZE, folder, network=b""))
 
 
 @pytest.fixture
