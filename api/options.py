@@ -18,6 +18,7 @@ KEYS = {
     "min_confidence": "depth.min_confidence",
     "output": "output.folder",
     "save": "output.save",
+    "existing": "output.existing",
 }
 """Keywords whose settings key has another name."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
+from pathlib import Path
 
 from roma_device.app.cameras import Camera, open_camera
 from roma_device.app.cameras.source import open_source
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder
-from roma_device.app.run.from_settings import build_pipelines, open_recorder, open_sinks, rectifications
+from roma_device.app.run.from_settings import begin_run, build_pipelines, open_recorder, open_run_folder, open_sinks
+from roma_device.app.run.geometry import choose_geometry
 from roma_device.app.run.loop import ResizingPipeline, run_frames
 from roma_device.app.settings.settings import Settings
 from roma_device.app.sinks.sink_set import SinkSet
@@ -35,13 +37,14 @@ class Session:
         own = None if camera is None or isinstance(camera, str) else as_camera(camera)
         self.settings, self._calibration, self._card = settings, calibration, find_model(settings.model)
         self.stop, self.is_closed = threading.Event(), False
-        self.sinks, self.recorder = SinkSet({}), None
+        self.sinks, self.recorder, self.output = SinkSet({}), None, None
         self._own, self._camera, self._stack = own, None, ExitStack()
         self._results: Generator[Result, None, None] | None = None
         self._matching: ResizingPipeline[Pipeline] | None = None
         self._matched = 0
 
     sinks: SinkSet
+    output: Path | None
     recorder: Recorder | None
     _camera: Camera | None
 
@@ -55,10 +58,21 @@ class Session:
     def _run(self, camera: Camera) -> Generator[Result, None, None]:
         settings = self.settings
         with ExitStack() as stack:
-            self.sinks = SinkSet(open_sinks(settings))
+            folder = open_run_folder(settings, stack)
+            self.output = None if folder is None else folder.path
+            self.sinks = SinkSet(open_sinks(settings, folder))
             self.recorder = open_recorder(settings, camera, stack)
             source = open_source(camera, self.stop, settings.max_fps, self.recorder)
-            yield from run_frames(source, self._build(camera), self.sinks, settings.frames)
+            geometry = choose_geometry(settings, camera, self._calibration)
+            begin_run(folder, settings, self._card, camera, geometry)
+            pipelines = build_pipelines(settings, self._card, geometry.rectification)
+            first_index = folder.first_index if folder else 0
+            for result in run_frames(source, pipelines, self.sinks, settings.frames, first_index):
+                if folder is not None:
+                    folder.observe(result)
+                yield result
+            if folder is not None:
+                folder.end(self.sinks.problem)
 
     def match(self, frame: StereoFrame) -> Result:
         """One frame through a network of its own, whatever the camera does; raises RomaError."""
@@ -76,7 +90,8 @@ class Session:
         return result
 
     def _build(self, camera: Camera) -> ResizingPipeline[Pipeline]:
-        return build_pipelines(self.settings, self._card, rectifications(self.settings, camera, self._calibration))
+        geometry = choose_geometry(self.settings, camera, self._calibration)
+        return build_pipelines(self.settings, self._card, geometry.rectification)
 
     def _camera_of_match(self) -> Camera:
         """Whose calibration counts where the options name none: the camera's, if there is one."""

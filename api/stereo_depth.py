@@ -63,6 +63,7 @@ class StereoDepth:
         max_fps: float | None = None,
         output: str | Path | None = None,
         save: str | Sequence[str] | None = None,
+        existing: str | None = None,
         record: str | Path | None = None,
         npu: NpuOptions | None = None,
         odometry: OdometryOptions | None = None,
@@ -86,6 +87,7 @@ class StereoDepth:
         frames: after how many the iteration ends [when the camera does].
         max_fps: at most so many frames per second.
         output, save: folder, and what the iteration writes there: names of sinks as of ``roma-device run --save``.
+        existing: where ``output`` holds another run: number (OUTPUT-2...), resume or refuse [number].
         record: folder for a recording of the raw pairs.
         npu, odometry: choices for a board's NPU, and for ``task`` pose.
 
@@ -160,6 +162,14 @@ class StereoDepth:
         recorder = self._session.recorder
         broken = ("record",) if recorder is not None and recorder.problem else ()
         return (*sorted(self._session.sinks.failed), *broken)
+
+    @property
+    def output(self) -> Path | None:
+        """The folder that the iteration writes into, known with its first frame; None where nothing is written.
+
+        It is ``output``, or a numbered one beside it where that holds another run.
+        """
+        return self._session.output
 
     def stop(self) -> None:
         """Let the iteration end with the frame at hand; from any thread or signal handler."""

@@ -30,6 +30,7 @@ _DOTTED = {
     "min_confidence": "depth.min_confidence",
     "output": "output.folder",
     "save": "output.save",
+    "existing": "output.existing",
 }
 """Options whose settings key has another name."""
 

@@ -58,6 +58,10 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 @click.option("--task", help="depth, pose (the rig's way, as a TUM trajectory) or depth,pose.  [default: depth]")
 @click.option("--output", type=PATH, help="Folder for what --save names.")
 @click.option("--save", help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, trajectory, results.")
+@click.option(
+    "--existing", help="Where --output holds another run: number (DIR-2...), resume or refuse.  [default: number]"
+)
+@click.option("--resume", is_flag=True, help="Short for --existing resume: go on with the run in --output.")
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")
 @click.option("--max-fps", type=click.FloatRange(0.1), help="Process at most so many frames per second.")
@@ -71,6 +75,7 @@ def run(config: Path | None, as_json: bool, **options: Any) -> int:
     --intrinsics how the two cameras of each pair stand to each other."""
     from roma_device.app.run.command import run_from_settings
 
+    _take_resume(options)
     if (pair_pose := take_pair_pose(options, as_json)) is not None:
         return pair_pose(settings_from_options(config, options))
 
@@ -78,3 +83,11 @@ def run(config: Path | None, as_json: bool, **options: Any) -> int:
         return settings_from_options(config, options)
 
     return run_from_settings(load(), load, as_json)
+
+
+def _take_resume(options: dict[str, Any]) -> None:
+    """Raises click.UsageError."""
+    if options.pop("resume"):
+        if options["existing"] not in (None, "resume"):
+            raise click.UsageError("--resume and --existing contradict each other.")
+        options["existing"] = "resume"

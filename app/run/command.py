@@ -23,7 +23,8 @@ from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result
 
 from .calibration_watch import CalibrationWatch
-from .from_settings import build_pipelines, open_recorder, open_sinks, rectifications
+from .from_settings import begin_run, build_pipelines, open_recorder, open_run_folder, open_sinks
+from .geometry import choose_geometry
 from .loop import ResizingPipeline, run_frames, stop_on_signals
 from .printer import JsonPrinter, PosePrinter, print_report
 from .summary import Summary
@@ -45,23 +46,28 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
     ``load`` reads the settings anew when SIGHUP asks for it.
     """
     summary, notifier = Summary(), Notifier()
-    sinks = SinkSet(open_sinks(settings))
     with ExitStack() as stack:
+        folder = open_run_folder(settings, stack)
+        sinks = SinkSet(open_sinks(settings, folder))
         stop = stack.enter_context(stop_on_signals())
         camera = stack.enter_context(open_camera(settings.camera or DEFAULT_CAMERA))
         recorder = open_recorder(settings, camera, stack)
         source = open_source(camera, stop, settings.max_fps, recorder)
-        card = find_model(settings.model)
-        pipelines, watch = build_pipelines(settings, card, rectifications(settings, camera)), open_watch(settings, card)
+        card, geometry = find_model(settings.model), choose_geometry(settings, camera)
+        begin_run(folder, settings, card, camera, geometry)
+        pipelines, watch = build_pipelines(settings, card, geometry.rectification), open_watch(settings, card)
         stats = LiveStats(source, watch)
         monitor = stack.enter_context(_open_monitor(settings, stats, sinks, recorder, notifier))
         reloader = Reloader(settings, load, lambda new: _apply(new, pipelines, source), notifier)
         stack.enter_context(reload_on_hangup(reloader))
         printer = JsonPrinter(stats) if as_json else PosePrinter()
-        observers: tuple[Observer, ...] = (summary, monitor, watch, reloader, printer)
-        for result in run_frames(source, pipelines, sinks, settings.frames):
+        observers: list[Observer] = [summary, monitor, watch, reloader, printer, *([folder] if folder else [])]
+        first_index = folder.first_index if folder else 0
+        for result in run_frames(source, pipelines, sinks, settings.frames, first_index):
             for observer in observers:
                 observer.observe(result)
+        if folder is not None:
+            folder.end(sinks.problem, "stopped by a signal" if stop.is_set() else None)
     print_report(summary, monitor, watch, as_json)
     return SinkError.exit_code if sinks.failed or (recorder is not None and recorder.failures) else 0
 

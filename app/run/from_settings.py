@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from importlib.metadata import version
 
 from loguru import logger
@@ -13,58 +12,23 @@ from loguru import logger
 from roma_device.app.cameras import Camera, LiveCamera
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder, new_session
+from roma_device.app.run_folder.folder import RunFolder
 from roma_device.app.settings.settings import Settings, SettingsError
 from roma_device.app.sinks import DENSE_SINKS, Sink, open_sink
-from roma_device.app.sinks.file_sink import prepare_output_folder
-from roma_device.calibration.arrays import Size
-from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.formats.exchange import load_calibration
-from roma_device.calibration.rectify import Rectification, RectifiedRig, View
-from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.store import CalibrationStore
+from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.odometry.trackers import TRACKERS, Tracker, make_tracker
 from roma_device.runtime.pipeline import Pipeline, StereoPipeline
 from roma_device.runtime.pose_pipeline import NoNetwork, PosePipeline
 
+from .geometry import Geometry as Geometry
+from .geometry import GeometryChoice as GeometryChoice
+from .geometry import RectificationFor
+from .geometry import choose_rectification as choose_rectification
+from .geometry import rectifications as rectifications
+from .geometry import stored_calibration as stored_calibration
 from .loop import ResizingPipeline
-
-
-@dataclass(frozen=True, slots=True)
-class GeometryChoice:
-    """What the user said about the rig; a calibration wins over the camera's own."""
-
-    calibration: StereoCalibration | None = None
-    rectified: bool = False
-    focal_px: float | None = None
-    baseline_m: float | None = None
-    view: View = "native"
-
-
-def choose_rectification(choice: GeometryChoice, own: StereoCalibration | None, size: Size) -> Rectification:
-    """The rectification for frames of ``size``.
-
-    ``own`` is the calibration that the camera itself knows, if any. Raises CalibrationError where
-    none is known or the calibration is for another shape of image.
-    """
-    if choice.rectified:
-        centre_x, centre_y = (size[0] - 1) / 2, (size[1] - 1) / 2
-        return Rectification.identity(RectifiedRig(size, choice.focal_px, choice.baseline_m, centre_x, centre_y))
-    calibration = choice.calibration or own
-    if calibration is None:
-        raise CalibrationError(
-            lambda option: (
-                f"this camera brings no calibration: give {option('calibration', 'FILE')}, "
-                f"or {option('rectified')} if the pairs are rectified"
-            ),
-            exit_code=os.EX_USAGE,
-        )
-    return Rectification.from_calibration(calibration.fitted_to(size), choice.view)
-
-
-RectificationFor = Callable[[Size], Rectification]
-"""Size of a camera's frames -> how they are rectified."""
 
 
 def build_pipelines(
@@ -130,33 +94,6 @@ def open_tracker(name: str, options: NetworkOptions) -> Tracker:
     return NetworkTracker(DenseMatcher(card, options))
 
 
-def rectifications(
-    settings: Settings, camera: Camera, calibration: StereoCalibration | None = None
-) -> RectificationFor:
-    """By the calibration that the settings name or that is given instead; a file is read now."""
-    choice = GeometryChoice(
-        calibration=calibration or stored_calibration(settings, camera),
-        rectified=settings.rectified,
-        focal_px=settings.focal_px,
-        baseline_m=settings.baseline_m,
-        view=settings.view,
-    )
-    return lambda size: choose_rectification(choice, camera.calibration, size)
-
-
-def stored_calibration(settings: Settings, camera: Camera) -> StereoCalibration | None:
-    """The file named; for a camera that knows none itself the stored version in use."""
-    if settings.calibration is not None:
-        return load_calibration(settings.calibration)
-    if settings.rectified or camera.calibration is not None:
-        return None
-    stored = CalibrationStore().current()
-    if stored is None:
-        return None
-    logger.info("calibration: stored version {}, {}", stored.number, stored.path)
-    return stored.load()
-
-
 def network_options(settings: Settings) -> NetworkOptions:
     """How the settings have networks run."""
     return NetworkOptions(
@@ -168,11 +105,14 @@ def network_options(settings: Settings) -> NetworkOptions:
     )
 
 
-def open_sinks(settings: Settings) -> dict[str, Sink]:
-    """The sinks that the settings name, by name; raises SinkError and SettingsError."""
+def open_run_folder(settings: Settings, stack: ExitStack) -> RunFolder | None:
+    """The folder for results, this run's alone until ``stack`` closes; None where nothing is written.
+
+    Raises SinkError and SettingsError.
+    """
     names, folder = settings.output.save, settings.output.folder
     if not names and folder is None:
-        return {}
+        return None
     if "trajectory" in names and "pose" not in settings.task:
         raise SettingsError(
             lambda option: f"{option('save', 'trajectory')} needs poses: give {option('task', 'pose')} or depth,pose",
@@ -182,9 +122,28 @@ def open_sinks(settings: Settings) -> dict[str, Sink]:
         raise SettingsError(
             lambda option: f"{option('save')} needs {option('output')}, the folder to write into", exit_code=os.EX_USAGE
         )
-    prepare_output_folder(folder)
+    return stack.enter_context(RunFolder.claim(folder, settings.output.existing))
+
+
+def open_sinks(settings: Settings, folder: RunFolder | None) -> dict[str, Sink]:
+    """The sinks that the settings name, by name, which write into ``folder``; raises SinkError."""
+    if folder is None:
+        return {}
     default = ("results", "trajectory") if "pose" in settings.task else ("results",)
-    return {name: open_sink(name, folder) for name in names or default}
+    names = settings.output.save or default
+    return {name: open_sink(name, folder.path, resumed=folder.is_resumed) for name in names}
+
+
+def begin_run(
+    folder: RunFolder | None, settings: Settings, card: ModelCard, camera: Camera, geometry: Geometry
+) -> None:
+    """Have ``run.json`` say what this run is made of; raises SinkError."""
+    if folder is None:
+        return
+    files = {engine: file.sha256 for engine, file in card.files.items()}
+    model = {"name": card.name, "sha256": files}
+    facts = settings.model_dump(mode="json")
+    folder.begin(facts, model, geometry.as_json(), redo_last=not isinstance(camera, LiveCamera))
 
 
 def open_recorder(settings: Settings, camera: Camera, stack: ExitStack) -> Recorder | None:

@@ -53,10 +53,16 @@ class ResizingPipeline(Generic[AnyPipeline]):
         if self.current is not None and self._limits is not None:
             self.current.set_limits(self._limits)
 
-    def process(self, source: FrameSource, limit: int | None) -> Iterator[Result]:
-        """Results in order. Where the engine can, the next frame is prepared while the network runs on this one,
-        but no result waits for a frame that the camera has yet to deliver."""
-        for index, frame in enumerate(islice(source.frames(), limit)):
+    def process(self, source: FrameSource, limit: int | None, first_index: int = 0) -> Iterator[Result]:
+        """Results in order, numbered from ``first_index`` on; a source that is not live begins with that frame of it,
+        and ``limit`` counts those before it too.
+
+        Where the engine can, the next frame is prepared while the network runs on this one, but no result waits for a
+        frame that the camera has yet to deliver.
+        """
+        skipped = 0 if source.is_live else first_index
+        end = None if limit is None else max(limit - first_index, 0) + skipped
+        for index, frame in enumerate(islice(source.frames(), skipped, end), first_index):
             if self.current is not None and self.current.rig.size != frame.size:
                 yield from self._collect()
             pipeline = self.for_size(frame.size)
@@ -78,9 +84,15 @@ class ResizingPipeline(Generic[AnyPipeline]):
 
 
 def run_frames(
-    source: FrameSource, pipelines: ResizingPipeline[AnyPipeline], sinks: SinkSet, limit: int | None = None
+    source: FrameSource,
+    pipelines: ResizingPipeline[AnyPipeline],
+    sinks: SinkSet,
+    limit: int | None = None,
+    first_index: int = 0,
 ) -> Iterator[Result]:
     """Results in order, each already written; ends with the source or after ``limit``.
+
+    ``first_index``: of a run that goes on with an earlier one, see ``ResizingPipeline.process``.
 
     Closes the sinks, then the pipeline, then the source at the end, whatever happened.
     """
@@ -89,7 +101,7 @@ def run_frames(
         stack.callback(pipelines.close)
         for sink in sinks.sinks.values():
             stack.enter_context(sink)
-        for result in pipelines.process(source, limit):
+        for result in pipelines.process(source, limit, first_index):
             sinks.write(result)
             yield result
 

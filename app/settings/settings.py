@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -75,6 +75,7 @@ class OutputSettings(Section):
 
     folder: AnyPath | None = None
     save: Names = ()  # names of sinks
+    existing: Literal["number", "resume", "refuse"] = "number"  # what to do where folder holds another run
 
     @field_validator("save")
     @classmethod

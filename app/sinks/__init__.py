@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime import registry
@@ -44,10 +44,26 @@ class Sink(AbstractContextManager["Sink"], Protocol):
         return
 
 
-def open_sink(name: str, folder: Path) -> Sink:
-    """Make the sink ``name`` that writes into the existing folder ``folder``."""
+@runtime_checkable
+class ResumableSink(Sink, Protocol):
+    """A sink that can go on with what an earlier run wrote."""
+
+    def resume(self) -> None:
+        """Called before the ``with`` block: keep what is there, and add to it."""
+
+
+def open_sink(name: str, folder: Path, *, resumed: bool = False) -> Sink:
+    """Make the sink ``name`` that writes into the existing folder ``folder``.
+
+    ``resumed``: an earlier run's results are there and shall stay. Raises SinkError.
+    """
     if name not in SINKS:
         raise SinkError(f"cannot save {name!r}; known: {', '.join(SINKS)}", exit_code=os.EX_USAGE)
     factory: Any = registry.load(SINKS, name)
     sink: Sink = factory(folder)
+    if resumed:
+        if not isinstance(sink, ResumableSink):
+            message = f"{name} cannot go on with what an earlier run wrote: let this run have a folder of its own"
+            raise SinkError(message, exit_code=os.EX_USAGE)
+        sink.resume()
     return sink

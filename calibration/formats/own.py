@@ -35,7 +35,7 @@ def save_calibration(path: Path, calibration: StereoCalibration) -> None:
 
     Raises CalibrationError where the file cannot be written, for what could not be read back, and for no possible rig.
     """
-    text = _COMMENT.format(baseline_mm=calibration.baseline_m * 1000) + dump_yaml(_document(calibration))
+    text = _COMMENT.format(baseline_mm=calibration.baseline_m * 1000) + dump_yaml(own_document(calibration))
     _parse(parse_section(text, path, CalibrationError), path)
     checked(calibration, path, warn=False)
     write_text(path, text, "calibration")
@@ -77,7 +77,8 @@ def _camera(section: Section, size: Size, where: str) -> CameraModel:
         return CameraModel(size, pinhole_matrix(fx, fy, cx, cy), np.array(distortion), model)
 
 
-def _document(calibration: StereoCalibration) -> dict[str, Any]:
+def own_document(calibration: StereoCalibration) -> dict[str, Any]:
+    """What the file holds; raises CalibrationError for a matrix with skew, which has no place there."""
     pose, origin = calibration.right_from_left, calibration.origin
     return {
         "format": FORMAT,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ def test_every_option_is_taken(frames: list[StereoFrame], rig_file: Path, tmp_pa
         found = list(stereo)
     assert len(found) == 2 and found[0].pose is not None and found[0].pose.state == "ok"
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("000000_depth.png", "000001_depth.png", "trajectory.png", "trajectory.tum"),
+        *("000000_depth.png", "000001_depth.png", "run.json", "trajectory.png", "trajectory.tum"),
     ]
     assert len(list((tmp_path / "raw").iterdir())) == 1 and stereo.failed == ()
     known = set(inspect.signature(StereoDepth).parameters) - {"camera", "config", "rectified", "focal_px", "baseline_m"}
@@ -203,3 +204,12 @@ def test_help_reads_well() -> None:
         assert len(inspect.getdoc(getattr(StereoDepth, member)) or "") > 60
     words = inspect.getdoc(StereoDepth.__init__) or ""
     assert [name for name in inspect.signature(StereoDepth).parameters if name not in words] == []
+
+
+def test_the_folder_that_a_run_got_is_told(tmp_path: Path) -> None:
+    for name in ("out", "out-2"):
+        with StereoDepth(f"{REPLAY}:1", engine="null", output=tmp_path / "out", save="depth") as stereo:
+            assert next(stereo).index == 0
+            assert stereo.output == tmp_path / name
+        record = json.loads((tmp_path / name / "run.json").read_text())
+        assert (record["state"], record["frames"]) == ("done", 1), "a loop that is left early is no failure"

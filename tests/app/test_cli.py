@@ -44,7 +44,7 @@ def test_run_writes_what_was_asked_for(
     assert "1 frames" in out and "engine" in out
     written = {path.name for path in tmp_path.iterdir()}
     frame = ("disparity.pfm", "depth.png", "confidence.png", "preview.png")
-    assert written == {"results.jsonl", "000000.ply", *(f"000000_{name}" for name in frame)}
+    assert written == {"run.json", "results.jsonl", "000000.ply", *(f"000000_{name}" for name in frame)}
 
     disparity = read_pfm(tmp_path / "000000_disparity.pfm")
     assert disparity.shape == (240, 400)

@@ -25,6 +25,7 @@ def test_stdout_is_a_trajectory(tmp_path: Path, capsys: pytest.CaptureFixture[st
         "trajectory.tum",
         "trajectory.png",
         "results.jsonl",
+        "run.json",
     }
 
 
