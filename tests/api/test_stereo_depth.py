@@ -122,6 +122,7 @@ def test_every_option_is_taken(frames: list[StereoFrame], rig_file: Path, tmp_pa
         "max_fps": 1000,
         "output": tmp_path / "out",
         "save": ("depth", "trajectory"),
+        "existing": "refuse",
         "record": str(tmp_path / "raw"),
         "npu": NpuOptions(overlap=False),
         "odometry": OdometryOptions(points=100),
