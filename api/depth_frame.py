@@ -16,6 +16,8 @@ from roma_device.runtime.types import Result
 NOT_METRIC = "depth in metres needs the rig's geometry: give calibration=, or focal_px= and baseline_m="
 NO_NETWORK = 'no stereo network ran on this frame: give task="depth" or "depth,pose", and a stereo model'
 
+NO_DISPARITY = "the disparity was not published: publish shm:NAME?fields=left,depth,disparity"
+
 
 class DepthFrame:
     """What is known of one pair; images and maps have the size of the camera's (rectified) left image.
@@ -61,7 +63,7 @@ class DepthFrame:
         """
         disparity_px = self.result.matches.disparity_px
         if disparity_px is None:
-            raise RomaError(NO_NETWORK)
+            raise RomaError(NO_NETWORK if self.result.depth is None else NO_DISPARITY)
         return np.where(self.result.valid, disparity_px, np.float32(np.nan))
 
     @property

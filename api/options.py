@@ -35,6 +35,8 @@ def make_settings(config: str | Path | None, keywords: Mapping[str, Any]) -> Set
     plain = {KEYS.get(name, name): _plain(value) for name, value in keywords.items()}
     for key in ("task", "output.save"):
         plain[key] = _names(plain[key])
+    if isinstance(publish := plain.get("publish"), str):
+        plain["publish"] = (publish,)  # in whole: commas stand within it
     return settings.overridden("StereoDepth", NAMES, **plain)
 
 
@@ -56,6 +58,22 @@ def is_rectified(calibration: Any, rectified: Any, *rig: Any) -> Any:
     if calibration is not None and rectified is None:
         return False
     return True if implied and rectified is None else rectified
+
+
+SHARED = "shm:"
+"""How the name of a camera begins that gives finished results."""
+
+OF_SHARED = ("camera", "frames", "max_fps", "output", "publish")
+"""Settings that count for finished results."""
+
+
+def check_shared(settings: Settings, calibration: Any) -> None:
+    """Raises SettingsError for a choice that the program which publishes has made already."""
+    default = Settings()
+    made = [key for key in Settings.model_fields if getattr(settings, key) != getattr(default, key)]
+    made += ["calibration"] if calibration is not None else []
+    if useless := sorted(set(made) - set(OF_SHARED)):
+        raise usage(f"{settings.camera} gives finished results: {useless[0]}= is chosen by the program that publishes")
 
 
 def usage(message: str) -> SettingsError:

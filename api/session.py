@@ -5,22 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 
 from roma_device.app.cameras import Camera, open_camera
-from roma_device.app.cameras.source import open_source
+from roma_device.app.cameras.source import RateLimit, open_source
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder
 from roma_device.app.run.from_settings import begin_run, build_pipelines, open_recorder, open_run_folder, open_sinks
 from roma_device.app.run.geometry import choose_geometry
 from roma_device.app.run.loop import ResizingPipeline, run_frames
 from roma_device.app.settings.settings import Settings
+from roma_device.app.shared_memory.reader import SharedMemoryReader
 from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result, StereoFrame
 
-from .options import usage
+from .options import SHARED, check_shared, usage
 from .pairs import Pair, PairsCamera, as_camera
 
 
@@ -35,6 +37,8 @@ class Session:
     ) -> None:
         """``camera`` and ``calibration`` win over those of ``settings``; raises RomaError."""
         own = None if camera is None or isinstance(camera, str) else as_camera(camera)
+        if own is None and (settings.camera or "").startswith(SHARED):
+            check_shared(settings, calibration)
         self.settings, self._calibration, self._card = settings, calibration, find_model(settings.model)
         self.stop, self.is_closed = threading.Event(), False
         self.sinks, self.recorder, self.output = SinkSet({}), None, None
@@ -51,7 +55,7 @@ class Session:
     def next_result(self) -> Result:
         """The next frame of the camera; raises StopIteration at the end, and RomaError."""
         if self._results is None:
-            self._results = self._run(self._open_camera())
+            self._results = self._run_shared() if self._is_shared else self._run(self._open_camera())
             self._stack.callback(self._results.close)
         return next(self._results)
 
@@ -73,6 +77,33 @@ class Session:
                 yield result
             if folder is not None:
                 folder.end(self.sinks.problem)
+
+    def _run_shared(self) -> Generator[Result, None, None]:
+        """What another program publishes, with sinks of our own."""
+        settings, limit = self.settings, RateLimit(self.settings.max_fps)
+        name = (settings.camera or "").partition(":")[2]
+        with ExitStack() as stack:
+            folder = open_run_folder(settings, stack)
+            if folder is not None:
+                self.output = folder.path
+                folder.begin(settings.model_dump(mode="json"), {}, {}, redo_last=False)
+            self.sinks = SinkSet(open_sinks(settings, folder))
+            reader = stack.enter_context(SharedMemoryReader(name))
+            for sink in self.sinks.sinks.values():
+                stack.enter_context(sink)
+            for result in islice(reader.results(self.stop), settings.frames):
+                self.sinks.write(result)
+                if folder is not None:
+                    folder.observe(result)
+                limit.count()
+                yield result
+                limit.wait(self.stop)
+            if folder is not None:
+                folder.end(self.sinks.problem)
+
+    @property
+    def _is_shared(self) -> bool:
+        return self._own is None and (self.settings.camera or "").startswith(SHARED)
 
     def match(self, frame: StereoFrame) -> Result:
         """One frame through a network of its own, whatever the camera does; raises RomaError."""

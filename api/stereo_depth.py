@@ -64,6 +64,7 @@ class StereoDepth:
         output: str | Path | None = None,
         save: str | Sequence[str] | None = None,
         existing: str | None = None,
+        publish: str | Sequence[str] | None = None,
         record: str | Path | None = None,
         npu: NpuOptions | None = None,
         odometry: OdometryOptions | None = None,
@@ -71,7 +72,8 @@ class StereoDepth:
     ) -> None:
         """None stands for what ``config``, a settings file, says, and where it is silent for the default.
 
-        camera: KIND:ARGUMENT as in ``roma-device run``, a Camera, or an iterable of (left, right) or StereoFrame.
+        camera: KIND:ARGUMENT as in ``roma-device run``, a Camera, or an iterable of (left, right) or StereoFrame;
+            shm:NAME takes the results of a program that publishes them there.
         calibration: of the rig, for raw pairs; a file or folder in any format that ``load_calibration`` reads.
         rectified: the pairs are rectified already; so they are where ``focal_px`` or ``baseline_m`` is given.
         focal_px, baseline_m: of rectified pairs, px at camera resolution and metres; without them no metric depth.
@@ -88,6 +90,7 @@ class StereoDepth:
         max_fps: at most so many frames per second.
         output, save: folder, and what the iteration writes there: names of sinks as of ``roma-device run --save``.
         existing: where ``output`` holds another run: number (OUTPUT-2...), resume or refuse [number].
+        publish: whom the iteration gives results besides, such as "shm:NAME".
         record: folder for a recording of the raw pairs.
         npu, odometry: choices for a board's NPU, and for ``task`` pose.
 

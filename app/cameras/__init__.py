@@ -51,6 +51,7 @@ CAMERAS: dict[str, str] = {
     "images": "roma_device.app.cameras.images:ImagesCamera",
     "pipe": "roma_device.app.cameras.pipe.camera:PipeCamera",
     "recording": "roma_device.app.cameras.recording:RecordingCamera",
+    "shm": "roma_device.app.shared_memory.camera:SharedMemoryCamera",
     "simulated": "roma_device.app.cameras.simulated:SimulatedCamera",
     "v4l2": "roma_device.app.cameras.v4l2.camera:V4l2Camera",
     "video": "roma_device.app.cameras.video:VideoCamera",

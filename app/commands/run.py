@@ -62,6 +62,9 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
     "--existing", help="Where --output holds another run: number (DIR-2...), resume or refuse.  [default: number]"
 )
 @click.option("--resume", is_flag=True, help="Short for --existing resume: go on with the run in --output.")
+@click.option(
+    "--publish", multiple=True, help="Give results to other programs too: shm:NAME[?fields=...]. Repeat it for more."
+)
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")
 @click.option("--max-fps", type=click.FloatRange(0.1), help="Process at most so many frames per second.")

@@ -11,6 +11,7 @@ from loguru import logger
 
 from roma_device.app.cameras import Camera, LiveCamera
 from roma_device.app.model_store import find_model
+from roma_device.app.publishers import open_publisher
 from roma_device.app.recording.recorder import Recorder, new_session
 from roma_device.app.run_folder.folder import RunFolder
 from roma_device.app.settings.settings import Settings, SettingsError
@@ -126,12 +127,13 @@ def open_run_folder(settings: Settings, stack: ExitStack) -> RunFolder | None:
 
 
 def open_sinks(settings: Settings, folder: RunFolder | None) -> dict[str, Sink]:
-    """The sinks that the settings name, by name, which write into ``folder``; raises SinkError."""
+    """The sinks that the settings name, by name, which write into ``folder``, and the publishers; raises SinkError."""
+    publishers = {spec: open_publisher(spec) for spec in settings.publish}
     if folder is None:
-        return {}
+        return publishers
     default = ("results", "trajectory") if "pose" in settings.task else ("results",)
     names = settings.output.save or default
-    return {name: open_sink(name, folder.path, resumed=folder.is_resumed) for name in names}
+    return {name: open_sink(name, folder.path, resumed=folder.is_resumed) for name in names} | publishers
 
 
 def begin_run(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_v
 from pydantic_core import ErrorDetails
 
 from roma_device.app.cameras import CAMERAS
+from roma_device.app.publishers import PUBLISHERS
 from roma_device.app.sinks import SINKS
 from roma_device.calibration.errors import CalibrationError, RomaError
 from roma_device.calibration.plausibility import check_numbers
@@ -124,6 +125,7 @@ class Settings(Section):
     npu: Npu = NpuOptions()
     depth: Depth = DepthLimits()
     output: OutputSettings = OutputSettings()
+    publish: Names = ()  # NAME or NAME:ARGUMENT of publishers
     record: AnyPath | None = None  # folder for recordings
     # Rarer than that, the watchdog would take it for a program that hangs.
     max_fps: float | None = Field(default=None, ge=0.1, allow_inf_nan=False, json_schema_extra={**RELOADABLE})
@@ -146,6 +148,13 @@ class Settings(Section):
         if spec is not None:
             _check_known(spec.partition(":")[0], CAMERAS)
         return spec
+
+    @field_validator("publish")
+    @classmethod
+    def _publishers_are_known(cls, specs: tuple[str, ...]) -> tuple[str, ...]:
+        for spec in specs:
+            _check_known(spec.partition(":")[0], PUBLISHERS)
+        return specs
 
     @field_validator("task")
     @classmethod

@@ -1,0 +1,154 @@
+"""Ring of slots in shared memory (memfd), each guarded by a sequence (a seqlock): the writer never waits.
+
+A slot's sequence is ``2 n - 1`` while frame ``n`` is being written, ``2 n`` once it is whole. ``newest`` is the last
+whole frame. A reader copies and looks at the sequence again: if it has changed, the copy is worth nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.arrays import AnyArray
+from roma_device.runtime.types import Result
+
+from .barrier import barrier
+from .layout import (
+    CHECKED_BYTES,
+    ENDED,
+    FIELDS,
+    NEWEST_AT,
+    PRESENT_AT,
+    SLOT_HEADER_BYTES,
+    STATE_AT,
+    Layout,
+    SharedMemoryError,
+    decode,
+)
+from .record import Record, encode
+from .record import decode as decode_record
+
+F_ADD_SEALS, F_GET_SEALS = 1033, 1034
+SEAL_SEAL, SEAL_SHRINK, SEAL_GROW, SEAL_FUTURE_WRITE = 1, 2, 4, 16
+
+
+class Ring:
+    """A ring that is mapped: by its writer, or by a reader."""
+
+    def __init__(self, descriptor: int, layout: Layout, memory: mmap.mmap) -> None:
+        self.descriptor, self.layout, self._memory = descriptor, layout, memory
+        self._newest = np.frombuffer(memory, np.uint64, 1, NEWEST_AT)
+        self._state = np.frombuffer(memory, np.uint32, 1, STATE_AT)
+        starts = [layout.first_slot + slot * layout.slot_bytes for slot in range(layout.slots)]
+        self._sequences = [np.frombuffer(memory, np.uint64, 1, start) for start in starts]
+        self._headers = [np.frombuffer(memory, np.uint8, SLOT_HEADER_BYTES, start) for start in starts]
+        self._planes = [self._views(start) for start in starts]
+
+    def _views(self, start: int) -> dict[str, AnyArray]:
+        size = self.layout.size
+        return {
+            plane.name: np.frombuffer(
+                self._memory, plane.type, plane.bytes(size) // plane.type.itemsize, start + plane.offset
+            ).reshape(plane.shape(size))
+            for plane in self.layout.planes
+        }
+
+    @classmethod
+    def create(cls, layout: Layout) -> Ring:
+        """A new one, to be written; raises OSError."""
+        descriptor = os.memfd_create("roma-device", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.fchmod(descriptor, 0o640)
+            os.ftruncate(descriptor, layout.total_bytes)
+            memory = mmap.mmap(descriptor, layout.total_bytes)
+            memory[:CHECKED_BYTES] = layout.encode()
+            _seal(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(descriptor, layout, memory)
+
+    @classmethod
+    def attach(cls, descriptor: int) -> Ring:
+        """A ring of another program, to be read; it owns ``descriptor``. Raises SharedMemoryError."""
+        try:
+            if fcntl.fcntl(descriptor, F_GET_SEALS) & SEAL_SHRINK == 0:
+                raise SharedMemoryError("the ring could be cut short while it is read (it is not sealed)")
+            there = os.fstat(descriptor).st_size
+            layout = decode(os.pread(descriptor, CHECKED_BYTES, 0), there)
+            return cls(descriptor, layout, mmap.mmap(descriptor, there, prot=mmap.PROT_READ))
+        except OSError as error:
+            os.close(descriptor)
+            raise SharedMemoryError(f"what came as the ring cannot be read: {error.strerror}") from None
+        except SharedMemoryError:
+            os.close(descriptor)
+            raise
+
+    @property
+    def newest(self) -> int:
+        """Number of the last whole frame, 0 where there is none."""
+        return int(self._newest[0])
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the writer has said that it ends, as opposed to dying."""
+        return int(self._state[0]) == ENDED
+
+    def write(self, number: int, result: Result, planes: Mapping[str, AnyArray]) -> None:
+        """Put frame ``number`` where the oldest one was."""
+        slot = number % self.layout.slots
+        self._sequences[slot][0] = 2 * number - 1
+        barrier()
+        present = sum(1 << FIELDS.index(name) for name in planes)
+        self._headers[slot][8:] = np.frombuffer(encode(number, result, present), np.uint8)[8:]
+        for name, image in planes.items():
+            np.copyto(self._planes[slot][name], image)
+        barrier()
+        self._sequences[slot][0] = 2 * number
+        barrier()
+        self._newest[0] = number
+
+    def end(self) -> None:
+        """Tell the readers that nothing more comes."""
+        barrier()
+        self._state[0] = ENDED
+
+    def read(self, number: int) -> tuple[Record, dict[str, npt.NDArray[np.generic]]] | None:
+        """A copy of frame ``number``, None where it was overwritten meanwhile."""
+        slot = number % self.layout.slots
+        if int(self._sequences[slot][0]) != 2 * number:
+            return None
+        barrier()
+        data = self._headers[slot].tobytes()
+        present = int.from_bytes(data[PRESENT_AT : PRESENT_AT + 4], "little")
+        views = self._planes[slot].items()
+        planes = {name: view.copy() for name, view in views if name in FIELDS and present >> FIELDS.index(name) & 1}
+        barrier()
+        if int(self._sequences[slot][0]) != 2 * number:
+            return None
+        record = decode_record(data)
+        if record is None or int(record["number"]) != number:
+            raise SharedMemoryError(f"frame {number} of the ring does not have its checksum: it is damaged")
+        return record, planes
+
+    def close(self) -> None:
+        """Give the memory back; others keep theirs."""
+        os.close(self.descriptor)
+        del self._newest, self._state, self._sequences, self._headers, self._planes
+        with suppress(BufferError):  # somebody still looks at a view: it goes with that one
+            self._memory.close()
+
+
+def _seal(descriptor: int) -> None:
+    """Nobody may resize the ring, and where the kernel can (from 5.1 on) nobody else may write to it."""
+    fcntl.fcntl(descriptor, F_ADD_SEALS, SEAL_SHRINK | SEAL_GROW)
+    try:
+        fcntl.fcntl(descriptor, F_ADD_SEALS, SEAL_FUTURE_WRITE | SEAL_SEAL)
+    except OSError:
+        fcntl.fcntl(descriptor, F_ADD_SEALS, SEAL_SEAL)
