@@ -70,6 +70,6 @@ def test_a_frame_stays_the_same_while_later_ones_are_taken(spec: str) -> None:
 
 
 def test_an_unknown_kind_is_a_usage_error_that_lists_the_known_ones() -> None:
-    with pytest.raises(CameraError, match=r"'webcam'.*images, pipe, recording, simulated, v4l2, video") as caught:
+    with pytest.raises(CameraError, match=r"'webcam'.*images, pipe, recording, shm, simulated, v4l2, video") as caught:
         open_camera("webcam:0")
     assert caught.value.exit_code == os.EX_USAGE
