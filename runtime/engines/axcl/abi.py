@@ -105,6 +105,7 @@ PROTOTYPES: dict[str, Prototype] = {
     "axclrtEngineDestroyIOInfo": _status(c_void_p),
     "axclrtEngineCreateIO": _status(c_void_p, _POINTER),
     "axclrtEngineDestroyIO": _status(c_void_p),
+    "axclrtEngineExecute": _status(c_uint64, c_uint64, c_uint32, c_void_p),
     "axclrtEngineExecuteAsync": _status(c_uint64, c_uint64, c_uint32, c_void_p, c_void_p),
     **_sides("axclrtEngineGetNum{}s", c_uint32, c_void_p),
     **_sides("axclrtEngineGet{}NameByIndex", c_char_p, *_BY_INDEX),
@@ -114,7 +115,14 @@ PROTOTYPES: dict[str, Prototype] = {
     **_sides("axclrtEngineSet{}BufferByIndex", _STATUS, *_BY_INDEX, c_void_p, c_uint64),
 }
 
-OPTIONAL = frozenset({"axclrtEngineGetUsageFromModelId", "axclrtEngineSetAffinity"})
+OPTIONAL = frozenset(
+    {
+        "axclrtEngineExecute",  # stands in for the next, of which one has to be there
+        "axclrtEngineExecuteAsync",
+        "axclrtEngineGetUsageFromModelId",
+        "axclrtEngineSetAffinity",
+    }
+)
 """Functions without which a model runs all the same."""
 
 LIBRARY = LibrarySpec(

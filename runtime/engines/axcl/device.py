@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import threading
 from contextlib import ExitStack
@@ -12,6 +13,31 @@ from roma_device.runtime.engines.vendor import SharedState, VendorLibrary, load_
 
 from . import abi as abi
 
+
+class Runtime:
+    """AXCL of this process, which by its manual is initialized once: it is finalized when the process ends.
+
+    Not even then while a call hangs, or the end would hang too.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._runs = threading.Lock(), False
+        self.hangs = False
+
+    def start(self, library: VendorLibrary) -> None:
+        """Raises EngineError, and is tried anew the next time."""
+        with self._lock:
+            if not self._runs:
+                library.check("axclInit", None)
+                self._runs = True
+                atexit.register(self._end, library)
+
+    def _end(self, library: VendorLibrary) -> None:
+        if not self.hangs:
+            library.release("axclFinalize")
+
+
+RUNTIME = Runtime()
 _SHARED = SharedState()
 _THREAD = threading.local()  # .context: what this thread's calls go to
 
@@ -25,7 +51,7 @@ class AxclDevice:
         Raises EngineError where there is no such card or a call fails.
         """
         self.library = library
-        start_runtime(library, stack)
+        RUNTIME.start(library)
         self.id = _id_of(library, index)
         use_device(library, self.id, stack)
         self._context = ctypes.c_void_p()
@@ -85,14 +111,8 @@ class CardState:
 def card_states() -> list[CardState]:
     """State of every card; raises EngineError where the library or the driver is missing."""
     library = load_library(abi.LIBRARY)
-    with ExitStack() as stack:
-        start_runtime(library, stack)
-        return [_state(library, device) for device in device_ids(library)]
-
-
-def start_runtime(library: VendorLibrary, stack: ExitStack) -> None:
-    """Initialize AXCL once per process."""
-    _SHARED.use(stack, "runtime", lambda: library.check("axclInit", None), lambda: library.release("axclFinalize"))
+    RUNTIME.start(library)
+    return [_state(library, device) for device in device_ids(library)]
 
 
 def use_device(library: VendorLibrary, device: int, stack: ExitStack) -> None:

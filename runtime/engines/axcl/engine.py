@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType
 
+from loguru import logger
+
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Array, EngineError, EngineOptions
 from roma_device.runtime.engines.compiled_for import check_compiled_for
+from roma_device.runtime.engines.npu_thread import NpuThread
 from roma_device.runtime.engines.vendor import load_library
 
 from . import abi as abi
 from .buffers import GROUP, open_buffers
-from .device import AxclDevice
+from .device import RUNTIME, AxclDevice
+
+OPEN_LIMIT_S = 120.0
+"""Loading a model over PCIe may take its time; what takes longer hangs."""
 
 _CLOSE_TIMEOUT_MS = 1_000
+_CLOSE_PATIENCE_S = 1.0
 
 
 class AxclEngine:
@@ -37,15 +44,31 @@ class AxclEngine:
         data = card.files["axmodel"].mapped()  # is it the file that the card of the model means?
         self._limit_ms = max(1, round(1000 * options.npu.run_limit_s))  # beyond it the card counts as hung
         self._pending = False
+        self._thread = NpuThread("axcl", options.npu.run_limit_s)  # for calls that take no limit of their own
+        try:
+            self._call(lambda: self._open(card, options, data.data), OPEN_LIMIT_S)
+        except BaseException:
+            self._thread.close(0)
+            raise
+
+    def _open(self, card: ModelCard, options: EngineOptions, data: memoryview) -> None:
         with ExitStack() as stack:
             self._device = AxclDevice(self._library, options.npu.device, options.npu.mode, stack)
-            self._check(card.files["axmodel"].path, data.data)
+            self._check(card.files["axmodel"].path, data)
             self._model = self._load(os.fsencode(card.files["axmodel"].path), stack)
             if options.npu.affinity:
                 self._library.check("axclrtEngineSetAffinity", self._model, options.npu.affinity)
             self._open_tensors(card, options, stack)
             self.facts = self._read_facts()
             self._resources = stack.pop_all()
+
+    def _call(self, call: Callable[[], None], limit_s: float | None = None) -> None:
+        """In the card's thread, so that whoever waits can give up and say so; raises what ``call`` raises."""
+        self._thread.submit(call)
+        try:
+            self._thread.wait(limit_s)
+        finally:
+            RUNTIME.hangs |= self._thread.stuck
 
     def _check(self, path: Path, data: memoryview) -> None:
         """Cards of AXCL carry an AX650, whose modes leave one, two or all three of its cores."""
@@ -87,14 +110,26 @@ class AxclEngine:
         self._pending = True
         for buffer in self._sides["Input"].values():
             check("axclrtMemcpyAsync", buffer.device, buffer.host, buffer.size, abi.HOST_TO_DEVICE, stream)
-        check("axclrtEngineExecuteAsync", self._model, self._context, GROUP, self._io, stream)
+        if self._library.has("axclrtEngineExecuteAsync"):
+            check("axclrtEngineExecuteAsync", self._model, self._context, GROUP, self._io, stream)
+        else:
+            check("axclrtSynchronizeStreamWithTimeout", stream, self._limit_ms)
+            self._call(self._execute)
         for buffer in self._sides["Output"].values():
             check("axclrtMemcpyAsync", buffer.host, buffer.device, buffer.size, abi.DEVICE_TO_HOST, stream)
         check("axclrtSynchronizeStreamWithTimeout", stream, self._limit_ms)
         self._pending = False
 
+    def _execute(self) -> None:
+        """For libraries that cannot run a model in a stream: it has no limit, but waiting for it has."""
+        self._device.bind()
+        self._library.check("axclrtEngineExecute", self._model, self._context, GROUP, self._io)
+
     def close(self) -> None:
         """Free what the card and the host hold, in reverse order; the arrays are gone after it."""
+        if not self._thread.close(0 if self._thread.stuck else _CLOSE_PATIENCE_S):
+            logger.error("a call to the card has not come back: what it holds there stays taken")
+            self._resources.pop_all()
         resources, self._resources = self._resources, ExitStack()
         self.inputs, self.outputs = MappingProxyType({}), MappingProxyType({})
         with resources, suppress(EngineError):

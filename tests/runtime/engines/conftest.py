@@ -16,6 +16,7 @@ from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Engine, EngineOptions, open_engine
 from roma_device.runtime.engines.ax import library as ax_library
 from roma_device.runtime.engines.axcl import device as axcl_device
+from roma_device.runtime.engines.axcl import engine as axcl_engine
 from roma_device.runtime.engines.vendor import SharedState
 from tests.standin.build import PREBUILT_VARIABLE, build_all, compiler
 from tests.standin.control import STRICT, AxStandin, Standin
@@ -89,6 +90,9 @@ def empty_bundle(stereo_card: ModelCard, tmp_path_factory: pytest.TempPathFactor
 def axcl(standin_folder: Path, runner: NetworkRunner, monkeypatch: pytest.MonkeyPatch) -> Iterator[Standin]:
     """The stand-in for libaxcl_rt.so."""
     monkeypatch.setenv("ROMA_AX_LIB_DIR", str(standin_folder))
+    runtime = axcl_device.Runtime()
+    for module in (axcl_device, axcl_engine):
+        monkeypatch.setattr(module, "RUNTIME", runtime)
     monkeypatch.setattr(axcl_device, "_SHARED", SharedState())  # an engine that a test lost shall not matter
     standin = Standin(standin_folder / "libaxcl_rt.so")
     standin.reset()

@@ -80,7 +80,7 @@ def test_opened_run_and_closed_in_three_threads(npu: Npu, small_card: ModelCard,
 
 def test_two_engines_share_the_runtime(npu: Npu, small_card: ModelCard) -> None:
     begin, end = {
-        "axcl": (("axclInit", "axclrtEngineInit"), ("axclFinalize", "axclrtEngineFinalize")),
+        "axcl": (("axclInit", "axclrtEngineInit"), ("axclrtEngineFinalize", "axclrtEngineFinalize")),
         "ax": (("AX_SYS_Init", "AX_ENGINE_Init"), ("AX_SYS_Deinit", "AX_ENGINE_Deinit")),
     }[npu.engine]
     first, second = npu.open(small_card), npu.open(small_card)
