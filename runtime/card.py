@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +16,11 @@ import numpy.typing as npt
 
 from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.storage.files import read_regular
 from roma_device.calibration.storage.yaml_section import Section, read_section
 
 CARD_NAME = "card.yaml"
+MOST_MODEL_BYTES = 1 << 30
 DTYPES: dict[str, npt.DTypeLike] = {
     "float32": np.float32,
     "uint8": np.uint8,
@@ -84,7 +88,7 @@ class ModelFile:
     def read(self) -> bytes:
         """The file's bytes; raises ModelError where it is missing or not the file that the card names."""
         try:
-            data = self.path.read_bytes()
+            data = read_regular(self.path, MOST_MODEL_BYTES)
         except OSError as error:
             raise self._unreadable(error) from None
         self._check(data)
@@ -93,7 +97,10 @@ class ModelFile:
     def mapped(self) -> Image:
         """The same as (bytes,) uint8 in a read-only mapping, which ends with the array: large files stay on disk."""
         try:
-            empty = self.path.stat().st_size == 0  # which cannot be mapped
+            found = self.path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EISDIR, "it is no file")
+            empty = found.st_size == 0  # which cannot be mapped
             data = np.zeros(0, np.uint8) if empty else np.memmap(self.path, np.uint8, mode="r")
         except OSError as error:
             raise self._unreadable(error) from None

@@ -11,6 +11,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import AnyArray, Image
 from roma_device.calibration.storage.files import read_bytes
+from roma_device.calibration.storage.image_file import decode_image
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
@@ -27,6 +28,15 @@ ENDINGS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
 """How a whole PNG and JPEG file ends, by its first bytes; decoders fill what is missing with grey."""
 
 TAIL_BYTES = 4096
+
+
+MOST_FILE_BYTES = 256 << 20
+
+
+class BadImageError(CameraError):
+    """A file that is no image that can be used."""
+
+    exit_code = os.EX_DATAERR
 
 
 class ImagesCamera(Camera):
@@ -74,8 +84,8 @@ def pair_stamps(pairs: list[Pair]) -> list[tuple[int, int]]:
 
 def read_image(path: Path) -> AnyArray:
     """An image file as grey (H, W) or BGR (H, W, 3), uint8 or uint16; raises CameraError where it is none."""
-    data = read_bytes(path, "image", CameraError)
-    image = _decode(data) if _is_whole(data) else None
+    data = read_bytes(path, "image", CameraError, MOST_FILE_BYTES)
+    image = decode_image(data, cv2.IMREAD_UNCHANGED, str(path), BadImageError) if _is_whole(data) else None
     if image is None:
         raise CameraError(f"{path} is not an image, or it is damaged", exit_code=os.EX_DATAERR)
     if image.dtype not in (np.uint8, np.uint16):
@@ -87,14 +97,6 @@ def read_image(path: Path) -> AnyArray:
 def _is_whole(data: bytes) -> bool:
     endings = [end for start, end in ENDINGS.items() if data.startswith(start)]
     return all(end in data[-TAIL_BYTES:] for end in endings)
-
-
-def _decode(data: bytes) -> AnyArray | None:
-    try:
-        image: AnyArray | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        return None
-    return image
 
 
 def bit_depth(image: AnyArray) -> int:

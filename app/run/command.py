@@ -50,6 +50,8 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         folder = open_run_folder(settings, stack)
         sinks = SinkSet(open_sinks(settings, folder))
         stop = stack.enter_context(stop_on_signals())
+        reloader = stack.enter_context(Reloader(settings, load, notifier))
+        stack.enter_context(reload_on_hangup(reloader))
         camera = stack.enter_context(open_camera(settings.camera or DEFAULT_CAMERA))
         recorder = open_recorder(settings, camera, stack)
         source = open_source(camera, stop, settings.max_fps, recorder)
@@ -58,8 +60,7 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         pipelines, watch = build_pipelines(settings, card, geometry.rectification), open_watch(settings, card)
         stats = LiveStats(source, watch)
         monitor = stack.enter_context(_open_monitor(settings, stats, sinks, recorder, notifier))
-        reloader = Reloader(settings, load, lambda new: _apply(new, pipelines, source), notifier)
-        stack.enter_context(reload_on_hangup(reloader))
+        reloader.apply_with(lambda new: _apply(new, pipelines, source))
         printer = JsonPrinter(stats) if as_json else PosePrinter()
         observers: list[Observer] = [summary, monitor, watch, reloader, printer, *([folder] if folder else [])]
         first_index = folder.first_index if folder else 0

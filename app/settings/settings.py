@@ -67,6 +67,9 @@ Depth = Annotated[
     OfDataclass(DepthLimits, min_m=Positive, max_m=Positive, min_confidence=Annotated[float, Field(ge=0, le=1)] | None),
 ]
 
+MOST_SHOWN = 80
+"""Characters of a wrong value or key that are told."""
+
 TASKS = ("depth", "pose")
 """What a run may find out of each frame."""
 
@@ -120,7 +123,7 @@ class Settings(Section):
     engine: str = "auto"
     threads: int = Field(default=0, ge=0)  # 0: the engine's choice
     precision: Precision = "auto"
-    input_width: int = Field(default=640, gt=0)  # px
+    input_width: int = Field(default=640, gt=0, le=8192)  # px
     odometry: Odometry = OdometryOptions()
     npu: Npu = NpuOptions()
     depth: Depth = DepthLimits()
@@ -229,7 +232,12 @@ def _sentence(error: ErrorDetails, names: Mapping[str, str] = MappingProxyType({
     keys = [str(key) for key in error["loc"]]
     key = ".".join(keys)
     message = _unknown_key(keys) if error["type"] == "extra_forbidden" else _wrong_value(error)
-    return f"{names.get(key, key) or 'the settings'}: {message}"
+    return f"{names.get(key, _short(key)) or 'the settings'}: {message}"
+
+
+def _short(text: str) -> str:
+    """As much of it as a sentence bears."""
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
 def _unknown_key(keys: list[str]) -> str:
@@ -245,14 +253,14 @@ def _wrong_value(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     demand = _DEMANDS.get(error["type"]) or error["msg"].replace("Input should", "must")
-    return f"{demand}, not {error['input']!r}"
+    return f"{demand}, not {_short(repr(error['input']))}"
 
 
 def _check_known(name: str, known: Iterable[str]) -> None:
     if name not in known:
-        raise ValueError(f"unknown name {name!r}; {_hint(name, known)}")
+        raise ValueError(f"unknown name {_short(repr(name))}; {_hint(name, known)}")
 
 
 def _hint(wrong: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(wrong, list(known), n=1)
+    close = difflib.get_close_matches(wrong[:MOST_SHOWN], list(known), n=1)
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,9 +26,15 @@ class YamlDocument:
         return next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), 1)
 
 
+_NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_ODD_NUMBER = re.compile(r"[-+]?(0[0-7_]+|[0-9_.]*:[0-9:_.]*)")
+
+
 class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """As in PyYAML, but a date that does not exist (2024-13-01) has a line too."""
+        if isinstance(node, yaml.ScalarNode) and node.tag in _NUMBER_TAGS and _ODD_NUMBER.fullmatch(node.value):
+            raise YamlError(f"{node.value} is no plain number: YAML takes it for one of base 8 or 60", line_of(node))
         try:
             return super().construct_object(node, deep)
         except ValueError as error:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from roma_device.calibration.arrays import FloatImage
+from roma_device.calibration.storage.files import read_regular
 
 _HEADER = re.compile(rb"(P[Ff])\s+(\d{1,9})\s+(\d{1,9})\s+([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)(?:\r\n|\s)")
 
@@ -33,7 +34,7 @@ def read_pfm(path: Path) -> FloatImage:
 
     Raises ValueError for colour, a damaged header or a wrong length, and OSError.
     """
-    data = path.read_bytes()
+    data = read_regular(path)
     header = _HEADER.match(data)
     if header is None:
         raise ValueError(f"{path} is not a PFM file")

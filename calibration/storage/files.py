@@ -11,6 +11,8 @@ import errno
 import json
 import os
 import secrets
+import stat
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,7 @@ _READ_EXIT_CODES = {
     errno.EISDIR: os.EX_NOINPUT,
     errno.ELOOP: os.EX_NOINPUT,
     errno.ENAMETOOLONG: os.EX_NOINPUT,
+    errno.EFBIG: os.EX_DATAERR,
 }
 
 
@@ -87,18 +90,45 @@ def read_exit_code(error: OSError) -> int:
     return _READ_EXIT_CODES.get(error.errno or 0, os.EX_IOERR)
 
 
-def read_bytes(path: Path, what: str = "", error: type[RomaError] = CalibrationError) -> bytes:
-    """All of a file."""
+MOST_BYTES = 512 << 20
+MOST_TEXT_BYTES = 8 << 20
+"""Larger files are refused before they are read, unless the reader says otherwise: none takes all memory or hours."""
+
+
+def read_regular(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
+    """All of a regular file; raises OSError, also for pipes, devices and what is larger than ``most_bytes``.
+
+    A pipe is not waited for, and a file that grows meanwhile is not followed.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with FileIO(descriptor) as file:
+        found = os.fstat(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EISDIR, "it is a pipe or a device, not a file")
+        if found.st_size > most_bytes:
+            size, most = found.st_size / (1 << 20), most_bytes / (1 << 20)
+            raise OSError(errno.EFBIG, f"it has {size:.0f} MiB, more than the {most:.0f} MiB that such a file may have")
+        return file.read(most_bytes)
+
+
+def read_bytes(
+    path: Path, what: str = "", error: type[RomaError] = CalibrationError, most_bytes: int = MOST_BYTES
+) -> bytes:
+    """All of a regular file of at most ``most_bytes``."""
     try:
-        return path.read_bytes()
+        return read_regular(path, most_bytes)
     except OSError as reason:
         message = f"{path}: cannot read {f'the {what}' if what else 'it'} ({reason.strerror or reason})"
         raise error(message, exit_code=read_exit_code(reason)) from None
 
 
-def read_text(path: Path, what: str = "", error: type[RomaError] = CalibrationError) -> str:
+def read_text(
+    path: Path, what: str = "", error: type[RomaError] = CalibrationError, most_bytes: int = MOST_TEXT_BYTES
+) -> str:
     """A file in UTF-8, or in what its byte order mark says; without the mark, with plain ends of lines."""
-    return decoded(read_bytes(path, what, error), path, error)
+    return decoded(read_bytes(path, what, error, most_bytes), path, error)
 
 
 def decoded(data: bytes, path: Path, error: type[RomaError] = CalibrationError) -> str:

@@ -13,7 +13,7 @@ from roma_device.calibration.arrays import FloatArray, IntArray
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.files import read_text
 
-from .stamped import is_scalar_first, stamped_poses
+from .stamped import MOST_TRAJECTORY_BYTES, is_scalar_first, stamped_poses
 
 COLUMNS = {8: "tum", 12: "kitti", 17: "euroc"}
 """Numbers in a line -> format."""
@@ -58,7 +58,7 @@ def read_trajectory(path: Path) -> Trajectory:
 
 def numbered_rows(path: Path) -> list[tuple[int, list[str]]]:
     """(line number, words) of each line that is neither empty nor a remark; raises EvaluationError where none is."""
-    lines = read_text(path, "trajectory", EvaluationError).splitlines()
+    lines = read_text(path, "trajectory", EvaluationError, MOST_TRAJECTORY_BYTES).splitlines()
     rows = [(number, line.replace(",", " ").split()) for number, line in enumerate(lines, start=1)]
     rows = [(number, words) for number, words in rows if words and not words[0].startswith("#")]
     if rows and not is_number(rows[0][1][0]) and all(not is_number(word) for word in rows[0][1]):

@@ -18,6 +18,7 @@ from roma_device.calibration.storage.files import read_text
 LARGEST_S = 1e11
 """A greater stamp counts smaller units: as seconds it would be three thousand years."""
 
+MOST_TRAJECTORY_BYTES = 64 << 20
 UNITS = {1: "ns", 10**3: "us", 10**6: "ms"}
 EUROC_COLUMNS = 17
 
@@ -26,9 +27,8 @@ Row = tuple[int, list[str]]
 
 def is_scalar_first(path: Path, width: int) -> bool:
     """Whether quaternions are w, x, y, z, as in EuRoC's ground truth and where the names of the columns say so."""
-    names = next(
-        (line for line in read_text(path, "trajectory", EvaluationError).splitlines() if "q" in line.lower()), ""
-    )
+    text = read_text(path, "trajectory", EvaluationError, MOST_TRAJECTORY_BYTES)
+    names = next((line for line in text.splitlines() if "q" in line.lower()), "")
     order = re.findall(r"q\w*?_?([wxyz])\b", names.lower())
     return order[:4] == list("wxyz") or (width == EUROC_COLUMNS and not order)
 

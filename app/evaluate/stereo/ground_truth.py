@@ -10,8 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from roma_device.app.evaluate import EvaluationError
 from roma_device.app.sinks.pfm import read_pfm
 from roma_device.calibration.arrays import AnyArray, FloatImage, Image, IntArray, Mask
+from roma_device.calibration.storage.files import MOST_BYTES, read_regular
+from roma_device.calibration.storage.image_file import decode_image
 
 
 def read_grey(path: Path) -> Image:
@@ -51,9 +54,19 @@ def _stored(path: Path) -> AnyArray:
             return _single_channel(path)
 
 
+def _check_unpacked(path: Path, data: bytes) -> None:
+    """Raises ValueError for an archive of zeros that would fill the memory."""
+    if data.startswith(b"PK"):
+        size = max((each.file_size for each in zipfile.ZipFile(io.BytesIO(data)).infolist()), default=0)
+        if size > MOST_BYTES:
+            raise ValueError(f"{path} holds an array of {size >> 20} MiB: {MOST_BYTES >> 20} are the most")
+
+
 def _first_array(path: Path) -> AnyArray:
     try:
-        content = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        data = read_regular(path)
+        _check_unpacked(path, data)
+        content = np.load(io.BytesIO(data), allow_pickle=False)
         array = content if isinstance(content, np.ndarray) else content[content.files[0]]
     except (ValueError, IndexError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} holds no numpy array ({error})") from None
@@ -72,8 +85,7 @@ def _single_channel(path: Path) -> AnyArray:
 
 
 def _decoded(path: Path, flags: int) -> AnyArray:
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    image = cv2.imdecode(data, flags) if data.size else None
+    image = decode_image(read_regular(path), flags, str(path), EvaluationError)
     if image is None:
         raise ValueError(f"{path} is not an image that OpenCV can read")
     return np.asarray(image)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from loguru import logger
 
 from roma_device.app.cameras import CaptureCounts
 from roma_device.app.cameras.source import FileSource, RateLimit
@@ -37,3 +39,12 @@ def result(index: int) -> Result:
 @pytest.fixture
 def figures() -> LiveStats:
     return LiveStats(LiveStub())
+
+
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """The lines that the program logs."""
+    lines: list[str] = []
+    number = logger.add(lambda message: lines.append(message.record["message"]), level="INFO")
+    yield lines
+    logger.remove(number)

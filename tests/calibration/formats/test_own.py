@@ -237,10 +237,10 @@ def test_missing_file_and_folder_are_told_from_bad_data(tmp_path):
 
 
 def test_a_file_that_this_user_may_not_read_is_told_from_bad_data(path, monkeypatch):
-    def deny(_):
+    def deny(*_):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(type(path), "read_bytes", deny)
+    monkeypatch.setattr(os, "open", deny)
     assert "Permission denied" in refused(path, os.EX_NOPERM)
 
 

@@ -16,10 +16,12 @@ from roma_device.app.evaluate import EvaluationError, reading
 from roma_device.app.evaluate.pose.datasets import PoseImage, PosePair, checked_matrix, checked_pose
 from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.pose import Pose
+from roma_device.calibration.storage.files import read_regular
 
 from .archive import names_in, read_array
 
 INDEX_SIZE = Size(640, 480)
+MOST_NUMBER_BYTES = 1 << 16
 _BELOW = ("", "scans_test", "scannet_test_1500", "test")
 
 
@@ -68,7 +70,7 @@ def _stored_pose(path: Path, where: str) -> Pose:
 def _numbers(path: Path, where: str) -> FloatArray:
     """The 16 numbers of a text file."""
     with reading(where, path):
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path, MOST_NUMBER_BYTES).decode("utf-8-sig")
     try:
         values = np.array([float(word) for word in text.split()])
     except ValueError as error:
