@@ -11,6 +11,7 @@ import argparse
 import copy
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,10 @@ class StereoTraining(Training[PairBatch]):
         self.network.to(memory_format=torch.channels_last)
 
     def loss(self, batch: PairBatch) -> tuple[Tensor, dict[str, float]]:
-        left, right = normalize(batch.left), normalize(batch.right)
+        batch = replace(batch, left=normalize(batch.left), right=normalize(batch.right))
+        if self.arguments.halve:
+            batch = batch.halved()
+        left, right = batch.left, batch.right
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             output = self.network.infer(left, right)
         loss, parts = stereo_loss(output, batch, self.config.max_disparity_px)
@@ -91,7 +95,9 @@ def pair_source(arguments: argparse.Namespace, device: torch.device) -> tuple[Sc
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:
     """The options; raises ModelError for a size that no variant takes."""
-    return parsed(options(__doc__), words)
+    parser = options(__doc__)
+    parser.add_argument("--halve", action="store_true", help="learn on images of half the size, as a first stage sees")
+    return parsed(parser, words)
 
 
 def options(description: str | None) -> argparse.ArgumentParser:

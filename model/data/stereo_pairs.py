@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .indoor import sample_room
 from .photometric import photograph, shared_conditions, uniform
@@ -30,6 +31,21 @@ class PairBatch:
 
     def to(self, device: torch.device) -> PairBatch:
         return PairBatch(*(getattr(self, name).to(device, non_blocking=True) for name in self.__slots__))
+
+    def halved(self) -> PairBatch:
+        """The same pairs with half as many rows and columns; each pixel keeps the truth of the first of its four."""
+        return PairBatch(
+            halved(self.left),
+            halved(self.right),
+            self.disparity_px[:, ::2, ::2] / 2,
+            self.occluded[:, ::2, ::2],
+            self.row_offset_px[:, ::2, ::2] / 2,
+        )
+
+
+def halved(image: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, C, H/2, W/2), each pixel the mean of four: as ``cv2.INTER_AREA`` does on the device."""
+    return functional.avg_pool2d(image, 2)
 
 
 @dataclass(frozen=True, slots=True)

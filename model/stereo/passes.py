@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .hints import cell_disparities, hints, warp
+from .network import SMOOTH_PX
 from .refinement import Refinement, RefinementOutput
 
 
@@ -42,3 +43,11 @@ def after_passes(network: Refinement, left: Tensor, right: Tensor, found: Found,
         found = Found(output.disparity_px.clamp(min=0), torch.sigmoid(output.trust_logit))
     network.train(was_training)
     return found
+
+
+def enlarged(found: Found) -> Found:
+    """What was found on images of half the size, for the full one; no pixel leaves its nearest neighbour's surface."""
+    nearest = functional.interpolate(found.disparity_px, scale_factor=2, mode="nearest")
+    smooth = functional.interpolate(found.disparity_px, scale_factor=2, mode="bilinear", align_corners=False)
+    disparity_px = 2 * (nearest + (smooth - nearest).clamp(-SMOOTH_PX, SMOOTH_PX))
+    return Found(disparity_px, functional.interpolate(found.certainty, scale_factor=2, mode="nearest"))

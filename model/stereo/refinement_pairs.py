@@ -8,19 +8,26 @@ import torch
 from torch import Tensor
 
 from model.base.loop import normalize
-from model.data.stereo_pairs import PairBatch, PairRenderer, SceneBatch
+from model.data.stereo_pairs import PairBatch, PairRenderer, SceneBatch, halved
 from model.data.texture_atlas import Atlas
 
 from .network import RowStereo
 
+HALVED = (1, 2, 5, 6)
+"""Batches of a scene that the first stage sees at half their size: of each light one, the mirrored or the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class FirstGuess:
-    """B pairs and the first stage's result."""
+    """B pairs and the first stage's result, on images of this size or of half of it."""
 
     pairs: PairBatch
-    disparity_px: Tensor  # (B, 1, H, W)
-    certainty: Tensor  # (B, 1, H/4, W/4)
+    disparity_px: Tensor  # (B, 1, H, W), or (B, 1, H/2, W/2) in px of the smaller images
+    certainty: Tensor  # (B, 1, H/4, W/4), or (B, 1, H/8, W/8)
+
+    @property
+    def is_halved(self) -> bool:
+        return self.disparity_px.shape[-1] < self.pairs.left.shape[-1]
 
     def to(self, device: torch.device) -> FirstGuess:
         return FirstGuess(self.pairs.to(device), self.disparity_px.to(device), self.certainty.to(device))
@@ -28,10 +35,14 @@ class FirstGuess:
 
 @dataclass(frozen=True, slots=True)
 class GuessingRenderer:
-    """Draws pairs and runs the first stage on them, in the worker process: it takes as long as the drawing."""
+    """Draws pairs and runs the first stage on them, in the worker process: it takes as long as the drawing.
+
+    Half of the batches are given to ``first_of_half``, which sees the images at half their size.
+    """
 
     renderer: PairRenderer
     first: RowStereo
+    first_of_half: RowStereo
 
     @property
     def atlas(self) -> Atlas:
@@ -42,7 +53,18 @@ class GuessingRenderer:
         return self.renderer.batches_per_scenes
 
     def batches(self, scenes: SceneBatch) -> tuple[FirstGuess, ...]:
-        return tuple(guess(self.first, pairs) for pairs in self.renderer.batches(scenes))
+        drawn = enumerate(self.renderer.batches(scenes))
+        return tuple(
+            guess_at_half(self.first_of_half, pairs) if index in HALVED else guess(self.first, pairs)
+            for index, pairs in drawn
+        )
+
+
+@torch.no_grad()
+def guess_at_half(first: RowStereo, pairs: PairBatch) -> FirstGuess:
+    """What ``first`` says of ``pairs`` at half their size."""
+    output = first.infer(halved(normalize(pairs.left)), halved(normalize(pairs.right)))
+    return FirstGuess(pairs, output.disparity_px, torch.sigmoid(output.trust_logit))
 
 
 @torch.no_grad()
