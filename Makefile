@@ -20,11 +20,12 @@ UNHURRIED := $(addprefix tests/,abi model app/calibrate app/cameras app/doctor a
 
 # Our matrices are small: threads that wait for each other cost more than they give, above all on a busy machine.
 export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
 
 # glibc gives large blocks back at once and has them zeroed again at the next step: about a sixth of a step's time.
 KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=10737418240 MALLOC_TOP_PAD_=268435456
 
-.PHONY: run test quick test-oldest test-arm64 vm-test check bench train typing clean help
+.PHONY: run test thorough quick test-oldest test-arm64 vm-test check bench train typing clean help
 
 help:            ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -35,13 +36,16 @@ run: $(VENV)/ready-run          ## the main job: depth from the simulated rig wi
 test: $(VENV)/ready-test check  ## linters, types and tests
 	$(BIN)/python -m pytest
 
+thorough: $(VENV)/ready-test    ## the tests that take minutes each, before a release
+	$(BIN)/python -m pytest -m thorough
+
 quick: $(VENV)/ready-test       ## ruff and the quick half of the tests, in about a minute
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
-	$(BIN)/python -m pytest -m "not slow" $(addprefix --ignore=,$(UNHURRIED))
+	$(BIN)/python -m pytest -m "not slow and not thorough" $(addprefix --ignore=,$(UNHURRIED))
 
 test-oldest: $(OLDEST)/ready     ## tests on the oldest supported versions: OpenCV 4.10, Python 3.10 where there is one
-	$(OLDEST)/bin/python -m pytest -m "not slow"
+	$(OLDEST)/bin/python -m pytest -m "not slow and not thorough"
 
 test-arm64: $(VENV)/ready-test   ## engine tests and a frame as arm64 programs, by qemu-user: needs root on Debian or Ubuntu
 	tests/arm64/run.sh

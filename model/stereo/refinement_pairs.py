@@ -13,8 +13,8 @@ from model.data.texture_atlas import Atlas
 
 from .network import RowStereo
 
-HALVED = (1, 2, 5, 6)
-"""Batches of a scene that the first stage sees at half their size: of each light one, the mirrored or the other."""
+HALVED = (2, 6)
+"""Batches of a scene that the first stage sees at half their size: one of four."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def test_in_a_terminal_of_80x24_interrupted_at_every_stage(tmp_path: Path) -> No
         (5, signal.SIGINT, 130),
     ):
         kept = len(list(session.glob("right/*.png")))  # by the one before: a new pair shows that this one is at work
-        process, terminal = start_in_terminal(words(session, output, 8), tmp_path)
+        process, terminal = start_in_terminal(words(session, output, 40), tmp_path)  # more than it will get
         follow(process, terminal, session, max(pairs, kept + 1) if pairs else 0)
         if pairs == 0:
             time.sleep(2)

@@ -36,6 +36,22 @@ def network(seed: int = 0) -> Cascade:
     return net.eval()
 
 
+@pytest.fixture(scope="module")
+def open_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of ``network()``, for images of any size."""
+    folder = tmp_path_factory.mktemp("open") / "two-view"
+    write_bundle(network(), {}, folder, "two-view")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def board_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of ``network()``, for one size."""
+    folder = tmp_path_factory.mktemp("fixed") / "board"
+    write_bundle(network(), {}, folder, "board", (640, 320))
+    return folder
+
+
 def test_window_holds_the_products_around_each_cell() -> None:
     a, b = torch.randn(2, 5, 6, 14), torch.randn(2, 5, 6, 14)
     result = similarities(a, b, 2)
@@ -150,7 +166,7 @@ def test_network_fits_its_budget() -> None:
 
 @pytest.mark.parametrize("size", [(128, 96), (192, 64)])
 @pytest.mark.parametrize("engine", ["opencv", "onnx", "openvino"])
-def test_exported_bundle_equals_torch_at_any_size(tmp_path: Path, engine: str, size: tuple[int, int]) -> None:
+def test_exported_bundle_equals_torch_at_any_size(open_bundle: Path, engine: str, size: tuple[int, int]) -> None:
     if engine == "opencv":
         import cv2
 
@@ -159,8 +175,7 @@ def test_exported_bundle_equals_torch_at_any_size(tmp_path: Path, engine: str, s
     else:
         pytest.importorskip({"onnx": "onnxruntime"}.get(engine, engine), reason=f"{engine} is not installed")
     net = network()
-    write_bundle(net, {}, tmp_path / "two-view", "two-view")
-    loaded = open_engine(load_card(tmp_path / "two-view"), engine, EngineOptions(size, 1))
+    loaded = open_engine(load_card(open_bundle), engine, EngineOptions(size, 1))
     generator = np.random.default_rng(1)
     for name in loaded.inputs:
         loaded.inputs[name][...] = generator.standard_normal((1, 1, size[1], size[0]))
@@ -191,11 +206,10 @@ def test_fixed_graph_has_only_operators_of_both_npus_and_equals_torch(was_open: 
 
 
 @pytest.mark.parametrize("chip", ["AX650", "AX620E"])
-def test_preflight_has_nothing_against_a_bundle_of_one_size(tmp_path: Path, chip: str) -> None:
-    write_bundle(network(), {}, tmp_path / "board", "board", (640, 320))
-    card = load_card(tmp_path / "board")
+def test_preflight_has_nothing_against_a_bundle_of_one_size(board_bundle: Path, chip: str) -> None:
+    card = load_card(board_bundle)
     assert card.fixed_size() == (640, 320) and card.outputs[0].shape == (1, 2, 80, 160)
-    report = check_model(str(tmp_path / "board"), chip, None, None)
+    report = check_model(str(board_bundle), chip, None, None)
     assert not [finding for finding in report.findings if finding.severity in ("fails", "unknown")]
 
 

@@ -190,7 +190,7 @@ UNSEEN = [
 """Rendered when all of the covariance was chosen, on seeds below 70."""
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_covariance_holds_on_rendered_images() -> None:
     """Over twelve clips at three speeds the mean lies in its 95 % chi-square band."""
     clips = {spec: normalized_squares(rendered(spec)) for spec in UNSEEN}

@@ -299,6 +299,6 @@ def test_a_thousand_malformed_messages_give_sentences_only(tmp_path: Path) -> No
     assert _say_all(tmp_path, 600) >= 1000
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_ten_thousand_malformed_messages_give_sentences_only(tmp_path: Path) -> None:
     assert _say_all(tmp_path, 6000) >= 10_000

@@ -57,7 +57,7 @@ def test_real_pairs_twice_the_same_and_accurate(few_pairs: Path, capsys: pytest.
     assert report["mean"]["auc5"] > report["baseline"]["sift"]["mean"]["auc5"]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_all_real_pairs_beat_sift(shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = json.loads(call(capsys, "evaluate", "pose", str(shared_data / "pose.json"), "--json")[1])
     plain = report["baseline"]["sift"]
