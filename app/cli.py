@@ -21,6 +21,7 @@ from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.evaluate import evaluate
 from .commands.model import model
+from .commands.recording import recording
 from .commands.run import run
 from .commands.service import service
 from .commands.verify import verify
@@ -74,7 +75,7 @@ def cli(verbose: int, quiet: int) -> None:
     set_up_log(verbose - quiet)
 
 
-for command in (bench, calibrate, calibration, cameras, doctor, evaluate, model, run, service, verify):
+for command in (bench, calibrate, calibration, cameras, doctor, evaluate, model, recording, run, service, verify):
     cli.add_command(command)
 
 

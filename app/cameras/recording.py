@@ -12,7 +12,7 @@ from pathlib import Path
 from roma_device.app.recording.layout import CALIBRATION, FORMAT, SESSION, SUFFIX, VERSION, RecordingError, read_pairs
 from roma_device.calibration.formats.exchange import load_calibration
 from roma_device.calibration.rig import StereoCalibration
-from roma_device.calibration.storage.files import read_exit_code, read_json
+from roma_device.calibration.storage.files import read_exit_code, read_json, read_text
 from roma_device.runtime.types import StereoFrame
 
 from . import Camera, CameraError
@@ -24,17 +24,20 @@ GAP_NS = 1_000_000_000 // 30
 
 @dataclass(frozen=True, slots=True)
 class RecordingSpec:
-    """What ``recording:PATH[?speed=X&loop=N]`` asks for."""
+    """What ``recording:PATH[,PATH...][?speed=X&loop=N&all=1]`` asks for."""
 
-    path: Path
+    paths: tuple[Path, ...]
     speed: float  # 1: as recorded; 0, the default: as fast as pairs are taken
     rounds: int | None  # default 1; None: without end
+    all: bool = False  # whether a folder of several stands for all of them
 
     @classmethod
     def parse(cls, text: str) -> RecordingSpec:
         """Raises CameraError for an unknown key or value."""
-        path, query = Query.split(text, "recording", ("speed", "loop"))
-        return cls(Path(path), query.number("speed", 0, 0, 1000), query.whole("loop", 1, 0) or None)
+        path, query = Query.split(text, "recording", ("speed", "loop", "all"))
+        paths = tuple(Path(part) for part in path.split(",")) if path else (Path(),)
+        several = query.choice("all", "0", ("0", "1")) == "1"
+        return cls(paths, query.number("speed", 0, 0, 1000), query.whole("loop", 1, 0) or None, several)
 
 
 class RecordingCamera(Camera):
@@ -43,15 +46,18 @@ class RecordingCamera(Camera):
     def __init__(self, spec: RecordingSpec) -> None:
         """Raises CameraError where there is no recording, or one of another version."""
         self._spec = spec
-        self._folder = find_session(spec.path)
-        _check_session(self._folder / SESSION)
-        self._chunks = sorted(self._folder.glob(f"*{SUFFIX}"))
-        calibration = self._folder / CALIBRATION
-        self._calibration = load_calibration(calibration) if calibration.exists() else None
+        self._folders = [folder for path in spec.paths for folder in find_sessions(path, spec.all)]
+        for folder in self._folders:
+            _check_session(folder / SESSION)
+        self._calibration = _calibration_of(self._folders)
 
     @classmethod
     def from_spec(cls, argument: str) -> RecordingCamera:
-        """From ``PATH[?speed=X&loop=N]``: the folder of a recording, or one that holds a single recording."""
+        """From ``PATH[,PATH...][?speed=X&loop=N&all=1]``.
+
+        A PATH is the folder of a recording, or one that holds a single recording, or with ``all`` several.
+        Recordings are replayed one after the other, as if the time between them had been ``GAP_NS``.
+        """
         return cls(RecordingSpec.parse(argument))
 
     @property
@@ -61,10 +67,16 @@ class RecordingCamera(Camera):
 
     def frames(self) -> Iterator[StereoFrame]:
         """All pairs; raises CameraError at one that is damaged. A torn end, as a power cut leaves it, ends them."""
-        offset_ns, start_s, first_ns = 0, time.monotonic(), None
-        for _ in count() if self._spec.rounds is None else range(self._spec.rounds):
-            last_ns = None
-            for frame in self._round():
+        offset_ns, start_s = 0, time.monotonic()
+        first_ns: int | None = None
+        next_ns: int | None = None  # stamp of the next recording's first pair
+        rounds = count() if self._spec.rounds is None else range(self._spec.rounds)
+        for folder in (folder for _ in rounds for folder in self._folders):
+            last_ns, begin_ns = None, None
+            for frame in _pairs(folder):
+                if begin_ns is None:
+                    begin_ns = frame.timestamp_ns
+                    offset_ns = 0 if next_ns is None else next_ns - begin_ns
                 frame = _later(frame, offset_ns)
                 first_ns = frame.timestamp_ns if first_ns is None else first_ns
                 last_ns = frame.timestamp_ns
@@ -72,20 +84,40 @@ class RecordingCamera(Camera):
                     due_s = start_s + (frame.timestamp_ns - first_ns) / 1e9 / self._spec.speed
                     time.sleep(max(0.0, due_s - time.monotonic()))
                 yield frame
-            if last_ns is None or first_ns is None:
-                return
-            offset_ns = last_ns + GAP_NS - first_ns
+            if last_ns is not None:
+                next_ns = last_ns + GAP_NS
+            elif self._spec.rounds is None and first_ns is None:
+                return  # without end, of nothing
 
-    def _round(self) -> Iterator[StereoFrame]:
-        for chunk in self._chunks:
-            try:
-                with chunk.open("rb") as file:
-                    yield from read_pairs(file, chunk, is_last=chunk == self._chunks[-1])
-            except RecordingError as error:
-                raise _damaged(str(error)) from error
-            except OSError as error:
-                message = f"{chunk}: cannot read the recording ({error.strerror})"
-                raise CameraError(message, exit_code=read_exit_code(error)) from error
+
+def _pairs(folder: Path) -> Iterator[StereoFrame]:
+    chunks = sorted(folder.glob(f"*{SUFFIX}"))
+    for chunk in chunks:
+        try:
+            with chunk.open("rb") as file:
+                yield from read_pairs(file, chunk, is_last=chunk == chunks[-1])
+        except RecordingError as error:
+            raise _damaged(str(error)) from error
+        except OSError as error:
+            message = f"{chunk}: cannot read the recording ({error.strerror})"
+            raise CameraError(message, exit_code=read_exit_code(error)) from error
+
+
+def _calibration_of(folders: list[Path]) -> StereoCalibration | None:
+    """Of all of them; raises CameraError where they were recorded with rigs that differ."""
+    texts = {read_text(path, "calibration") if (path := folder / CALIBRATION).exists() else "" for folder in folders}
+    if len(texts) > 1:
+        raise usage("the recordings have different calibrations: replay them one by one, or give all of them the same")
+    path = folders[0] / CALIBRATION
+    return load_calibration(path) if path.exists() else None
+
+
+def find_sessions(path: Path, several: bool) -> list[Path]:
+    """As ``find_session``; with ``several`` all that ``path`` holds, by name."""
+    if not several or (path / SESSION).is_file():
+        return [find_session(path)]
+    found = sorted(session.parent for session in path.glob(f"*/{SESSION}"))
+    return found or [find_session(path)]
 
 
 def find_session(path: Path) -> Path:
@@ -96,7 +128,7 @@ def find_session(path: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        raise usage(f"{path} holds {len(found)} recordings: name one, such as {found[-1]}")
+        raise usage(f"{path} holds {len(found)} recordings: name one, such as {found[-1]}, or write {path}?all=1")
     raise CameraError(f"{path} is no recording: there is no {SESSION} in it", exit_code=os.EX_NOINPUT)
 
 

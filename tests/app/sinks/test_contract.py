@@ -21,13 +21,14 @@ FILES = {
     "preview": "{:06d}_preview.png",
     "ply": "{:06d}.ply",
     "mcap": "results.mcap",
+    "rosbag2": "rosbag2",
     "trajectory": "trajectory.tum",
     "results": "results.jsonl",
 }
 
 POSE = PoseEstimate(0, "ok", (), 1, Pose.from_rotation_vector([0, 0, 0], [0, 0, 0]), np.eye(6), 100, 0.9)
 
-OPTIONAL = {"mcap"}
+OPTIONAL = {"mcap": "mcap", "rosbag2": "rosbags"}
 """Sinks that need a package which a plain install does not bring."""
 
 every_sink = pytest.mark.parametrize("name", list(SINKS))
@@ -37,7 +38,7 @@ every_sink = pytest.mark.parametrize("name", list(SINKS))
 def _package_is_there(request):
     name = request.node.callspec.params.get("name") if hasattr(request.node, "callspec") else None
     if name in OPTIONAL:
-        pytest.importorskip(name)
+        pytest.importorskip(OPTIONAL[name])
 
 
 @every_sink
@@ -55,7 +56,7 @@ def test_images_are_rectified_only_where_they_are_drawn(tmp_path, make_result, n
     result = make_result()
     with open_sink(name, tmp_path) as sink:
         sink.write(result)
-    assert ("left" in vars(result.images)) == (name in ("preview", "ply", "mcap"))
+    assert ("left" in vars(result.images)) == (name in ("preview", "ply", "mcap", "rosbag2"))
 
 
 @every_sink
@@ -102,7 +103,9 @@ def test_does_not_change_the_result(tmp_path, make_result, name):
         assert one.tobytes() == other.tobytes()
 
 
-@pytest.mark.parametrize("name", [name for name in SINKS if name not in ("mcap", "trajectory")])  # begun at once
+@pytest.mark.parametrize(
+    "name", [name for name in SINKS if name not in ("mcap", "rosbag2", "trajectory")]
+)  # begun at once
 def test_a_full_disk_is_one_sentence_and_the_next_frame_may_succeed(tmp_path, make_result, monkeypatch, name):
     class FullDisk(io.FileIO):
         full = False

@@ -1,0 +1,3 @@
+"""Fixtures of the tests of messages."""
+
+from tests.app.sinks.conftest import make_result as make_result
