@@ -2,124 +2,40 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
-import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
-import numpy as np
-import numpy.typing as npt
-
-from roma_device.calibration.arrays import Image, Size
-from roma_device.calibration.errors import RomaError
-from roma_device.calibration.storage.files import read_regular
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.storage.yaml_section import Section, read_section
 
-CARD_NAME = "card.yaml"
-MOST_MODEL_BYTES = 1 << 30
-DTYPES: dict[str, npt.DTypeLike] = {
-    "float32": np.float32,
-    "uint8": np.uint8,
-    "int8": np.int8,
-    "uint16": np.uint16,
-    "int16": np.int16,
-    "bfloat16": np.uint16,
-}
-"""Type in a card -> numpy's type of the engine's array; bfloat16 is its bits, see ``bfloat16.py``."""
+from .model_file import ModelError as ModelError
+from .model_file import ModelFile as ModelFile
+from .tensor_spec import DTYPES, STRIDES, Layout
+from .tensor_spec import TensorSpec as TensorSpec
 
-STRIDES = ("1", "2", "4", "8")
+CARD_NAME = "card.yaml"
 
 Normalization = Literal["in_graph", "preprocess", "none"]
 Task = Literal["stereo", "two_view"]
-Layout = Literal["NCHW", "NHWC", "NV12"]
-
-
-class ModelError(RomaError):
-    """A model bundle that cannot be used as it is."""
-
-    exit_code = os.EX_DATAERR
+HostStep = Literal["warp_right"]
+"""What the host does between two graphs; ``runtime/cascade`` has the code."""
+DEFAULT_SIZE = Size(640, 320)
+MOST_PASSES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class TensorSpec:
-    """One input or output; a dimension of None may have any size."""
+class Stage:
+    """One of several graphs that run one after the other; all but the first on what the host makes of the results."""
 
     name: str
-    shape: tuple[int | None, ...]  # in the order of ``layout``
-    dtype: str = "float32"
-    layout: Layout = "NCHW"  # NV12: (1, H * 3 / 2, W, 1), the grey rows above those of colour
-    stride: int = 1  # input px per value, along both axes; for outputs
-
-    @property
-    def size(self) -> Size | None:
-        """Width and height of the image, None where they are open."""
-        height, width = self.shape[-2:] if self.layout == "NCHW" else self.shape[1:3]
-        if height is None or width is None:
-            return None
-        return Size(width, height * 2 // 3 if self.layout == "NV12" else height)
-
-    @property
-    def storage(self) -> np.dtype[Any]:
-        """What the engine's array consists of."""
-        return np.dtype(DTYPES[self.dtype])
-
-    def shape_at(self, size: Size) -> tuple[int, ...]:
-        """The shape for an input of ``size``: open dimensions get their value."""
-        width, height = size[0] // self.stride, size[1] // self.stride
-        open_sizes = {
-            "NCHW": (1,) * (len(self.shape) - 2) + (height, width),
-            "NHWC": (1, height, width, 1),
-            "NV12": (1, height * 3 // 2, width, 1),
-        }[self.layout]
-        return tuple(opened if known is None else known for known, opened in zip(self.shape, open_sizes, strict=True))
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFile:
-    """One file of a bundle and the sha256 that it must have."""
-
-    path: Path
-    sha256: str
-
-    def read(self) -> bytes:
-        """The file's bytes; raises ModelError where it is missing or not the file that the card names."""
-        try:
-            data = read_regular(self.path, MOST_MODEL_BYTES)
-        except OSError as error:
-            raise self._unreadable(error) from None
-        self._check(data)
-        return data
-
-    def mapped(self) -> Image:
-        """The same as (bytes,) uint8 in a read-only mapping, which ends with the array: large files stay on disk."""
-        try:
-            found = self.path.stat()
-            if not stat.S_ISREG(found.st_mode):
-                raise OSError(errno.EISDIR, "it is no file")
-            empty = found.st_size == 0  # which cannot be mapped
-            data = np.zeros(0, np.uint8) if empty else np.memmap(self.path, np.uint8, mode="r")
-        except OSError as error:
-            raise self._unreadable(error) from None
-        self._check(data.data)
-        return data
-
-    def _unreadable(self, error: OSError) -> ModelError:
-        return ModelError(f"{self.path}: cannot read the model ({error.strerror})", exit_code=os.EX_NOINPUT)
-
-    def _check(self, data: bytes | memoryview) -> None:
-        digest = hashlib.sha256(data).hexdigest()
-        if digest != self.sha256:
-            raise ModelError(
-                f"{self.path}: sha256 is {digest[:12]}..., its card says {self.sha256[:12]}...: "
-                "the file is damaged or not the one that the card describes; install the bundle again"
-            )
-
-
-DEFAULT_SIZE = Size(640, 320)
+    files: Mapping[str, ModelFile]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    host: HostStep | None = None  # what the host does before each pass; None: of the first stage
+    passes: int = 1  # how often it runs on its own result
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +44,9 @@ class ModelCard:
 
     name: str
     task: Task
-    files: Mapping[str, ModelFile]  # format ("onnx", "axmodel", ...) -> file
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    files: Mapping[str, ModelFile]  # of the first graph: format ("onnx", "axmodel", ...) -> file
+    inputs: tuple[TensorSpec, ...]  # of the first graph
+    outputs: tuple[TensorSpec, ...]  # of the last graph
     normalization: Normalization
     convention: str  # pixel convention of the outputs
     size_multiple: int = 32  # width and height must be multiples of it
@@ -139,22 +55,45 @@ class ModelCard:
     tolerated_vertical_px: float = 0.0  # rows by which left and right may differ, input px; 0: not measured
     trained_on: str = ""
     measured: Mapping[str, float] = field(default_factory=dict)
+    stages: tuple[Stage, ...] = ()  # of a model of several graphs, in their order; empty: there is one
 
     def fixed_size(self) -> Size | None:
         """Width and height of the input where the model has only one, else None."""
         return self.inputs[0].size
+
+    @property
+    def graphs(self) -> tuple[ModelCard, ...]:
+        """A card of its own for each graph, in their order: this one where there is one."""
+        return tuple(map(self._of, self.stages)) or (self,)
+
+    def _of(self, stage: Stage) -> ModelCard:
+        name = f"{self.name}/{stage.name}"
+        return replace(self, name=name, files=stage.files, inputs=stage.inputs, outputs=stage.outputs, stages=())
+
+    def passes(self, wanted: int | None) -> int:
+        """How often the later graphs run: as the card says, or ``wanted``; raises ModelError where that means nothing.
+
+        Of a model of one graph 0.
+        """
+        if wanted is not None and not self.stages:
+            raise ModelError(
+                lambda option: f"model {self.name} has one stage: {option('passes')} is for those with two",
+                exit_code=os.EX_USAGE,
+            )
+        return wanted or max((stage.passes for stage in self.stages[1:]), default=0)
 
 
 def load_card(bundle: Path) -> ModelCard:
     """Read the card of the bundle folder ``bundle``; raises ModelError with file, line and key at fault."""
     top = read_section(bundle / CARD_NAME, "model card", ModelError)
     width, height = top.numbers("default_size", 2)
+    name, stages = top.text("name"), _stages(top, bundle)
     card = ModelCard(
-        name=top.text("name"),
+        name=name,
         task=cast(Task, top.choice("task", get_args(Task))),
-        files=_files(top.section("files"), bundle),
-        inputs=tuple(map(_tensor, top.sections("inputs"))),
-        outputs=tuple(map(_tensor, top.sections("outputs"))),
+        files=stages[0].files,
+        inputs=stages[0].inputs,
+        outputs=stages[-1].outputs,
         normalization=cast(Normalization, top.choice("normalization", get_args(Normalization))),
         convention=top.text("convention"),
         size_multiple=int(top.number("size_multiple")),
@@ -163,9 +102,37 @@ def load_card(bundle: Path) -> ModelCard:
         tolerated_vertical_px=top.number("tolerated_vertical_px", 0.0),
         trained_on=top.text("trained_on", ""),
         measured=top.section("measured").rest() if "measured" in top.untaken() else {},
+        stages=stages if len(stages) > 1 else (),
     )
     top.finish()
     return card
+
+
+def _stages(top: Section, bundle: Path) -> tuple[Stage, ...]:
+    """Of a card of one graph, which stands at the top, or as ``stages`` has them."""
+    if "stages" not in top.untaken():
+        return (_stage(top, bundle, ""),)
+    sections = top.sections("stages")
+    if len(sections) < 2:
+        raise top.mistake("stages", "must list two or more: a card of one graph has its files at the top")
+    stages: list[Stage] = []
+    for section in sections:
+        stage = _stage(section, bundle, section.text("name"))
+        stages.append(_repeated(section, stage) if stages else stage)
+        section.finish()
+    return tuple(stages)
+
+
+def _stage(section: Section, bundle: Path, name: str) -> Stage:
+    files = _files(section.section("files"), bundle)
+    inputs, outputs = (tuple(map(_tensor, section.sections(side))) for side in ("inputs", "outputs"))
+    return Stage(name, files, inputs, outputs)
+
+
+def _repeated(section: Section, stage: Stage) -> Stage:
+    host = cast(HostStep, section.choice("host", get_args(HostStep)))
+    passes = int(section.choice("passes", tuple(map(str, range(1, MOST_PASSES + 1)))))
+    return replace(stage, host=host, passes=passes)
 
 
 def _files(section: Section, bundle: Path) -> dict[str, ModelFile]:
@@ -182,7 +149,18 @@ def _tensor(section: Section) -> TensorSpec:
     shape = tuple(None if size < 0 else int(size) for size in section.numbers("shape"))
     dtype = section.choice("dtype", tuple(DTYPES))
     layout = cast(Layout, section.choice("layout", get_args(Layout))) if "layout" in section.untaken() else "NCHW"
-    stride = int(section.choice("stride", STRIDES)) if "stride" in section.untaken() else 1
-    spec = TensorSpec(section.text("name"), shape, dtype, layout, stride)
+    spec = TensorSpec(section.text("name"), shape, dtype, layout, _stride(section))
     section.finish()
     return spec
+
+
+def _stride(section: Section) -> int | tuple[int, int]:
+    """One number for both axes, or a list of that of the rows and that of the columns."""
+    if "stride" not in section.untaken():
+        return 1
+    if not section.is_list("stride"):
+        return int(section.choice("stride", tuple(map(str, STRIDES))))
+    rows, columns = section.numbers("stride", 2)
+    if not {rows, columns} <= set(STRIDES):
+        raise section.mistake("stride", f"must hold two of {', '.join(map(str, STRIDES))}")
+    return int(rows), int(columns)

@@ -29,6 +29,9 @@ ENGINES: dict[str, str] = {
 }
 """Name -> "module:Class"; a module is imported only when its engine is asked for."""
 
+STAGED = {"staged": "roma_device.runtime.engines.staged:StagedEngine"}
+"""What runs models of several graphs on an engine that runs one; those of NPUs take them as they are."""
+
 AUTO_ORDER: tuple[str, ...] = ("axcl", "ax", "openvino", "onnx", "opencv")
 """What "auto" tries: an NPU, then the fastest first, by process CPU time of the bundled model on x86-64."""
 
@@ -104,6 +107,7 @@ class EngineOptions:
     threads: int = 0  # 0: the engine's own choice
     npu: NpuOptions = NpuOptions()
     precision: Precision = "auto"  # of a host engine; auto: the faster one
+    passes: int | None = None  # of the later graphs of a model of several; None: as the card says
 
 
 def engine_class(name: str) -> Any:
@@ -116,6 +120,7 @@ def engine_class(name: str) -> Any:
 def open_engine(card: ModelCard, name: str, options: EngineOptions) -> Engine:
     """Load ``card``'s model into the engine ``name``, or for "auto" into the first that can."""
     check_size(card, options.size)
+    card.passes(options.passes)
     if name != "auto":
         return _open(card, name, options)
     passed_over: list[tuple[str, EngineError]] = []
@@ -146,6 +151,9 @@ def _check_node(name: str) -> None:
 
 def engine_name(engine: Engine) -> str:
     """The name under which ENGINES has ``engine``; its class's name for one from elsewhere."""
+    told: str = getattr(engine, "engine_name", "")
+    if told:
+        return told
     kind = type(engine)
     names = {target: name for name, target in ENGINES.items()}
     return names.get(f"{kind.__module__}:{kind.__name__}", kind.__name__)
@@ -158,7 +166,12 @@ def engine_facts(engine: Engine) -> Mapping[str, str]:
 
 
 def _open(card: ModelCard, name: str, options: EngineOptions) -> Engine:
-    engine: Engine = engine_class(name)(card, options)
+    kind = engine_class(name)
+    engine: Engine
+    if card.stages and not getattr(kind, "runs_stages", False):
+        engine = registry.load(STAGED, "staged")(card, options, name, kind)
+    else:
+        engine = kind(card, options)
     return engine
 
 

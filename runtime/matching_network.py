@@ -31,6 +31,7 @@ class NetworkOptions:
     input_width: int = 640  # px, for models of open size
     npu: NpuOptions = field(default_factory=NpuOptions)
     precision: Precision = "auto"  # of a host engine
+    passes: int | None = None  # of a second stage; None: as the card says
 
 
 class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
@@ -60,9 +61,8 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         check_outputs(card)
         self.card, self.size = card, Size(*size)
         self.plan: InputPlan = plan_input(card, size, options.input_width)
-        self.engine: Engine = open_engine(
-            card, options.engine, EngineOptions(self.plan.network, options.threads, options.npu, options.precision)
-        )
+        chosen = EngineOptions(self.plan.network, options.threads, options.npu, options.precision, options.passes)
+        self.engine: Engine = open_engine(card, options.engine, chosen)
         self._overlapping = _overlapping(self.engine, options.npu)
         self.capacity = 2 if self._overlapping else 1  # pairs that may be on their way
         self._submitted: deque[tuple[StageTimes, Sample]] = deque()

@@ -18,7 +18,10 @@ ALLOWED = {
         "roma_device.calibration.errors",
         "roma_device.calibration.arrays",
         "roma_device.calibration.storage.files",
-        *(f"roma_device.runtime.{part}" for part in ("card", "engine", "onnx", "preflight", "tensors.preprocess")),
+        *(
+            f"roma_device.runtime.{part}"
+            for part in ("card", "cascade", "engine", "onnx", "preflight", "tensors.cells", "tensors.preprocess")
+        ),
     },
 }
 FORBIDDEN_ON_DEVICE = {"torch", "model", "tests", "onnx"}

@@ -62,6 +62,14 @@ class Section:
         """Whether ``key`` is there and holds a mapping."""
         return isinstance(self._left.get(key), yaml.MappingNode)
 
+    def is_list(self, key: str) -> bool:
+        """Whether ``key`` is there and holds a list."""
+        return isinstance(self._left.get(key), yaml.SequenceNode)
+
+    def mistake(self, key: str, what: str) -> RomaError:
+        """The error for a value of ``key`` that only its reader can judge; to be raised, before or after it is read."""
+        return self._error(f"{self._path}:{line_of(self._left.get(key, self._node))}: {self._full(key)} {what}")
+
     def text(self, key: str, default: str | None = None) -> str:
         """A scalar as it is written: quotes are not needed around dates and serial numbers."""
         if default is not None and key not in self._left:

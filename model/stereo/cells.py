@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-ROWS, COLUMNS = 4, 2
-"""Size in px of a cell: disparity varies along the row, so cells are finer there."""
+from roma_device.runtime.tensors.cells import COLUMNS as COLUMNS
+from roma_device.runtime.tensors.cells import ROWS as ROWS
 
 NEIGHBOURS = 5
 """What each pixel of a cell is mixed from."""

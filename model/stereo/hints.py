@@ -1,6 +1,6 @@
 """Occlusion and context hints: what the disparity found so far says of each cell, for the second stage.
 
-The same in numpy for the device is in ``warp_host.py``; a test holds the two together.
+The same in numpy for the device is in ``runtime/cascade/warp.py``; a test holds the two together.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .cells import COLUMNS, ROWS
+from roma_device.runtime.cascade.warp import (
+    BORDER_PX,
+    CONTEXT_PX,
+    FAR_AWAY_PX,
+    HIDDEN_PX,
+    MEAN_CELLS,
+    MOST_CONTEXT,
+    SAMPLE_ROW,
+)
 
-SAMPLE_ROW = 1
-"""Row of a cell whose disparity stands for it."""
-MEAN_CELLS = 31
-"""Side of the window of the local mean."""
-CONTEXT_PX, MOST_CONTEXT = 16.0, 4.0
-"""What 1 stands for in the disparity less its local mean, and where that is cut."""
-BORDER_PX = 16.0
-"""Distance of a match to the left border of the right image from which on it counts as well inside."""
-HIDDEN_PX = 4.0
-"""How far behind a nearer surface's edge a match must lie to count as well hidden."""
-FAR_AWAY_PX = 1e4
+from .cells import COLUMNS, ROWS
 
 
 def warp(right: Tensor, disparity_px: Tensor) -> Tensor:

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from model.base.loop import normalize
+from roma_device.calibration.arrays import Size
+from roma_device.runtime.cascade.warp import WarpRight
+from roma_device.runtime.tensors.cells import from_parts
 
 from .network import RowStereo
 from .refinement import Refinement
-from .warp_host import Warp, from_parts
 
 Grey = npt.NDArray[np.uint8]
 Map = npt.NDArray[np.float32]
@@ -49,7 +51,7 @@ class TwoStageMatcher:
     def _refined(self, left: Tensor, right: Tensor, disparity_px: Map, certainty: Map) -> tuple[Map, Map]:
         assert self._second is not None
         _, _, height, width = left.shape
-        warp, image = Warp((width, height)), right[0, 0].numpy()
+        warp, image = WarpRight(Size(width, height)), right[0, 0].numpy()
         cells = (height // 4, width // 2)
         inputs = {name: np.zeros((1, count, *cells), np.float32) for name, count in (("disparity", 2), ("hints", 4))}
         inputs |= {"left": left.numpy(), "warped": np.zeros((1, 1, height, width), np.float32)}

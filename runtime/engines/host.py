@@ -19,6 +19,13 @@ def reason_of(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
+def common_precision(card: ModelCard, engine: str, precision: Precision) -> Precision:
+    """What all graphs of ``card`` run in: "auto" stays so where the engine may choose for each by the same rule."""
+    if precision != "auto" or all(FILES["int8"] in graph.files for graph in card.graphs):
+        return precision
+    return "fp32"
+
+
 def onnx_file(card: ModelCard, engine: str, precision: Precision) -> tuple[Precision, ModelFile]:
     """What ``engine`` is to run, and in which precision; "auto" takes 8 bits where they are there and pay.
 

@@ -47,11 +47,11 @@ def _compiled(openvino: Any, card: ModelCard, file: ModelFile, options: EngineOp
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     if options.threads:
         settings["INFERENCE_NUM_THREADS"] = str(options.threads)
-    data, (width, height) = file.read(), options.size
+    data = file.read()
     try:
         core = openvino.Core()
         model = core.read_model(data, b"")
-        model.reshape({spec.name: [1, 1, height, width] for spec in card.inputs})
+        model.reshape({spec.name: list(spec.shape_at(options.size)) for spec in card.inputs})
         return core.compile_model(model, "CPU", settings)
     except Exception as error:  # see run
         raise ModelError(f"{file.path}: OpenVINO cannot load it: {reason_of(error)}") from None

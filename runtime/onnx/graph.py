@@ -14,7 +14,7 @@ import numpy.typing as npt
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
 
-from .protobuf import ProtobufError, packed, read_fields, signed
+from .protobuf import ProtobufError, divisor_of, packed, read_fields, signed
 
 Shape = tuple[int | None, ...]
 Array = npt.NDArray[Any]
@@ -54,6 +54,7 @@ class TensorInfo:
 
     shape: Shape | None
     dtype: str
+    divisors: tuple[int, ...] = ()  # which part of the image's size each open dimension is; empty: all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,8 @@ class Graph:
         return Graph(self.nodes, self.weights, filled, self.outputs, nothing, self.opset, self.producer)
 
     def with_size(self, size: Size) -> Graph:
-        """The same with ``size`` for the open dimensions of its inputs, and a batch of 1."""
-        filled = {name: TensorInfo(_filled(info.shape, size), info.dtype) for name, info in self.inputs.items()}
+        """The same with its inputs' open dimensions as for images of ``size``, and a batch of 1."""
+        filled = {name: TensorInfo(_filled(info, size), info.dtype) for name, info in self.inputs.items()}
         nothing: dict[str, TensorInfo] = {}
         return Graph(self.nodes, self.weights, filled, self.outputs, nothing, self.opset, self.producer)
 
@@ -99,12 +100,12 @@ def read_onnx(data: bytes | memoryview, path: Path) -> Graph:
         raise ModelError(f"{path}: not a whole ONNX file ({error}); export or copy it again") from None
 
 
-def _filled(shape: Shape | None, size: Size) -> Shape | None:
-    if shape is None or len(shape) != 4:
-        return shape
-    return tuple(
-        open_size if known is None else known for known, open_size in zip(shape, (1, 1, *size[::-1]), strict=True)
-    )
+def _filled(info: TensorInfo, size: Size) -> Shape | None:
+    if info.shape is None or len(info.shape) != 4:
+        return info.shape
+    divisors = info.divisors or (1,) * 4
+    whole = (1, 1, *(length // divisor for length, divisor in zip(size[::-1], divisors[2:], strict=True)))
+    return tuple(open_size if known is None else known for known, open_size in zip(info.shape, whole, strict=True))
 
 
 def _collect(data: memoryview) -> dict[int, list[Any]]:
@@ -185,14 +186,20 @@ def _value(data: memoryview) -> tuple[str, TensorInfo]:
     fields = _collect(data)
     name = _text(fields[1][0])
     tensor = _collect(_collect(fields[2][0]).get(1, [memoryview(b"")])[0]) if 2 in fields else {}
-    shape = tuple(map(_dimension, _collect(tensor[2][0]).get(1, []))) if 2 in tensor else None
-    return name, TensorInfo(shape, DTYPES.get(tensor.get(1, [0])[0], "unknown"))
+    dimensions = _collect(tensor[2][0]).get(1, []) if 2 in tensor else []
+    shape = tuple(map(_dimension, dimensions)) if 2 in tensor else None
+    return name, TensorInfo(shape, DTYPES.get(tensor.get(1, [0])[0], "unknown"), tuple(map(_divisor, dimensions)))
 
 
 def _dimension(data: memoryview) -> int | None:
     fields = _collect(data)
     size = signed(fields[1][0]) if 1 in fields else -1
     return size if size >= 0 else None
+
+
+def _divisor(data: memoryview) -> int:
+    fields = _collect(data)
+    return divisor_of(_text(fields[2][0])) if 2 in fields else 1
 
 
 def _tensor(data: memoryview) -> tuple[str, Array]:

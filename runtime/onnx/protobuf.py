@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from roma_device.calibration.arrays import Size
@@ -73,7 +74,7 @@ _NAMED, _VALUE_TAG = 2, 0x08
 
 
 def with_input_size(data: bytes, size: Size) -> bytes:
-    """``data``, a serialized model, with its inputs' open height and width fixed to ``size``.
+    """``data``, a serialized model, with its inputs' open height and width fixed to those of images of ``size``.
 
     For readers that guess at what is open: OpenCV 4.10 takes it for 0, and finds sizes that do not fit together.
     Raises ProtobufError where ``data`` is no message.
@@ -82,9 +83,17 @@ def with_input_size(data: bytes, size: Size) -> bytes:
     for value in _inside([memoryview(copy)], _GRAPH, _INPUT):
         dimensions = list(_inside([value], _TYPE, _TENSOR, _SHAPE, _DIMENSION))
         for dimension, length in zip(dimensions[-2:], size[::-1], strict=False):
-            if any(number == _NAMED for number, _, _ in read_fields(dimension)):
-                dimension[:] = bytes([_VALUE_TAG]) + _padded_varint(length, len(dimension) - 1)
+            name = next((bytes(part) for number, _, part in read_fields(dimension) if number == _NAMED), None)
+            if name is not None:
+                fixed = _padded_varint(length // divisor_of(name.decode("utf-8", "replace")), len(dimension) - 1)
+                dimension[:] = bytes([_VALUE_TAG]) + fixed
     return bytes(copy)
+
+
+def divisor_of(name: str) -> int:
+    """Which part of the image's height or width an open dimension of this name is: 4 for "height_4", else 1."""
+    found = re.fullmatch(r".*_([1-9][0-9]{0,2})", name)
+    return 1 if found is None else int(found[1])
 
 
 def _inside(messages: list[memoryview], *path: int) -> Iterator[memoryview]:

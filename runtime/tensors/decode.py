@@ -12,6 +12,7 @@ from roma_device.runtime.card import ModelCard, Task, TensorSpec
 from roma_device.runtime.types import Matches
 
 from .bfloat16 import to_float32
+from .cells import from_parts
 from .inputs import InputPlan
 
 
@@ -86,12 +87,13 @@ def decode(card: ModelCard, outputs: Mapping[str, AnyArray], plan: InputPlan, si
 
 def decode_stereo(outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size) -> Matches:
     """``outputs["disparity"]`` and ``["certainty"]``, each (1, 1, H, W) at network size or at a fraction of its
-    own -> Matches at ``size``.
+    own, or ``["parts"]`` (1, 8, H/4, W/2) instead of the disparity -> Matches at ``size``.
 
     Disparities are in px of the network's input and scale with the width. A value that is not finite becomes
     disparity 0 with certainty 0.
     """
-    disparity, unknown_disparity = _finite(outputs["disparity"][0, 0])
+    found = from_parts(outputs["parts"]) if "parts" in outputs else outputs["disparity"][0, 0]
+    disparity, unknown_disparity = _finite(found)
     certainty, unknown_certainty = _finite(outputs["certainty"][0, 0])
     disparity, certainty = _content(disparity, plan, _by_surface), _content(certainty, plan, linear)
     if size != plan.content:

@@ -12,13 +12,15 @@ torch = pytest.importorskip("torch", reason="torch is not installed: the tests o
 from model import train_refinement  # noqa: E402
 from model.base.loop import CHECKPOINT  # noqa: E402
 from model.data.stereo_pairs import PairBatch  # noqa: E402
-from model.stereo import warp_host  # noqa: E402
 from model.stereo.cells import cross, from_parts, to_parts, upsampled  # noqa: E402
 from model.stereo.hints import cell_disparities, cell_disparity, hints, warp  # noqa: E402
 from model.stereo.passes import after_passes, found_first, refined  # noqa: E402
 from model.stereo.refinement import Refinement, RefinementConfig, offset_similarities  # noqa: E402
 from model.stereo.refinement_file import INPUTS, load_refinement, to_onnx  # noqa: E402
 from model.stereo.refinement_pairs import FirstGuess  # noqa: E402
+from roma_device.calibration.arrays import Size  # noqa: E402
+from roma_device.runtime.cascade.warp import WarpRight  # noqa: E402
+from roma_device.runtime.tensors.cells import from_parts as host_from_parts  # noqa: E402
 
 SIZE = (192, 96)
 
@@ -52,7 +54,7 @@ def test_parts_are_the_pixels_of_each_cell() -> None:
     parts = to_parts(image)
     assert parts.shape == (2, 8, 2, 3) and torch.equal(from_parts(parts), image)
     assert torch.equal(parts[0, 2 * 3 + 1], image[0, 0, 3::4, 1::2])
-    assert np.array_equal(warp_host.from_parts(parts[:1].numpy()), image[0, 0].numpy())
+    assert np.array_equal(host_from_parts(parts[:1].numpy()), image[0, 0].numpy())
 
 
 def test_warped_image_shows_at_each_pixel_its_match() -> None:
@@ -86,7 +88,7 @@ def test_host_prepares_what_the_training_does() -> None:
     known = found_first(found, certainty)
     cells = cell_disparity(found)
     filled = {name: np.zeros(tensor.shape, np.float32) for name, tensor in inputs().items()}
-    warp_host.Warp(SIZE)(right[0, 0].numpy(), found[0, 0].numpy(), certainty[0, 0].numpy(), filled)
+    WarpRight(Size(*SIZE))(right[0, 0].numpy(), found[0, 0].numpy(), certainty[0, 0].numpy(), filled)
     assert np.allclose(filled["hints"], hints(cells, known.certainty).numpy(), atol=1e-4)
     assert np.array_equal(filled["disparity"], cell_disparities(found).numpy())
     assert np.abs(filled["warped"] - warp(right, found).numpy()).max() < 1e-3

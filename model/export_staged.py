@@ -1,0 +1,175 @@
+"""Checkpoints of two stages -> bundle: ``python -m model.export_staged FIRST SECOND --passes 3 --output BUNDLE``.
+
+Writes both graphs in fp32 and, with ``--textures``, in 8 bits (``model.quantize``, ``model.quantize_refinement``), open
+to any size or for images of ``--size`` alone, and the card that says what the host does between them. With
+``--measured`` and ``--measured-int8`` the card alone gets figures: of ``roma-device evaluate stereo ... --json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+import yaml
+
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.storage.files import write_bytes
+from roma_device.runtime.onnx.graph import read_onnx
+from roma_device.runtime.onnx.shapes import infer
+
+from .base.cli import run_tool
+from .bundle_kind import STEREO
+from .data.texture_atlas import Atlas
+from .data.textures import build_atlas
+from .quantize import Samples, generated_pairs, quantize
+from .quantize_refinement import WEIGHT_BITS, calibration_inputs
+from .stereo import bundle as first_bundle
+from .stereo import refinement_file
+from .stereo.network import RowStereo
+from .stereo.refinement import Refinement
+
+NAMES = ("matching", "refinement")
+FORMATS = {"onnx": ".onnx", "onnx_int8": ".int8.onnx"}
+Graphs = dict[str, onnx.ModelProto]
+"""Format in the card -> graph."""
+
+
+def main() -> None:
+    arguments = parse()
+    torch.set_num_threads(1)
+    if arguments.measured is not None or arguments.measured_int8 is not None:
+        note(arguments.output / "card.yaml", {"": arguments.measured, "_int8": arguments.measured_int8})
+        return
+    (first, one), (second, two) = (
+        first_bundle.load_network(arguments.first),
+        refinement_file.load_refinement(arguments.second),
+    )
+    size = None if arguments.size is None else (arguments.size[0], arguments.size[1])
+    graphs = fp32_graphs(first, second, size)
+    if arguments.textures is not None:
+        for graph, model in zip(graphs, int8_graphs(first, second, arguments.textures, arguments.count), strict=True):
+            graph["onnx_int8"] = model
+    trained = [f"{origin['variant']} {origin['step']} steps" for origin in (one, two)]
+    facts = {"min_confidence": arguments.min_confidence, "trained_on": f"{STEREO.domain}, {', '.join(trained)}"}
+    write_staged(arguments.output, graphs, arguments.passes, facts, size)
+
+
+def fp32_graphs(first: RowStereo, second: Refinement, size: tuple[int, int] | None) -> tuple[Graphs, Graphs]:
+    """Of both stages, open to any size where ``size`` (width, height) is None."""
+    at = size or first_bundle.DEFAULT_SIZE
+    return (
+        {"onnx": first_bundle.to_onnx(first, at, dynamic=size is None)},
+        {"onnx": refinement_file.to_onnx(second, at, is_open=size is None)},
+    )
+
+
+def int8_graphs(
+    first: RowStereo, second: Refinement, textures: Path, count: int
+) -> tuple[onnx.ModelProto, onnx.ModelProto]:
+    """8-bit files of both stages, calibrated on ``count`` generated pairs."""
+    of_first = quantize(
+        STEREO.for_int8(first).SerializeToString(), Samples(generated_pairs(STEREO, textures, count)), WEIGHT_BITS
+    )
+    inputs = calibration_inputs(first, second, Atlas(build_atlas(textures, 60)), count)
+    fp32 = refinement_file.to_onnx(second, refinement_file.DEFAULT_SIZE, is_open=True).SerializeToString()
+    of_second = quantize(fp32, Samples(inputs), WEIGHT_BITS)
+    return onnx.load_from_string(of_first), onnx.load_from_string(of_second)
+
+
+def write_staged(
+    folder: Path,
+    graphs: tuple[Graphs, Graphs],
+    passes: int,
+    facts: Mapping[str, Any],
+    size: tuple[int, int] | None = None,
+) -> None:
+    """The bundle ``folder``; ``facts`` are what the card says besides graphs and conventions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    at = size or first_bundle.DEFAULT_SIZE
+    stages = [_stage(folder, name, graph, Size(*at)) for name, graph in zip(NAMES, graphs, strict=True)]
+    stages[1] |= {"host": "warp_right", "passes": passes}
+    card = {
+        "name": folder.name,
+        "task": "stereo",
+        "stages": stages,
+        "normalization": "preprocess",
+        "convention": "x_right = x_left - disparity, input pixels, pixel centres at integers",
+        "size_multiple": 32,
+        "default_size": list(at),
+        **facts,
+    }
+    _write_card(folder / "card.yaml", card)
+
+
+def _stage(folder: Path, name: str, graphs: Graphs, size: Size) -> dict[str, Any]:
+    files = {}
+    for kind, graph in graphs.items():
+        file, data = f"{name}{FORMATS[kind]}", graph.SerializeToString()
+        write_bytes(folder / file, data)
+        files[kind] = {"file": file, "sha256": hashlib.sha256(data).hexdigest()}
+    inputs, outputs = tensors(graphs["onnx"], size)
+    return {"name": name, "files": files, "inputs": inputs, "outputs": outputs}
+
+
+def tensors(model: onnx.ModelProto, size: Size) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Inputs and outputs as a card describes them; strides follow from what the graph gives for images of ``size``."""
+    graph = read_onnx(model.SerializeToString(), Path("graph"))
+    shapes = infer(graph.with_size(size)).shapes
+    sides = []
+    for infos in (graph.inputs, graph.outputs):
+        side = []
+        for name, info in infos.items():
+            shape = shapes[name]
+            strides = [size.height // shape[2], size.width // shape[3]]
+            is_open = info.shape is None or None in info.shape
+            side.append(
+                {
+                    "name": name,
+                    "shape": [*shape[:2], *((-1, -1) if is_open else shape[2:])],
+                    "dtype": "float32",
+                    "stride": strides[0] if strides[0] == strides[1] else strides,
+                }
+            )
+        sides.append(side)
+    return sides[0], sides[1]
+
+
+def note(path: Path, reports: Mapping[str, Path | None]) -> None:
+    """Put the mean figures of evaluations into the card at ``path``; each key is a suffix of their names."""
+    card = yaml.safe_load(path.read_text())
+    for suffix, report in reports.items():
+        if report is not None:
+            mean = json.loads(report.read_text())["mean"]
+            figures = {f"{name}{suffix}": round(mean[name], 4) for name in ("bad1", *STEREO.measured)}
+            card["measured"] = card.get("measured", {}) | figures
+    _write_card(path, card)
+
+
+def _write_card(path: Path, card: Mapping[str, Any]) -> None:
+    write_bytes(path, yaml.safe_dump(dict(card), sort_keys=False, default_flow_style=None, width=110).encode())
+
+
+def parse(words: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("first", type=Path, help="checkpoint of the first stage")
+    add("second", type=Path, help="checkpoint of the second stage")
+    add("--output", type=Path, required=True, help="bundle folder; its name becomes the model's")
+    add("--passes", type=int, default=1, help="of the second stage (1)")
+    add("--size", type=int, nargs=2, metavar=("W", "H"), help="images of this size alone, for an NPU")
+    add("--textures", type=Path, help="folder of natural images (*.jpg) to calibrate 8-bit files on")
+    add("--count", type=int, default=32, help="generated pairs to calibrate on (32)")
+    add("--min-confidence", type=float, default=0.5, help="default threshold on the certainty (0.5)")
+    add("--measured", type=Path, help="report of roma-device evaluate stereo ... --precision fp32 --json")
+    add("--measured-int8", type=Path, help="the same of --precision int8")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    run_tool(main)
