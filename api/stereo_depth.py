@@ -50,6 +50,7 @@ class StereoDepth:
         focal_px: float | None = None,
         baseline_m: float | None = None,
         model: str | Path | None = None,
+        passes: int | None = None,
         engine: str | None = None,
         precision: Precision | None = None,
         threads: int | None = None,
@@ -78,6 +79,7 @@ class StereoDepth:
         rectified: the pairs are rectified already; so they are where ``focal_px`` or ``baseline_m`` is given.
         focal_px, baseline_m: of rectified pairs, px at camera resolution and metres; without them no metric depth.
         model: a bundled name or a bundle's folder [stereo].
+        passes: how often the second stage of a model of two runs [as the model's card says].
         engine: auto, axcl, ax, openvino, onnx, opencv, or a registered name [auto].
         precision: auto, fp32 or int8, of a host engine [auto].
         threads: of a host engine; 0 is its own choice [0].
@@ -114,6 +116,7 @@ class StereoDepth:
         focal_px: float | None = None,
         baseline_m: float | None = None,
         model: str | Path | None = None,
+        passes: int | None = None,
         engine: str | None = None,
         precision: Precision | None = None,
         threads: int | None = None,

@@ -66,6 +66,13 @@ class ModelCard:
         """A card of its own for each graph, in their order: this one where there is one."""
         return tuple(map(self._of, self.stages)) or (self,)
 
+    @property
+    def every_file(self) -> dict[str, ModelFile]:
+        """The files of all graphs: format -> file, of a model of several stages "STAGE FORMAT" -> file."""
+        if not self.stages:
+            return dict(self.files)
+        return {f"{stage.name} {kind}": file for stage in self.stages for kind, file in stage.files.items()}
+
     def _of(self, stage: Stage) -> ModelCard:
         name = f"{self.name}/{stage.name}"
         return replace(self, name=name, files=stage.files, inputs=stage.inputs, outputs=stage.outputs, stages=())

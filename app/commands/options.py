@@ -99,7 +99,9 @@ engine_options = together(
 """What runs a network."""
 
 model_options = together(
-    click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"), engine_options
+    click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"),
+    click.option("--passes", type=click.IntRange(1), help="Of a model's second stage.  [default: as its card says]"),
+    engine_options,
 )
 """Which network, and what runs it."""
 

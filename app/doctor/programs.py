@@ -78,10 +78,10 @@ def check_model(machine: Machine) -> Iterator[CheckResult]:
     name = machine.settings.model
     try:
         card = find_model(name)
-        for file in card.files.values():
+        for file in card.every_file.values():
             file.read()
     except RomaError as error:
         yield CheckResult("fail", "model", str(error), "install the package or the bundle anew")
         return
-    kinds = ", ".join(f"{kind} {file.sha256[:12]}" for kind, file in card.files.items())
+    kinds = ", ".join(f"{kind} {file.sha256[:12]}" for kind, file in card.every_file.items())
     yield CheckResult("ok", "model", f"{card.name}: {kinds}, hashes right")

@@ -103,6 +103,7 @@ def network_options(settings: Settings) -> NetworkOptions:
         input_width=settings.input_width,
         npu=settings.npu,
         precision=settings.precision,
+        passes=settings.passes,
     )
 
 
@@ -142,7 +143,7 @@ def begin_run(
     """Have ``run.json`` say what this run is made of; raises SinkError."""
     if folder is None:
         return
-    files = {engine: file.sha256 for engine, file in card.files.items()}
+    files = {engine: file.sha256 for engine, file in card.every_file.items()}
     model = {"name": card.name, "sha256": files}
     facts = settings.model_dump(mode="json")
     folder.begin(facts, model, geometry.as_json(), redo_last=not isinstance(camera, LiveCamera))

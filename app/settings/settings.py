@@ -20,6 +20,7 @@ from roma_device.calibration.plausibility import check_numbers
 from roma_device.calibration.rectify import View
 from roma_device.calibration.storage.files import read_text
 from roma_device.calibration.storage.strict_yaml import YamlError
+from roma_device.runtime.card import MOST_PASSES
 from roma_device.runtime.depth import RELOADABLE, DepthLimits
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
@@ -120,6 +121,7 @@ class Settings(Section):
     focal_px: Positive | None = None
     baseline_m: Positive | None = None
     model: str = Field(default="stereo", min_length=1)
+    passes: int | None = Field(default=None, ge=1, le=MOST_PASSES)  # of a second stage; None: as the card says
     engine: str = "auto"
     threads: int = Field(default=0, ge=0)  # 0: the engine's choice
     precision: Precision = "auto"

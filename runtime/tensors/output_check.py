@@ -62,7 +62,8 @@ class OutputCheck:
     def __init__(self, is_stereo: bool, width: int) -> None:
         """``is_stereo``: outputs are a disparity and a probability, else a warp and a logit; ``width`` of the input."""
         range_px = float(max(width, LEAST_RANGE_PX))
-        stereo = {"disparity": (-range_px, range_px), "certainty": (-TOLERANCE, 1 + TOLERANCE)}
+        stereo = dict.fromkeys(("disparity", "parts"), (-range_px, range_px))
+        stereo |= {"certainty": (-TOLERANCE, 1 + TOLERANCE)}
         self._limits = stereo if is_stereo else {"warp": (-WARP_RANGE, WARP_RANGE)}
         self._last: tuple[Sample, Sample] | None = None
         self._in_a_row = 0
@@ -94,7 +95,7 @@ class OutputCheck:
                 yield from _beyond(name, finite, *self._limits[name])
         if all(map(_is_flat, inputs.values())):  # a covered camera may well give a flat result
             return
-        for name in ("disparity", "warp"):
+        for name in ("disparity", "parts", "warp"):
             if name in sampled and _is_flat(sampled[name]):
                 yield f"every value of {name} is {sampled[name].flat[0]:g}; {FLAT}"
         if self._last is not None and _is_changed(inputs, self._last[0]):
