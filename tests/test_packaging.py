@@ -16,7 +16,7 @@ SERVICE_FILES = (
     "service/config.yaml",
     "systemd/roma-device.service",
     "sysusers/roma-device.conf",
-    "udev/70-roma-device.rules",
+    "udev/engine-ax.rules",
 )
 
 

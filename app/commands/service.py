@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -26,12 +27,17 @@ def service() -> None:
 @ROOT_OPTION
 @DRY_OPTION
 @click.option("--executable", type=PATH, help="Program that the unit starts.  [default: this one]")
-def install(root: Path, dry_run: bool, executable: Path | None) -> None:
-    """Write unit, udev rule, user and settings, and let systemd read them."""
+@click.option(
+    "--engine",
+    type=click.Choice(["ax", "axcl", "host"]),
+    help="Grant what it needs: the board's NPU, a PCIe card, none.  [default: what the machine has]",
+)
+def install(root: Path, dry_run: bool, executable: Path | None, engine: Literal["ax", "axcl", "host"] | None) -> None:
+    """Write unit, rights of the engine, user and settings, and let systemd read them."""
     from roma_device.app.service.install import UNIT, own_executable
     from roma_device.app.service.install import install as install_service
 
-    for line in install_service(executable or own_executable(), root, dry_run):
+    for line in install_service(executable or own_executable(), root, dry_run, engine):
         click.echo(f"would {line}" if dry_run else line)
     if root == Path("/") and not dry_run:
         click.echo(f"now edit /etc/roma-device/config.yaml, then: systemctl enable --now {UNIT}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -32,6 +32,7 @@ class Machine:
 
     root: Path
     settings: Settings
+    npu_states: dict[str, Any] = field(default_factory=dict)  # what npu.py has found, by engine
 
 
 class Check(Protocol):

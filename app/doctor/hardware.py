@@ -1,9 +1,7 @@
-"""Diagnostic checks of cameras, USB, NPU and temperatures."""
+"""Diagnostic checks of cameras, USB and temperatures."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +9,8 @@ from pathlib import Path
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.v4l2.discover import FoundCamera, find_cameras
 from roma_device.app.cameras.v4l2.spec import V4l2Spec
-from roma_device.app.doctor import MIB, CheckResult, Machine, read_text
+from roma_device.app.doctor import CheckResult, Machine, read_text
 
-NPU_NODES = ("ax_*", "axlog", "npu", "axcl_host")
 WARM_C, HOT_C = 85.0, 100.0
 USABLE_SHARE = 0.8
 """Of a USB bus for pictures: the rest is taken by its protocol and by reservations."""
@@ -80,39 +77,6 @@ def _usb_bus(root: Path, camera: FoundCamera) -> tuple[str, float] | None:
         if bus and speed:
             return bus, float(speed)
     return None
-
-
-def check_npu(machine: Machine) -> Iterator[CheckResult]:
-    nodes = sorted(node for pattern in NPU_NODES for node in (machine.root / "dev").glob(pattern))
-    if not nodes:
-        yield CheckResult("ok", "npu", "none on this machine")
-        return
-    closed = [str(node) for node in nodes if not os.access(node, os.R_OK | os.W_OK)]
-    if closed:
-        fix = "`roma-device service install` gives them to the group roma-device; add your user to it"
-        yield CheckResult("fail", "npu", f"no permission to use {', '.join(closed)}", fix)
-    else:
-        yield CheckResult("ok", "npu", f"{len(nodes)} device nodes, chip {_chip(machine.root)}")
-    yield from _check_cmm(machine.root)
-
-
-def _chip(root: Path) -> str:
-    told = (read_text(root / "proc/ax_proc" / name) for name in ("chip_type", "version"))
-    return ", ".join(text.splitlines()[0] for text in told if text) or "unknown"
-
-
-def _check_cmm(root: Path) -> Iterator[CheckResult]:
-    """The memory that CPU and NPU share; what a crashed program held may stay taken."""
-    text = read_text(root / "proc/ax_proc/mem_cmm_info") or ""
-    numbers = {key: int(value) for key, value in re.findall(r"(total size|remain)\s*=\s*(\d+)KB", text)}
-    if len(numbers) < 2:
-        return
-    free_mib, total_mib = numbers["remain"] * 1024 // MIB, numbers["total size"] * 1024 // MIB
-    words = f"{free_mib} of {total_mib} MiB free"
-    if free_mib < 64:
-        yield CheckResult("warn", "cmm", words, "end other programs that use the NPU or cameras, or reboot")
-    else:
-        yield CheckResult("ok", "cmm", words)
 
 
 def check_temperatures(machine: Machine) -> Iterator[CheckResult]:

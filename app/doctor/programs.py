@@ -5,15 +5,13 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from roma_device.app.doctor import CheckResult, Machine
 from roma_device.app.model_store import find_model
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.engine import AUTO_NODES, AUTO_ORDER, ENGINES, engine_class
-from roma_device.runtime.engines.ax import abi as ax_abi
-from roma_device.runtime.engines.axcl import abi as axcl_abi
-from roma_device.runtime.engines.vendor import load_library
+
+from .npu import has_npu, npu_state
 
 OLDEST_GLIBC = (2, 28)
 ENGINE_MODULES = {"openvino": "openvino", "onnx": "onnxruntime"}
@@ -39,7 +37,7 @@ def check_packages(machine: Machine) -> Iterator[CheckResult]:
 def check_engines(machine: Machine) -> Iterator[CheckResult]:
     """The engine that the settings ask for, or for auto the first that can."""
     wanted = machine.settings.engine
-    usable = {name: _problem(name, machine.root) for name in ENGINES}
+    usable = {name: _problem(name, machine) for name in ENGINES}
     there = [name for name in AUTO_ORDER if not usable[name]]
     if wanted != "auto" and usable[wanted]:
         yield CheckResult("fail", "engine", f"{wanted}: {usable[wanted]}", "install it, or set engine: auto")
@@ -50,27 +48,19 @@ def check_engines(machine: Machine) -> Iterator[CheckResult]:
         yield CheckResult("ok", "engine", f"{chosen} (usable: {', '.join(there)})")
 
 
-def _problem(name: str, root: Path) -> str:
+def _problem(name: str, machine: Machine) -> str:
     """Why the engine cannot be used, "" where nothing speaks against it."""
-    node = AUTO_NODES.get(name)
-    if node is not None and not (root / node.lstrip("/")).exists():
-        return f"there is no {node}"
+    if name in AUTO_NODES:
+        return npu_state(machine, name).problem if has_npu(machine, name) else f"there is no {AUTO_NODES[name]}"
     try:
         engine_class(name)
         if name in ENGINE_MODULES:
             version(ENGINE_MODULES[name])
-        elif node is not None:
-            _load_vendor_library(name)
     except PackageNotFoundError:
         return f"{ENGINE_MODULES[name]} is not installed"
     except (RomaError, ImportError) as error:
         return str(error)
     return ""
-
-
-def _load_vendor_library(name: str) -> None:
-    """Only the library: asking the NPU would disturb whoever uses it now."""
-    load_library(axcl_abi.LIBRARY if name == "axcl" else ax_abi.ENGINE)
 
 
 def check_model(machine: Machine) -> Iterator[CheckResult]:

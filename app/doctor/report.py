@@ -10,7 +10,8 @@ from roma_device.app.doctor import Check, CheckResult, Machine
 from roma_device.app.service.install import CONFIG
 from roma_device.app.settings.settings import Settings, SettingsError, load_settings
 
-from .hardware import check_cameras, check_npu, check_temperatures, check_usb
+from .hardware import check_cameras, check_temperatures, check_usb
+from .npu import check_npu
 from .programs import check_engines, check_model, check_packages, check_python
 from .state import check_calibration, check_clock, check_disk, check_memory, check_service
 

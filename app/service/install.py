@@ -15,9 +15,13 @@ from pathlib import Path
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.storage.files import write_atomic, write_exit_code
 
+from .rights import GRANTS, ServiceEngine, engine_of
+
 UNIT = "roma-device.service"
 EXECUTABLE_MARK = "@EXECUTABLE@"
 CONFIG = Path("/etc/roma-device/config.yaml")
+DROP_IN = Path(f"/etc/systemd/system/{UNIT}.d/npu.conf")
+UDEV_RULES = Path("/etc/udev/rules.d/70-roma-device.rules")
 
 
 class ServiceError(RomaError):
@@ -36,14 +40,23 @@ class InstalledFile:
     keep: bool = False  # the user's once it is there: neither replaced nor removed
 
 
-def service_files(executable: Path) -> list[InstalledFile]:
-    """All files of the service; ``executable`` is the program that the unit starts."""
+def service_files(executable: Path, engine: ServiceEngine = "host") -> list[InstalledFile]:
+    """All files of the service; ``executable`` is the program that the unit starts, ``engine`` what it runs on."""
     unit = _data("systemd", UNIT).replace(EXECUTABLE_MARK, str(executable))
     return [
         InstalledFile(Path("/usr/lib/sysusers.d/roma-device.conf"), _data("sysusers", "roma-device.conf")),
-        InstalledFile(Path("/etc/udev/rules.d/70-roma-device.rules"), _data("udev", "70-roma-device.rules")),
+        *_rights(engine),
         InstalledFile(Path("/etc/systemd/system") / UNIT, unit),
         InstalledFile(CONFIG, _data("service", "config.yaml"), keep=True),
+    ]
+
+
+def _rights(engine: ServiceEngine) -> list[InstalledFile]:
+    if engine == "host":
+        return []
+    return [
+        InstalledFile(UDEV_RULES, _data("udev", f"engine-{engine}.rules")),
+        InstalledFile(DROP_IN, _data("systemd", f"engine-{engine}.conf")),
     ]
 
 
@@ -77,16 +90,22 @@ COMMANDS_AFTER_INSTALL = (
 COMMANDS_BEFORE_REMOVAL = (("systemctl", "disable", "--now", UNIT),)
 
 
-def install(executable: Path, root: Path, dry_run: bool) -> Iterator[str]:
+def install(executable: Path, root: Path, dry_run: bool, engine: ServiceEngine | None = None) -> Iterator[str]:
     """Do it, one line for each step; with a ``root`` other than / only the files, as for a package.
 
+    ``engine`` gets the rights that it needs, another one loses its own; None: what the machine has.
     Raises ServiceError.
     """
     on_this_machine = root == Path("/")
+    engine = engine or engine_of(root)
     problem = check_executable(executable)
     if problem and on_this_machine:
         raise ServiceError(problem, exit_code=os.EX_USAGE)
-    for file in service_files(executable):
+    for grant in GRANTS[engine]:
+        yield f"grant {grant.what}: {grant.why}"
+    if engine == "host":
+        yield from _remove(root, _rights("ax"), dry_run)
+    for file in service_files(executable, engine):
         target = _under(root, file.path)
         if file.keep and target.exists():
             yield f"keep {target}"
@@ -106,7 +125,14 @@ def uninstall(root: Path, dry_run: bool) -> Iterator[str]:
         yield f"run {' '.join(command)}"
         if not dry_run:
             run_tool(*command, may_fail=True)
-    for file in service_files(Path("/usr/bin/roma-device")):
+    yield from _remove(root, service_files(Path("/usr/bin/roma-device"), "ax"), dry_run)
+    if root == Path("/") and not dry_run:
+        run_tool("systemctl", "daemon-reload", may_fail=True)
+
+
+def _remove(root: Path, files_of: list[InstalledFile], dry_run: bool) -> Iterator[str]:
+    """Those that are there; the paths are the same for every engine."""
+    for file in files_of:
         target = _under(root, file.path)
         if file.keep or not target.exists():
             continue
@@ -114,8 +140,6 @@ def uninstall(root: Path, dry_run: bool) -> Iterator[str]:
         if not dry_run:
             with _told("remove", target):
                 target.unlink()
-    if root == Path("/") and not dry_run:
-        run_tool("systemctl", "daemon-reload", may_fail=True)
 
 
 def run_tool(*command: str, may_fail: bool = False) -> str:

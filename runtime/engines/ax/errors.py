@@ -22,6 +22,10 @@ _CAUSES = {
     0x29: "unexpected failure",
     0x30: "failure of the operating system",
 }
+_TIMER = (
+    "the chip's timer cannot be reached: the vendor's library opens /dev/mem for writing, which takes the right to "
+    "write it and CAP_SYS_RAWIO: run as root, or let `roma-device service install --engine ax` grant them"
+)
 _CMM_CAUSES = {0x80: "cannot map memory", 0x81: "cannot unmap memory", 0x82: "cannot free memory"}
 
 
@@ -31,5 +35,7 @@ def meaning(code: int) -> str:
     known = _CAUSES.get(cause) if code >> 24 == 0x80 else None
     if (module, part) == (0x0B, 0):
         known = _CMM_CAUSES.get(cause, known)
+    if (module, part) == (0x0B, 2):
+        known = _TIMER
     name = _MODULES.get(module, "runtime") if code >> 24 == 0x80 else "runtime"
     return f"{name}: {known}" if known else f"{name}: an error that the headers do not name"

@@ -108,9 +108,9 @@ class CardState:
     npu_load_percent: int
 
 
-def card_states() -> list[CardState]:
+def card_states(library: VendorLibrary | None = None) -> list[CardState]:
     """State of every card; raises EngineError where the library or the driver is missing."""
-    library = load_library(abi.LIBRARY)
+    library = library or load_library(abi.LIBRARY)
     RUNTIME.start(library)
     return [_state(library, device) for device in device_ids(library)]
 

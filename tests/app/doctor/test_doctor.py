@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,19 +67,6 @@ def test_cameras_that_the_settings_name_and_that_are_not_there(tmp_path: Path) -
     found = list(hardware.check_cameras(machine(tmp_path, camera="v4l2:/dev/video0,/dev/video1")))
     assert [finding.level for finding in found] == ["fail"] * 3
     assert "/dev/video1, which the settings name, is not there" in found[2].text
-
-
-def test_npu_nodes_that_are_closed_to_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "none on this machine" in next(hardware.check_npu(machine(tmp_path))).text
-    write(tmp_path, "dev/ax_sys", "")
-    write(tmp_path, "proc/ax_proc/chip_type", "AX650N_CHIP\n")
-    write(tmp_path, "proc/ax_proc/mem_cmm_info", "total size=2097152KB(2048MB),used=0KB,remain=40960KB(40MB),x\n")
-    open_one, cmm = hardware.check_npu(machine(tmp_path))
-    assert open_one.level == "ok" and "AX650N_CHIP" in open_one.text
-    assert cmm.level == "warn" and "40 of 2048 MiB free" in cmm.text
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    closed = next(hardware.check_npu(machine(tmp_path)))
-    assert closed.level == "fail" and "ax_sys" in closed.text and "group" in closed.fix
 
 
 def test_two_cameras_that_do_not_fit_into_one_usb_bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
