@@ -23,6 +23,7 @@ from .file_pairs import split_pair
 URL = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 URL_COMMA = re.compile(r",(?=[a-z][a-z0-9+.-]*://)", re.IGNORECASE)
 
+FILE_STALL_S = 30.0
 USUAL_FPS = 30.0
 MISSING_SHARE = 0.05
 """Containers often only estimate their number of frames: this share may be missing at the end, or two frames."""
@@ -32,22 +33,27 @@ QUIET_FFMPEG = ("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
 class VideoCamera(Camera):
-    """One side-by-side video, or a left and a right one that are paired frame by frame."""
+    """One side-by-side video, or a left and a right one that are paired frame by frame: files, or URLs of such."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         """Opens the files or URLs; raises CameraError where one is missing, no video, or of a wrong size."""
         with ExitStack() as stack:
-            self._streams = [stack.enter_context(closing(_Stream(name))) for name in names]
-            _check_sizes(self._streams)
+            self._streams = [stack.enter_context(closing(Stream(name))) for name in names]
+            check_sizes(self._streams)
             self._stack = stack.pop_all()
 
     @classmethod
-    def from_spec(cls, argument: str) -> VideoCamera:
-        """From ``FILE_OR_URL`` (left and right half side by side) or ``LEFT,RIGHT``.
+    def from_spec(cls, argument: str) -> Camera:
+        """From ``FILE_OR_URL`` (left and right half side by side) or ``LEFT,RIGHT``; a StreamCamera if URLs have no end.
 
         A comma in a URL separates only where another ``scheme://`` follows it.
         """
-        return cls(split_names(argument))
+        names = split_names(argument)
+        if URL.match(names[0]) and is_endless(names[0]):
+            from .stream import StreamCamera
+
+            return StreamCamera(names)
+        return cls(names)
 
     def frames(self) -> Iterator[StereoFrame]:
         """Frames from where the video stands; raises CameraError after the last good one where it breaks off.
@@ -60,7 +66,7 @@ class VideoCamera(Camera):
             if any(image is None for image in images):
                 return self._check_end(sequence, [image is None for image in images])
             timestamp_ns = self._streams[0].timestamp_after(timestamp_ns)
-            left, right = _sides([image for image in images if image is not None])
+            left, right = sides([image for image in images if image is not None])
             yield StereoFrame(Frame(left, timestamp_ns, sequence), Frame(right, timestamp_ns, sequence))
 
     def __exit__(self, *_: object) -> None:
@@ -70,22 +76,26 @@ class VideoCamera(Camera):
         """Raises CameraError unless the video, or both videos, ended where they should."""
         for stream, has_ended in zip(self._streams, ended, strict=True):
             if has_ended and taken < stream.least_frames:
-                raise _broken(f"{stream.name} breaks off after {taken} of {stream.expected_frames} frames")
+                message = f"{stream.name} breaks off after {taken} of {stream.expected_frames} frames"
+                raise CameraError(message) if URL.match(stream.name) else _broken(message)
         if not all(ended):
             short, long = self._streams if ended[0] else reversed(self._streams)
             raise _broken(f"{short.name} ends after {taken} frames, but {long.name} goes on: are they one recording?")
 
 
-class _Stream:
+class Stream:
     """One video that OpenCV reads."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, stall_s: float = FILE_STALL_S) -> None:
+        """``stall_s``: what comes over the network may take so long for a picture."""
         os.environ.setdefault(*QUIET_FFMPEG)
         self.name = name
         is_url = URL.match(name) is not None
         if not is_url and not Path(name).is_file():
             raise CameraError(f"video {name or 'without a name'} does not exist", exit_code=os.EX_NOINPUT)
-        self._capture = cv2.VideoCapture(name)
+        limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC]
+        values = [each for limit in limits for each in (limit, round(1000 * stall_s))]
+        self._capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, values) if is_url else cv2.VideoCapture(name)
         if not self._capture.isOpened():
             code = os.EX_UNAVAILABLE if is_url else os.EX_DATAERR
             raise CameraError(f"{name} cannot be opened as a video", exit_code=code)
@@ -114,6 +124,14 @@ class _Stream:
         return float(value) if math.isfinite(value) else 0.0
 
 
+def is_endless(url: str) -> bool:
+    """Whether ``url`` leads to a live stream and not to a file; raises CameraError where it cannot be opened."""
+    if not url.lower().startswith(("http://", "https://", "file://", "ftp://")):
+        return True
+    with closing(Stream(url)) as stream:
+        return stream.expected_frames == 0
+
+
 def split_names(argument: str) -> tuple[str, ...]:
     """One name, or two; raises CameraError for more."""
     if URL.match(argument):
@@ -127,7 +145,7 @@ def split_names(argument: str) -> tuple[str, ...]:
     return names
 
 
-def _check_sizes(streams: list[_Stream]) -> None:
+def check_sizes(streams: list[Stream]) -> None:
     first, last = streams[0], streams[-1]
     if first.size != last.size:
         sizes = [f"{stream.name} is {stream.size[0]}x{stream.size[1]}" for stream in streams]
@@ -136,7 +154,7 @@ def _check_sizes(streams: list[_Stream]) -> None:
         raise _broken(f"{first.name} is {first.size[0]} px wide: an odd width has no left and right half")
 
 
-def _sides(images: list[Image]) -> tuple[Image, Image]:
+def sides(images: list[Image]) -> tuple[Image, Image]:
     if len(images) == 2:
         return images[0], images[1]
     half = images[0].shape[1] // 2
