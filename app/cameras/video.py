@@ -44,7 +44,7 @@ class VideoCamera(Camera):
 
     @classmethod
     def from_spec(cls, argument: str) -> Camera:
-        """From ``FILE_OR_URL`` (left and right half side by side) or ``LEFT,RIGHT``; a StreamCamera if URLs have no end.
+        """From ``FILE_OR_URL`` (left and right half side by side) or ``LEFT,RIGHT``; a StreamCamera if it has no end.
 
         A comma in a URL separates only where another ``scheme://`` follows it.
         """

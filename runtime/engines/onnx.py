@@ -8,6 +8,7 @@ import numpy as np
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
+from roma_device.runtime.onnx.external import read_self_contained
 
 from .host import onnx_file, reason_of
 
@@ -55,7 +56,7 @@ def _session(runtime: Any, file: ModelFile, threads: int) -> Any:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
-    data = file.read()
+    data = read_self_contained(file)
     try:
         return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # see run

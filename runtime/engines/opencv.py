@@ -12,6 +12,7 @@ import numpy as np
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
+from roma_device.runtime.onnx.external import read_self_contained
 from roma_device.runtime.onnx.graph import read_onnx
 from roma_device.runtime.onnx.protobuf import ProtobufError, with_input_size
 
@@ -83,7 +84,7 @@ def _check_operators(card: ModelCard, file: ModelFile, data: bytes) -> None:
 
 def _load(card: ModelCard, file: ModelFile, size: Size) -> Any:
     classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)  # OpenCV 5 has two engines, 4 has this one alone
-    content = file.read()
+    content = read_self_contained(file)
     if classic is None:
         _check_operators(card, file, content)
     data = np.frombuffer(_sized(content, size), np.uint8)

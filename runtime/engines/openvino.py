@@ -6,6 +6,7 @@ from typing import Any
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
+from roma_device.runtime.onnx.external import read_self_contained
 
 from .host import onnx_file, reason_of
 
@@ -47,7 +48,7 @@ def _compiled(openvino: Any, card: ModelCard, file: ModelFile, options: EngineOp
     settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
     if options.threads:
         settings["INFERENCE_NUM_THREADS"] = str(options.threads)
-    data = file.read()
+    data = read_self_contained(file)
     try:
         core = openvino.Core()
         model = core.read_model(data, b"")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from functools import reduce
 from typing import Any
 
@@ -12,8 +13,8 @@ from .graph import DTYPES, Array, Node
 from .known import Known, axes_of, reshaped, shape_part, squeezed, unsqueezed
 
 Fold = Callable[[Node, Known], Array]
-FOLDED = 4096
-"""Constants up to so many elements are computed: shapes and indices, no weights."""
+FOLDED, MOST_MADE = 4096, 1 << 24
+"""Constants up to so many elements are kept, and up to so many computed: shapes and indices, no weights."""
 
 _FUNCTIONS: dict[str, Any] = {
     "Abs": np.abs,
@@ -58,15 +59,29 @@ def fold(node: Node, known: Known) -> None:
     if node.op == "Split":
         _fold_split(node, known)
     evaluate = FOLDS.get(node.op)
-    if evaluate is None:
+    if evaluate is None or _is_huge(node, known):
         return
     try:
         with np.errstate(all="ignore"):
             value = evaluate(node, known)
-    except (LookupError, ValueError, TypeError, ZeroDivisionError):
+    except (LookupError, ValueError, TypeError, ArithmeticError, MemoryError):
         return
     if value.size <= FOLDED or node.op == "Constant":
         known.shapes[node.outputs[0]], known.constants[node.outputs[0]] = value.shape, value
+
+
+def _is_huge(node: Node, known: Known) -> bool:
+    """Whether its result could be: no more than what its constant inputs multiply to, for most operators."""
+    sizes = [known.constants[name].size for name in node.inputs if name in known.constants]
+    return node.op not in ("Constant", "Shape", "Size") and math.prod(sizes) > MOST_MADE
+
+
+def _bounded(shape: Iterable[int]) -> tuple[int, ...]:
+    """``shape`` itself; raises LookupError where an array of it would be too large to be made."""
+    sizes = tuple(shape)
+    if math.prod(sizes) > MOST_MADE:
+        raise LookupError("more elements than any shape needs")
+    return sizes
 
 
 def _fold_split(node: Node, known: Known) -> None:
@@ -77,7 +92,7 @@ def _fold_split(node: Node, known: Known) -> None:
         size = -(-value.shape[axis] // len(node.outputs))
         ends = np.cumsum(given)[:-1] if given else range(size, value.shape[axis], size)
         parts = np.split(value, list(map(int, ends)), axis)
-    except (LookupError, ValueError, TypeError, ZeroDivisionError):
+    except (LookupError, ValueError, TypeError, ArithmeticError, MemoryError):
         return
     if value.size <= FOLDED and len(parts) == len(node.outputs):
         for name, part in zip(node.outputs, parts, strict=True):
@@ -112,12 +127,13 @@ def _fold_divide(node: Node, known: Known) -> Array:
 
 def _fold_range(node: Node, known: Known) -> Array:
     start, limit, step = (float(_constant(known, node, place).item()) for place in range(3))
+    _bounded([math.ceil((limit - start) / step)])
     return np.arange(start, limit, step).astype(_constant(known, node, 0).dtype)
 
 
 def _fold_of_shape(node: Node, known: Known) -> Array:
     value = np.asarray(node.attributes.get("value", np.zeros(1, np.float32))).reshape(-1)[0]
-    return np.full(tuple(known.numbers(node, 0)), value)
+    return np.full(_bounded(known.numbers(node, 0)), value)
 
 
 def _flat(value: Array, axis: int) -> Array:
@@ -126,7 +142,13 @@ def _flat(value: Array, axis: int) -> Array:
 
 def _fold_expand(node: Node, known: Known) -> Array:
     value, wanted = _constant(known, node, 0), tuple(known.numbers(node, 1))
-    return np.array(np.broadcast_to(value, np.broadcast_shapes(value.shape, wanted)))
+    return np.array(np.broadcast_to(value, _bounded(np.broadcast_shapes(value.shape, _bounded(wanted)))))
+
+
+def _fold_tile(node: Node, known: Known) -> Array:
+    value, times = _constant(known, node, 0), known.numbers(node, 1)
+    _bounded([value.size, *times])
+    return np.asarray(np.tile(value, times))
 
 
 def _fold_mod(node: Node, known: Known) -> Array:
@@ -196,7 +218,7 @@ FOLDS: Mapping[str, Fold] = {
     "Pow": _fold_power,
     "Clip": _fold_clip,
     "Expand": _fold_expand,
-    "Tile": lambda node, known: np.tile(_constant(known, node, 0), known.numbers(node, 1)),
+    "Tile": _fold_tile,
     "Flatten": lambda node, known: _flat(_constant(known, node, 0), int(node.attributes.get("axis", 1))),
     "CumSum": lambda node, known: _constant(known, node, 0).cumsum(known.numbers(node, 1)[0]),
     "GatherElements": lambda node, known: np.take_along_axis(
