@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
 import click
@@ -25,9 +26,12 @@ from .commands.recording import recording
 from .commands.run import run
 from .commands.service import service
 from .commands.verify import verify
-from .log import set_up_log
+from .log import set_up_log, tell_failure
 
 EXIT_SIGINT, EXIT_SIGTERM = 130, 143
+
+OF_STREAMS = (errno.ENOSPC, errno.EIO, errno.EBADF)
+"""What stdout says where a file stands behind it; failures of files that we open have a name."""
 
 # Before numpy is loaded: its matrices here are small, and threads that wait for each other only cost.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -35,9 +39,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 def main() -> None:
     """Entry point: every expected failure is one sentence on stderr and a sysexits code."""
+    _fill_closed_streams()
     try:
         with _exit_on_sigterm():
             code = cli.main(standalone_mode=False)
+        sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else os.EX_OK)
     except click.ClickException as error:
         error.show()
@@ -45,15 +51,36 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         sys.exit(EXIT_SIGINT)
     except BrokenPipeError:  # the reader of our stdout went away: not worth a word
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_stdout()
         sys.exit(os.EX_OK)
     except RomaError as error:
-        click.echo(f"roma-device: {error}", err=True)
+        tell_failure(str(error))
         sys.exit(error.exit_code)
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in OF_STREAMS:
+            _leave_stdout()
+            tell_failure(f"cannot write to stdout: {error.strerror}")
+            sys.exit(os.EX_IOERR)
         logger.opt(exception=error).debug("unexpected failure")
-        click.echo(f"roma-device: internal error, please report it (-vv shows where): {error!r}", err=True)
+        tell_failure(f"internal error, please report it (-vv shows where): {error!r}")
         sys.exit(os.EX_SOFTWARE)
+
+
+def _fill_closed_streams() -> None:
+    """Have closed streams lead nowhere: the next file that is opened would get their number, and what they are told."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))
+
+
+def _leave_stdout() -> None:
+    """What could not be written is not tried again at the end of the process."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
