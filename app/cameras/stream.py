@@ -14,7 +14,7 @@ from roma_device.calibration.arrays import Image
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import CameraError, CaptureCounts, LiveCamera
-from .video import Stream, check_sizes, sides
+from .video_stream import Stream, check_sizes, sides
 
 STALL_S = 5.0
 """A stream that gives nothing for so long is opened again."""

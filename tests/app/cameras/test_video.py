@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roma_device.app.cameras import CameraError
-from roma_device.app.cameras.video import VideoCamera, split_names
+from roma_device.app.cameras.video import VideoCamera
+from roma_device.app.cameras.video_stream import split_names
 from roma_device.runtime.types import StereoFrame
 
 WriteVideo = Callable[[str, int, tuple[int, int]], Path]
