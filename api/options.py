@@ -16,6 +16,7 @@ KEYS = {
     "min_depth_m": "depth.min_m",
     "max_depth_m": "depth.max_m",
     "min_confidence": "depth.min_confidence",
+    "preset": "depth.preset",
     "output": "output.folder",
     "save": "output.save",
     "existing": "output.existing",

@@ -14,6 +14,7 @@ from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import View
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.engine import NpuOptions, Precision
+from roma_device.runtime.filters.options import Preset
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
 from .calibrations import load_calibration
@@ -58,6 +59,7 @@ class StereoDepth:
         min_depth_m: float | None = None,
         max_depth_m: float | None = None,
         min_confidence: float | None = None,
+        preset: Preset | None = None,
         view: View | None = None,
         task: str | Sequence[str] | None = None,
         frames: int | None = None,
@@ -86,6 +88,7 @@ class StereoDepth:
         input_width: of the network's input in px [640].
         min_depth_m, max_depth_m: depths that count [0.2, 50].
         min_confidence: least certainty that counts, in [0, 1] [as the model's card says].
+        preset: raw, obstacles, dense or smooth: how maps are cleaned [raw].
         view: native, full or inside: what the rectified image shows [native].
         task: depth, pose or both ("depth,pose") [depth].
         frames: after how many the iteration ends [when the camera does].
@@ -124,6 +127,7 @@ class StereoDepth:
         min_depth_m: float | None = None,
         max_depth_m: float | None = None,
         min_confidence: float | None = None,
+        preset: Preset | None = None,
         view: View | None = None,
         npu: NpuOptions | None = None,
         config: str | Path | None = None,

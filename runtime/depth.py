@@ -50,11 +50,11 @@ def valid_matches(matches: Matches, min_confidence: float, in_view: Mask | None 
     A certainty of 0 is how decoders mark what the network did not tell: it is unknown at any threshold.
     ``in_view`` marks pixels of the rectified left image that the left camera really saw.
     """
-    valid = (matches.certainty >= min_confidence) & (matches.certainty > 0) & _inside(matches)
+    valid = (matches.certainty >= min_confidence) & (matches.certainty > 0) & has_partner(matches)
     return valid if in_view is None else valid & in_view
 
 
-def _inside(matches: Matches) -> Mask:
+def has_partner(matches: Matches) -> Mask:
     """(H, W): the partner lies in the right image, which has the left one's size."""
     if matches.disparity_px is not None:
         columns = np.arange(matches.disparity_px.shape[1], dtype=np.float32)

@@ -96,17 +96,17 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
                 self.engine.run()
         self._submitted.append((times, sample))
 
-    def collect(self) -> Matches:
-        """Matches of the pair that was submitted first; waits for the network, and raises EngineError.
+    def collect(self, size: Size | None = None) -> Matches:
+        """Matches of the pair that was submitted first, at ``size`` or else that of the images.
 
-        Of outputs that make no sense nothing is certain, and after some of them the engine is at fault (OutputCheck).
+        Waits for the network, and raises EngineError. Of outputs that make no sense nothing is certain, and after some of them the engine is at fault (OutputCheck).
         """
         times, sample = self._submitted.popleft()
         if self._overlapping is not None:
             times.stages_ms["engine"] = self._overlapping.finish()
         with timed(times, "decode"):
             makes_sense = self._check.makes_sense(sample, as_numbers(self.engine.outputs, self.card.outputs))
-            matches = decode(self.card, self.engine.outputs, self.plan, self.size)
+            matches = decode(self.card, self.engine.outputs, self.plan, size or self.size)
             if makes_sense:
                 return matches
             return replace(matches, certainty=np.zeros_like(matches.certainty), makes_sense=False)

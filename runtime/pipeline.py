@@ -11,10 +11,12 @@ from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
 
 from .card import ModelCard
-from .depth import DepthLimits, make_depth, valid_matches
+from .depth import has_partner, make_depth, valid_matches
+from .filters.chain import DepthFilters, enlarge, filter_grid
+from .filters.options import DepthOptions, FilterSettings
 from .matching_network import MatchingNetwork, NetworkOptions, timed
 from .rectified_images import RectifiedImages
-from .types import Result, StageTimes, StereoFrame
+from .types import Matches, Result, StageTimes, StereoFrame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +38,7 @@ class Pipeline(Protocol):
     @property
     def pending(self) -> int: ...
 
-    def set_limits(self, limits: DepthLimits) -> None: ...
+    def set_limits(self, limits: DepthOptions) -> None: ...
 
     def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None: ...
 
@@ -57,14 +59,15 @@ class StereoPipeline(AbstractContextManager["StereoPipeline"]):
         card: ModelCard,
         rectification: Rectification,
         options: NetworkOptions | None = None,
-        limits: DepthLimits | None = None,
+        limits: DepthOptions | None = None,
     ) -> None:
         """Raises ModelError and EngineError."""
         self.card, self.rig, self.rectification = card, rectification.rig, rectification
         self.network = MatchingNetwork(card, self.rig.size, options, rectification)
         self.capacity = self.network.capacity
         self._submitted: deque[_Submitted] = deque()
-        self.set_limits(limits or DepthLimits())
+        self._filters: DepthFilters | None = None
+        self.set_limits(limits or DepthOptions())
         left_maps = rectification.left_maps
         self._in_view = None if left_maps is None else _in_view(left_maps, self.rig.size)
 
@@ -73,10 +76,18 @@ class StereoPipeline(AbstractContextManager["StereoPipeline"]):
         """Frames that were submitted and not collected."""
         return len(self._submitted)
 
-    def set_limits(self, limits: DepthLimits) -> None:
+    def set_limits(self, limits: DepthOptions) -> None:
         """Take ``limits`` from the next result on."""
         self._limits = limits
         self._min_confidence = self.card.min_confidence if limits.min_confidence is None else limits.min_confidence
+        self._set_filters(limits.filters)
+
+    def _set_filters(self, settings: FilterSettings) -> None:
+        """What filters remember stays as long as their settings do."""
+        if settings.is_off or self.card.task != "stereo":
+            self._filters = None
+        elif self._filters is None or self._filters.settings != settings:
+            self._filters = DepthFilters(settings, filter_grid(self.network.plan.content, self.rig.size))
 
     def process(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> Result:
         """Raises EngineError where the network fails."""
@@ -92,13 +103,24 @@ class StereoPipeline(AbstractContextManager["StereoPipeline"]):
     def collect(self) -> Result:
         """The result of the frame that was submitted first; waits for the network, and raises EngineError."""
         first = self._submitted.popleft()
-        frame, matches = first.frame, self.network.collect()
+        frame, (matches, kept) = first.frame, self._matches(first)
         with timed(first.times, "depth"):
-            valid = valid_matches(matches, self._min_confidence, self._in_view)
+            valid = valid_matches(matches, self._min_confidence, self._in_view) if kept is None else kept
             metric = self.rig.is_metric and matches.disparity_px is not None
             depth = make_depth(matches, valid, self.rig, self._limits, frame.timestamp_ns) if metric else None
         images = RectifiedImages(frame.left.image, frame.right.image, self.rectification)
         return Result(frame, first.index, matches, valid, self.rig, depth, images, first.times, first.dropped)
+
+    def _matches(self, first: _Submitted) -> tuple[Matches, Mask | None]:
+        """Matches of ``first`` at the camera's resolution; where filters run also which of them they keep."""
+        if self._filters is None:
+            return self.network.collect(), None
+        matches = self.network.collect(self._filters.size)
+        with timed(first.times, "filters"):
+            filtered, kept = self._filters(matches, self._min_confidence, first.frame.timestamp_ns)
+            matches, kept = enlarge(filtered, kept, self.rig.size)
+            kept = kept & has_partner(matches)
+            return matches, kept if self._in_view is None else kept & self._in_view
 
     def close(self) -> None:
         self.network.close()

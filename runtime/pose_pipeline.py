@@ -13,7 +13,7 @@ from roma_device.calibration.arrays import FloatImage
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification
 
-from .depth import DepthLimits
+from .filters.options import DepthOptions
 from .odometry.stereo_odometry import OdometryOptions, StereoOdometry
 from .odometry.trackers import Tracker
 from .pipeline import Pipeline
@@ -41,7 +41,7 @@ class PosePipeline:
     def pending(self) -> int:
         return self._inner.pending
 
-    def set_limits(self, limits: DepthLimits) -> None:
+    def set_limits(self, limits: DepthOptions) -> None:
         self._inner.set_limits(limits)
 
     def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None:
@@ -80,7 +80,7 @@ class NoNetwork:
     def pending(self) -> int:
         return len(self._submitted)
 
-    def set_limits(self, limits: DepthLimits) -> None:
+    def set_limits(self, limits: DepthOptions) -> None:
         """There is no depth to limit."""
 
     def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None:

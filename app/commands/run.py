@@ -74,6 +74,7 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 @click.option("--record", type=PATH, help="Folder to record the raw pairs into.")
 @click.option("--min-depth-m", type=float, help="Nearest depth that counts.")
 @click.option("--max-depth-m", type=float, help="Farthest depth that counts.")
+@click.option("--preset", help="How depth is cleaned: raw, obstacles, dense or smooth.  [default: raw]")
 @pair_pose_options
 @json_option
 def run(config: Path | None, as_json: bool, **options: Any) -> int:

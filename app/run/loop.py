@@ -17,7 +17,7 @@ from roma_device.app.cameras.source import FrameSource
 from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.rectify import Rectification
-from roma_device.runtime.depth import DepthLimits
+from roma_device.runtime.filters.options import DepthOptions
 from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result
 
@@ -34,7 +34,7 @@ class ResizingPipeline(Generic[AnyPipeline]):
     rectification_for: Callable[[Size], Rectification]
     pipeline_for: Callable[[Rectification], AnyPipeline]
     current: AnyPipeline | None = None
-    _limits: DepthLimits | None = None  # that came after the pipelines' own
+    _limits: DepthOptions | None = None  # that came after the pipelines' own
 
     def for_size(self, size: Size) -> AnyPipeline:
         """The pipeline for frames of ``size``."""
@@ -44,7 +44,7 @@ class ResizingPipeline(Generic[AnyPipeline]):
             self._apply_limits()
         return self.current
 
-    def set_limits(self, limits: DepthLimits) -> None:
+    def set_limits(self, limits: DepthOptions) -> None:
         """Take ``limits`` from the next frame on; all else stays."""
         self._limits = limits
         self._apply_limits()

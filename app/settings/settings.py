@@ -21,14 +21,21 @@ from roma_device.calibration.rectify import View
 from roma_device.calibration.storage.files import read_text
 from roma_device.calibration.storage.strict_yaml import YamlError
 from roma_device.runtime.card import MOST_PASSES
-from roma_device.runtime.depth import RELOADABLE, DepthLimits
+from roma_device.runtime.depth import RELOADABLE
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
+from roma_device.runtime.filters.options import DepthOptions, Region
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
 from .sections import AnyPath, OfDataclass, Positive, Section, is_loopback, parse_address, section_of
 from .yaml_lines import KeyPath, YamlDocument, parse_yaml
 
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+
+def _as_tuple(value: Any) -> Any:
+    """YAML has lists alone."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 
 _DEMANDS = {
     "bool_type": "must be true or false",
@@ -63,9 +70,26 @@ Npu = Annotated[
         run_limit_s=Positive,
     ),
 ]
+Share = Annotated[float, Field(ge=0, le=1)]
+Pixels = Annotated[int, Field(ge=0)]
 Depth = Annotated[
-    DepthLimits,
-    OfDataclass(DepthLimits, min_m=Positive, max_m=Positive, min_confidence=Annotated[float, Field(ge=0, le=1)] | None),
+    DepthOptions,
+    OfDataclass(
+        DepthOptions,
+        min_m=Positive,
+        max_m=Positive,
+        min_confidence=Share | None,
+        speckle_px=Pixels | None,
+        speckle_step_px=Positive | None,
+        edge_px=Annotated[int, Field(ge=0, le=16)] | None,
+        edge_step=Positive | None,
+        temporal=Annotated[float, Field(ge=0, le=0.95)] | None,
+        temporal_reset_px=Positive | None,
+        hysteresis=Annotated[float, Field(ge=0, le=0.5)] | None,
+        fill_px=Pixels | None,
+        decimate=Annotated[int, Field(ge=1, le=16)] | None,
+        region=Annotated[Region, BeforeValidator(_as_tuple)] | None,
+    ),
 ]
 
 MOST_SHOWN = 80
@@ -128,7 +152,7 @@ class Settings(Section):
     input_width: int = Field(default=640, gt=0, le=8192)  # px
     odometry: Odometry = OdometryOptions()
     npu: Npu = NpuOptions()
-    depth: Depth = DepthLimits()
+    depth: Depth = DepthOptions()
     output: OutputSettings = OutputSettings()
     publish: Names = ()  # NAME or NAME:ARGUMENT of publishers
     record: AnyPath | None = None  # folder for recordings

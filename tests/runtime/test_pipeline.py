@@ -9,7 +9,7 @@ from roma_device.app.cameras import open_camera
 from roma_device.app.run.summary import relative_errors
 from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.card import ModelCard
-from roma_device.runtime.depth import DepthLimits
+from roma_device.runtime.filters.options import DepthOptions
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.types import Frame, StereoFrame
@@ -67,7 +67,7 @@ def test_threshold_makes_holes(stereo_card: ModelCard) -> None:
         (frame,) = camera.frames()
     shares = []
     for threshold in (0.0, 0.5, 0.99):
-        limits = DepthLimits(min_confidence=threshold)
+        limits = DepthOptions(min_confidence=threshold)
         with StereoPipeline(stereo_card, rectification, limits=limits) as pipeline:
             shares.append(pipeline.process(frame).valid.mean())
     assert shares[0] > shares[1] > shares[2]

@@ -70,7 +70,11 @@ def test_values_are_taken(load):
             "# a\n\ndepth:\n  max_m: 9\n  min_confidnce: 1\n",
             "5: depth.min_confidnce: unknown key; did you mean min_confidence?",
         ),
-        ("depth:\n  zzz: 1\n", "2: depth.zzz: unknown key; known: min_m, max_m, min_confidence"),
+        (
+            "depth:\n  zzz: 1\n",
+            "2: depth.zzz: unknown key; known: min_m, max_m, min_confidence, preset, speckle_px, "
+            "speckle_step_px, edge_px, edge_step, temporal, temporal_reset_px, hysteresis, fill_px, decimate, region",
+        ),
         ("modle: a\n", "1: modle: unknown key; did you mean model?"),
         ("frames: 1\nthreads: -1\n", "2: threads: must be greater than or equal to 0, not -1"),
         ("threads: yes\n", "1: threads: must be a whole number, not True"),

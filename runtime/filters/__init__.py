@@ -1,0 +1,1 @@
+"""Filters of disparity maps: what is cleaned, steadied or filled before it becomes depth."""

@@ -1,0 +1,89 @@
+"""Speckles, edges, holes, blocks and the region of one map."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from roma_device.calibration.arrays import Size
+from roma_device.runtime.filters.spatial import (
+    block_median,
+    fill_holes,
+    region_mask,
+    without_edges,
+    without_speckles,
+)
+
+MAPS = arrays(np.float32, (12, 16), elements=st.floats(0, 100, width=32))
+MASKS = arrays(np.bool_, (12, 16))
+
+
+def plane() -> np.ndarray:
+    return np.full((40, 60), 10, np.float32)
+
+
+def test_a_patch_of_another_depth_goes_and_a_large_one_stays() -> None:
+    disparity_px = plane()
+    disparity_px[5:9, 5:9] = 30
+    disparity_px[20:38, 20:50] = 30
+    valid = without_speckles(disparity_px, np.ones((40, 60), bool), 100, 1.0)
+    assert not valid[5:9, 5:9].any()
+    assert valid.sum() == valid.size - 16
+
+
+def test_the_near_side_of_an_edge_goes_and_the_far_side_stays() -> None:
+    disparity_px = plane()
+    disparity_px[:, 30:] = 20
+    valid = without_edges(disparity_px, np.ones((40, 60), bool), 2, 0.1)
+    assert not valid[:, 30:32].any()
+    assert valid[:, :30].all() and valid[:, 32:].all()
+
+
+def test_a_slanted_floor_has_no_edges() -> None:
+    disparity_px = np.repeat(np.linspace(5, 40, 400, dtype=np.float32)[:, None], 60, axis=1)
+    assert without_edges(disparity_px, np.ones((400, 60), bool), 1, 0.1).all()
+
+
+def test_a_small_hole_is_filled_from_the_farther_side_and_a_large_one_stays() -> None:
+    disparity_px = plane()
+    disparity_px[:, 30:] = 20
+    valid = np.ones((40, 60), bool)
+    valid[10:12, 28:33] = False
+    valid[20:35, 10:50] = False
+    filled, known = fill_holes(disparity_px, valid, 20)
+    assert (filled[10:12, 28:33] == 10).all() and known[10:12, 28:33].all()
+    assert not known[20:35, 10:50].any()
+
+
+@given(MAPS, MASKS, st.integers(0, 200))
+def test_filling_changes_nothing_that_is_known(disparity_px: np.ndarray, valid: np.ndarray, largest_px: int) -> None:
+    filled, known = fill_holes(disparity_px, valid, largest_px)
+    assert known[valid].all()
+    assert np.array_equal(filled[valid], disparity_px[valid])
+
+
+@given(MAPS, MASKS, st.integers(2, 5))
+def test_each_block_has_the_lower_median_of_what_is_known_in_it(
+    disparity_px: np.ndarray, valid: np.ndarray, side: int
+) -> None:
+    result, known = block_median(disparity_px, valid, side)
+    for row in range(12 // side):
+        for column in range(16 // side):
+            block = slice(row * side, (row + 1) * side), slice(column * side, (column + 1) * side)
+            inside = np.sort(disparity_px[block][valid[block]])
+            assert known[block].all() == known[block].any() == (2 * len(inside) >= side**2)
+            if known[block].all():
+                assert (result[block] == inside[(len(inside) - 1) // 2]).all()
+
+
+@given(MAPS, MASKS)
+def test_what_was_unknown_stays_so(disparity_px: np.ndarray, valid: np.ndarray) -> None:
+    for kept in (without_speckles(disparity_px, valid, 20, 1.0), without_edges(disparity_px, valid, 1, 0.1)):
+        assert not (kept & ~valid).any()
+
+
+def test_the_region_is_counted_from_pixel_centres() -> None:
+    mask = region_mask((0.25, 0.5, 1.0, 1.0), Size(8, 4))
+    assert mask[2:, 2:].all() and mask.sum() == 12
