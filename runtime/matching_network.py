@@ -99,7 +99,8 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
     def collect(self, size: Size | None = None) -> Matches:
         """Matches of the pair that was submitted first, at ``size`` or else that of the images.
 
-        Waits for the network, and raises EngineError. Of outputs that make no sense nothing is certain, and after some of them the engine is at fault (OutputCheck).
+        Waits for the network, and raises EngineError. Of outputs that make no sense nothing is certain, and after
+        some of them the engine is at fault (OutputCheck).
         """
         times, sample = self._submitted.popleft()
         if self._overlapping is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -57,6 +57,7 @@ def test_a_small_hole_is_filled_from_the_farther_side_and_a_large_one_stays() ->
     assert not known[20:35, 10:50].any()
 
 
+@settings(deadline=None)
 @given(MAPS, MASKS, st.integers(0, 200))
 def test_filling_changes_nothing_that_is_known(disparity_px: np.ndarray, valid: np.ndarray, largest_px: int) -> None:
     filled, known = fill_holes(disparity_px, valid, largest_px)
@@ -64,6 +65,7 @@ def test_filling_changes_nothing_that_is_known(disparity_px: np.ndarray, valid: 
     assert np.array_equal(filled[valid], disparity_px[valid])
 
 
+@settings(deadline=None)
 @given(MAPS, MASKS, st.integers(2, 5))
 def test_each_block_has_the_lower_median_of_what_is_known_in_it(
     disparity_px: np.ndarray, valid: np.ndarray, side: int
@@ -78,6 +80,7 @@ def test_each_block_has_the_lower_median_of_what_is_known_in_it(
                 assert (result[block] == inside[(len(inside) - 1) // 2]).all()
 
 
+@settings(deadline=None)
 @given(MAPS, MASKS)
 def test_what_was_unknown_stays_so(disparity_px: np.ndarray, valid: np.ndarray) -> None:
     for kept in (without_speckles(disparity_px, valid, 20, 1.0), without_edges(disparity_px, valid, 1, 0.1)):
