@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from roma_device.runtime.engine import EngineOptions as EngineOptions
     from roma_device.runtime.engine import NpuOptions as NpuOptions
     from roma_device.runtime.matching_network import NetworkOptions as NetworkOptions
+    from roma_device.runtime.obstacles.obstacle_map import ObstacleMap as ObstacleMap
     from roma_device.runtime.odometry.stereo_odometry import OdometryOptions as OdometryOptions
     from roma_device.runtime.pose_estimate import PoseEstimate as PoseEstimate
     from roma_device.runtime.relative_pose.result import RelativePose as RelativePose
@@ -72,6 +73,7 @@ _HOMES = {
     "ModelCard": "runtime.card",
     "NetworkOptions": "runtime.matching_network",
     "NpuOptions": "runtime.engine",
+    "ObstacleMap": "runtime.obstacles.obstacle_map",
     "OdometryOptions": "runtime.odometry.stereo_odometry",
     "PairMatcher": "app.matchers",
     "PointCloud": "runtime.depth",

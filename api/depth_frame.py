@@ -10,6 +10,7 @@ from roma_device.calibration.arrays import FloatImage, Image, Mask
 from roma_device.calibration.errors import CalibrationError, RomaError
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.depth import PointCloud, back_project
+from roma_device.runtime.obstacles.obstacle_map import ObstacleMap
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import Result
 
@@ -96,6 +97,11 @@ class DepthFrame:
     def pose(self) -> PoseEstimate | None:
         """Where visual odometry puts the rig (REP 103, 105); None unless ``task`` asks for the pose."""
         return self.result.pose
+
+    @property
+    def obstacles(self) -> ObstacleMap | None:
+        """Ground plane, occupancy grid, laser scan and nearest obstacle; None unless ``task`` names obstacles."""
+        return self.result.obstacles
 
     @property
     def times_ms(self) -> dict[str, float]:

@@ -90,7 +90,7 @@ class StereoDepth:
         min_confidence: least certainty that counts, in [0, 1] [as the model's card says].
         preset: raw, obstacles, dense or smooth: how maps are cleaned [raw].
         view: native, full or inside: what the rectified image shows [native].
-        task: depth, pose or both ("depth,pose") [depth].
+        task: depth, pose or both ("depth,pose"), "depth,obstacles" [depth].
         frames: after how many the iteration ends [when the camera does].
         max_fps: at most so many frames per second.
         output, save: folder, and what the iteration writes there: names of sinks as of ``roma-device run --save``.

@@ -10,6 +10,7 @@ from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 
+from .obstacles.obstacle_map import ObstacleMap
 from .pose_estimate import PoseEstimate
 from .rectified_images import RectifiedImages
 
@@ -120,6 +121,7 @@ class Result:
     times: StageTimes
     dropped: int = 0  # frames that were captured and never processed, so far
     pose: PoseEstimate | None = None  # where odometry puts the rig, None where it does not run
+    obstacles: ObstacleMap | None = None  # ground and what stands on it, None where nobody looks for them
 
     @property
     def known(self) -> Mask:

@@ -55,11 +55,11 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 @click.command()
 @camera_options
 @model_options
-@click.option("--task", help="depth, pose (the rig's way, as a TUM trajectory) or depth,pose.  [default: depth]")
+@click.option("--task", help="depth, pose (the rig's way, as a TUM trajectory), obstacles; or some.  [default: depth]")
 @click.option("--output", type=PATH, help="Folder for what --save names.")
 @click.option(
     "--save",
-    help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, rosbag2, trajectory, results.",
+    help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, rosbag2, trajectory, scan, grid, results.",
 )
 @click.option(
     "--existing", help="Where --output holds another run: number (DIR-2...), resume or refuse.  [default: number]"

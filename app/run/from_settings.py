@@ -19,6 +19,7 @@ from roma_device.app.sinks import DENSE_SINKS, Sink, open_sink
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.matching_network import NetworkOptions
+from roma_device.runtime.obstacle_pipeline import ObstaclePipeline
 from roma_device.runtime.odometry.trackers import TRACKERS, Tracker, make_tracker
 from roma_device.runtime.pipeline import Pipeline, StereoPipeline
 from roma_device.runtime.pose_pipeline import NoNetwork, PosePipeline
@@ -36,9 +37,17 @@ def build_pipelines(
     settings: Settings, card: ModelCard, rectification_for: RectificationFor
 ) -> ResizingPipeline[Pipeline]:
     """Pipelines for the settings' tasks, one for each size of frame; what is wrong with their files shows at once."""
-    if settings.task == ("depth",):
-        return ResizingPipeline[Pipeline](rectification_for, _depth_pipelines(settings, card))
-    return ResizingPipeline(rectification_for, _pose_pipelines(settings, card))
+    if "pose" in settings.task:
+        return ResizingPipeline(rectification_for, _pose_pipelines(settings, card))
+    return ResizingPipeline(rectification_for, _dense_pipelines(settings, card))
+
+
+def _dense_pipelines(settings: Settings, card: ModelCard) -> Callable[[Rectification], Pipeline]:
+    """Of the network, and with obstacles where they are asked for."""
+    depth_for, options = _depth_pipelines(settings, card), settings.obstacles
+    if "obstacles" not in settings.task:
+        return depth_for
+    return lambda rectification: ObstaclePipeline(depth_for(rectification), options)
 
 
 def _depth_pipelines(settings: Settings, card: ModelCard) -> Callable[[Rectification], StereoPipeline]:
@@ -53,7 +62,7 @@ def _pose_pipelines(settings: Settings, card: ModelCard) -> Callable[[Rectificat
     tracker = open_tracker(options.tracker, network_options(settings))
     inner_for: Callable[[Rectification], Pipeline] = NoNetwork
     if "depth" in settings.task:
-        inner_for = _depth_pipelines(settings, card)
+        inner_for = _dense_pipelines(settings, card)
     else:
         _check_pose_alone(settings)
     return lambda rectification: PosePipeline(inner_for(rectification), options, tracker)
@@ -118,6 +127,12 @@ def open_run_folder(settings: Settings, stack: ExitStack) -> RunFolder | None:
     if "trajectory" in names and "pose" not in settings.task:
         raise SettingsError(
             lambda option: f"{option('save', 'trajectory')} needs poses: give {option('task', 'pose')} or depth,pose",
+            exit_code=os.EX_USAGE,
+        )
+    wanting = [name for name in names if name in ("scan", "grid")]
+    if wanting and "obstacles" not in settings.task:
+        raise SettingsError(
+            lambda option: f"{option('save', wanting[0])} needs obstacles: give {option('task', 'depth,obstacles')}",
             exit_code=os.EX_USAGE,
         )
     if folder is None:

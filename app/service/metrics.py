@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
@@ -12,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from roma_device.app.recording.recorder import Recorder
 from roma_device.app.sinks.sink_set import SinkSet
+from roma_device.runtime.obstacles.obstacle_map import ObstacleMap
 from roma_device.runtime.types import Result
 
 from .health import Health
@@ -39,6 +41,11 @@ class Metrics:
         self._last = Gauge(
             "roma_last_frame_timestamp_seconds", "When the last frame was done, since 1970", registry=self._registry
         )
+        self._obstacle = Gauge(
+            "roma_obstacle_distance_meters", "Nearest obstacle ahead, +Inf: none is seen", registry=self._registry
+        )
+        self._clear = Gauge("roma_clear_meters", "So far the ground ahead is seen to be free", registry=self._registry)
+        self._ground = Gauge("roma_ground_found", "1 while the ground plane is known", registry=self._registry)
         build = Gauge("roma_build_info", "1", ("version", "model"), registry=self._registry)
         build.labels(version("roma-device"), model).set(1)
         self._registry.register(_HealthCollector(health))
@@ -57,6 +64,14 @@ class Metrics:
         self._frames.inc()
         self._valid.set(stats.valid_ratio)
         self._last.set_to_current_time()
+        if result.obstacles is not None:
+            self._add_obstacles(result.obstacles)
+
+    def _add_obstacles(self, obstacles: ObstacleMap) -> None:
+        nearest = obstacles.nearest
+        self._obstacle.set(math.inf if nearest is None else nearest.distance_m)
+        self._clear.set(obstacles.clear_m)
+        self._ground.set(obstacles.ground is not None)
 
     def exposition(self) -> bytes:
         return generate_latest(self._registry)

@@ -24,6 +24,7 @@ from roma_device.runtime.card import MOST_PASSES
 from roma_device.runtime.depth import RELOADABLE
 from roma_device.runtime.engine import ENGINES, NpuOptions, Precision
 from roma_device.runtime.filters.options import DepthOptions, Region
+from roma_device.runtime.obstacles.options import ObstacleOptions
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
 from .sections import AnyPath, OfDataclass, Positive, Section, is_loopback, parse_address, section_of
@@ -70,6 +71,19 @@ Npu = Annotated[
         run_limit_s=Positive,
     ),
 ]
+Obstacles = Annotated[
+    ObstacleOptions,
+    OfDataclass(
+        ObstacleOptions,
+        camera_height_m=Positive | None,
+        camera_pitch_deg=Annotated[float, Field(ge=-60, le=80)] | None,
+        min_height_m=Positive,
+        max_height_m=Positive,
+        range_m=Annotated[float, Field(gt=0, le=50)],
+        cell_m=Annotated[float, Field(ge=0.02, le=1)],
+        corridor_m=Positive,
+    ),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Pixels = Annotated[int, Field(ge=0)]
 Depth = Annotated[
@@ -95,7 +109,7 @@ Depth = Annotated[
 MOST_SHOWN = 80
 """Characters of a wrong value or key that are told."""
 
-TASKS = ("depth", "pose")
+TASKS = ("depth", "pose", "obstacles")
 """What a run may find out of each frame."""
 
 
@@ -152,6 +166,7 @@ class Settings(Section):
     input_width: int = Field(default=640, gt=0, le=8192)  # px
     odometry: Odometry = OdometryOptions()
     npu: Npu = NpuOptions()
+    obstacles: Obstacles = ObstacleOptions()
     depth: Depth = DepthOptions()
     output: OutputSettings = OutputSettings()
     publish: Names = ()  # NAME or NAME:ARGUMENT of publishers
@@ -192,6 +207,8 @@ class Settings(Section):
             _check_known(name, TASKS)
         if not names:
             raise ValueError(f"must name at least one of {', '.join(TASKS)}")
+        if "obstacles" in names and "depth" not in names:
+            raise ValueError("obstacles are found in depth: name both, as in depth,obstacles")
         return names
 
     @field_validator("engine")

@@ -20,6 +20,8 @@ SINKS: dict[str, str] = {
     "mcap": "roma_device.app.sinks.mcap:McapSink",
     "rosbag2": "roma_device.app.sinks.rosbag2:Rosbag2Sink",
     "trajectory": "roma_device.app.sinks.trajectory:TrajectorySink",
+    "scan": "roma_device.app.sinks.obstacles:ScanSink",
+    "grid": "roma_device.app.sinks.obstacles:GridSink",
     "results": "roma_device.app.sinks.results:ResultsSink",
 }
 """Name (as in ``--save``) -> "module:Class"; each class takes the output folder."""

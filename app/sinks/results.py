@@ -35,6 +35,7 @@ def result_record(result: Result) -> dict[str, Any]:
         "mean_certainty": _mean(result.matches.certainty),
         "dropped": result.dropped,
         "pose": None if result.pose is None else result.pose.as_json(),
+        "obstacles": None if result.obstacles is None else result.obstacles.as_json(),
     }
 
 

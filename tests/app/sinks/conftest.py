@@ -3,10 +3,22 @@ import pytest
 from loguru import logger
 
 from roma_device.calibration.rectify import RectifiedRig
+from roma_device.runtime.obstacles.obstacle_map import GroundPlane, NearestObstacle, ObstacleMap
 from roma_device.runtime.rectified_images import RectifiedImages
 from roma_device.runtime.types import DepthMap, Frame, Matches, Result, StageTimes, StereoFrame
 
 SIZE = (48, 32)
+
+
+OBSTACLES = ObstacleMap(
+    GroundPlane(np.array([0.0, -1.0, 0.0]), 1.2, 0.5),
+    np.array([[-1, 0, 0, -1], [0, 100, 0, -1]], np.int8),
+    0.1,
+    np.array([np.nan, np.inf, 1.5], np.float32),
+    np.array([0.5, 0.0, -0.5], np.float32),
+    NearestObstacle(1.5, 0.9, -0.1, 0.4),
+    0.1,
+)
 
 
 @pytest.fixture
@@ -33,6 +45,7 @@ def make_result():
             "depth": DepthMap(depth_m, certainty, 1_000_000 + index) if metric else None,
             "images": RectifiedImages(image, image),
             "times": StageTimes({"rectify": 1.25, "run": 20.5}),
+            "obstacles": OBSTACLES if metric else None,
         }
         return Result(**(fields | changes))
 

@@ -24,6 +24,8 @@ FILES = {
     "rosbag2": "rosbag2",
     "trajectory": "trajectory.tum",
     "results": "results.jsonl",
+    "scan": "scan.jsonl",
+    "grid": "{:06d}_grid.png",
 }
 
 POSE = PoseEstimate(0, "ok", (), 1, Pose.from_rotation_vector([0, 0, 0], [0, 0, 0]), np.eye(6), 100, 0.9)
@@ -82,7 +84,7 @@ def test_frames_without_metric_depth_are_no_error(tmp_path, make_result, name, l
     with open_sink(name, tmp_path) as sink:
         for index in range(3):
             sink.write(make_result(index, metric=False))
-    without_file = name in ("depth", "ply")
+    without_file = name in ("depth", "ply", "grid")
     assert bool(list(tmp_path.iterdir())) != without_file
     assert len(log) == (1 if without_file else 0)
     assert all("focal length and baseline" in line for line in log)
