@@ -29,6 +29,7 @@ _DOTTED = {
     "max_depth_m": "depth.max_m",
     "min_confidence": "depth.min_confidence",
     "preset": "depth.preset",
+    "view": "page.listen",
     "output": "output.folder",
     "save": "output.save",
     "existing": "output.existing",

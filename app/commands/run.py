@@ -74,6 +74,14 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 @click.option("--record", type=PATH, help="Folder to record the raw pairs into.")
 @click.option("--min-depth-m", type=float, help="Nearest depth that counts.")
 @click.option("--max-depth-m", type=float, help="Farthest depth that counts.")
+@click.option(
+    "--view",
+    is_flag=False,
+    flag_value="8090",
+    callback=lambda _, __, value: f"127.0.0.1:{value}" if value and value.isdecimal() else value,
+    metavar="[PORT]",
+    help="Live page for a browser, on this machine alone; a port, or an address.  [default port: 8090]",
+)
 @click.option("--preset", help="How depth is cleaned: raw, obstacles, dense or smooth.  [default: raw]")
 @pair_pose_options
 @json_option

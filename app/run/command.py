@@ -60,9 +60,10 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         pipelines, watch = build_pipelines(settings, card, geometry.rectification), open_watch(settings, card)
         stats = LiveStats(source, watch)
         monitor = stack.enter_context(_open_monitor(settings, stats, sinks, recorder, notifier))
+        view = _open_view(settings, monitor, watch, stack)
         reloader.apply_with(lambda new: _apply(new, pipelines, source))
         printer = JsonPrinter(stats) if as_json else PosePrinter()
-        observers: list[Observer] = [summary, monitor, watch, reloader, printer, *([folder] if folder else [])]
+        observers: list[Observer] = [summary, monitor, watch, reloader, printer, *([folder] if folder else []), *view]
         first_index = folder.first_index if folder else 0
         for result in run_frames(source, pipelines, sinks, settings.frames, first_index):
             for observer in observers:
@@ -81,6 +82,18 @@ def _open_monitor(
     if chosen.listen is not None:
         monitor.serve(chosen.listen, chosen.allow_remote, settings.model)
     return monitor
+
+
+def _open_view(settings: Settings, monitor: Monitor, watch: CalibrationWatch, stack: ExitStack) -> list[Observer]:
+    """The live page where it is asked for, on the monitor's server if that has its address."""
+    if settings.page.listen is None:
+        return []
+    from roma_device.app.view.live_view import LiveView
+
+    chosen = {"model": settings.model, "engine": settings.engine}
+    shared = monitor.web if settings.page.listen == settings.monitor.listen else None
+    status = lambda: {**monitor.status(), "calibration": watch.as_json(), **chosen}  # noqa: E731
+    return [stack.enter_context(LiveView(settings.page, status, shared))]
 
 
 def _apply(new: Settings, pipelines: ResizingPipeline[Pipeline], source: FrameSource) -> None:

@@ -128,6 +128,18 @@ class OutputSettings(Section):
         return names
 
 
+def _check_address(listen: str | None, allow_remote: bool) -> None:
+    """Raises ValueError for what is no address, and for one that others reach unless they may."""
+    if listen is None:
+        return
+    try:
+        host, _ = parse_address(listen)
+    except ValueError:
+        raise ValueError(f"listen {listen!r} is no address such as 127.0.0.1:9470") from None
+    if not (allow_remote or is_loopback(host)):
+        raise ValueError(f"listen {listen} could be reached by other machines: allow_remote must be true")
+
+
 class MonitorSettings(Section):
     """How others may watch the run."""
 
@@ -138,14 +150,19 @@ class MonitorSettings(Section):
 
     @model_validator(mode="after")
     def _stays_on_this_machine(self) -> MonitorSettings:
-        if self.listen is None:
-            return self
-        try:
-            host, _ = parse_address(self.listen)
-        except ValueError:
-            raise ValueError(f"listen {self.listen!r} is no address such as 127.0.0.1:9470") from None
-        if not (self.allow_remote or is_loopback(host)):
-            raise ValueError(f"listen {self.listen} could be reached by other machines: allow_remote must be true")
+        _check_address(self.listen, self.allow_remote)
+        return self
+
+
+class PageSettings(Section):
+    """The live page."""
+
+    listen: str | None = None  # HOST:PORT of the page
+    allow_remote: bool = False
+
+    @model_validator(mode="after")
+    def _stays_on_this_machine(self) -> PageSettings:
+        _check_address(self.listen, self.allow_remote)
         return self
 
 
@@ -174,6 +191,7 @@ class Settings(Section):
     # Rarer than that, the watchdog would take it for a program that hangs.
     max_fps: float | None = Field(default=None, ge=0.1, allow_inf_nan=False, json_schema_extra={**RELOADABLE})
     monitor: MonitorSettings = MonitorSettings()
+    page: PageSettings = PageSettings()
     frames: int | None = Field(default=None, gt=0)  # None: until the camera ends
     health_every: int = Field(default=30, ge=0)  # frames between looks at the calibration; 0: never
     view: View = "native"  # what the rectified image shows

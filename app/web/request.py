@@ -33,13 +33,15 @@ class Answer:
     kind: str = "text/plain; charset=utf-8"
     status: HTTPStatus = HTTPStatus.OK
     parts: Parts | None = None
+    headers: tuple[str, ...] = ()  # whole lines, besides those that every answer has
 
     def encoded(self, with_body: bool = True) -> bytes:
         """Head and body; every connection serves one request, and nothing is cached."""
         length = "" if self.parts is not None else f"Content-Length: {len(self.body)}\r\n"
+        more = "".join(f"{line}\r\n" for line in self.headers)
         head = (
             f"HTTP/1.1 {self.status.value} {self.status.phrase}\r\nServer: roma-device\r\nContent-Type: {self.kind}\r\n"
-            f"{length}Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
+            f"{length}{more}Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
         )
         return head.encode("latin-1") + (self.body if with_body else b"")
 

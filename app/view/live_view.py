@@ -1,0 +1,49 @@
+"""Live view of a run: its pages on a web server, and the observer that shows them the newest result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+from loguru import logger
+
+from roma_device.app.settings.sections import is_loopback, parse_address
+from roma_device.app.settings.settings import PageSettings
+from roma_device.app.web.server import WebServer
+from roma_device.runtime.types import Result
+
+from .access import guarded, new_token
+from .pages import Pages
+
+Status = Callable[[], Mapping[str, Any]]
+"""Figures of the run, for JSON."""
+
+
+class LiveView(AbstractContextManager["LiveView"]):
+    """Observer of a run that offers the live page until its ``with`` block ends."""
+
+    def __init__(self, settings: PageSettings, status: Status, shared: WebServer | None = None) -> None:
+        """``shared``: the server to put the page on, where it listens there already. Raises WebError."""
+        assert settings.listen is not None
+        host, port = parse_address(settings.listen)
+        self.token = None if is_loopback(host) else new_token()
+        self.pages, self._stack = Pages(status), ExitStack()
+        routes = {path: guarded(route, self.token) for path, route in self.pages.routes().items()}
+        if shared is None:
+            self.web = WebServer(host, port, routes, allow_remote=self.token is not None, key="page.listen")
+            self._stack.enter_context(self.web)
+        else:
+            self.web = shared
+            for path, route in routes.items():
+                shared.add(path, route)
+        shown = f"[{host}]" if ":" in host else host
+        query = f"?token={self.token}" if self.token else ""
+        logger.warning(f"live page: http://{shown}:{self.web.port}/{query}")
+
+    def observe(self, result: Result) -> None:
+        """A frame went all the way through."""
+        self.pages.show(result)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
