@@ -21,6 +21,7 @@ from .commands.calibration import calibration
 from .commands.cameras import cameras
 from .commands.doctor import doctor
 from .commands.evaluate import evaluate
+from .commands.measure import measure
 from .commands.model import model
 from .commands.recording import recording
 from .commands.run import run
@@ -103,7 +104,20 @@ def cli(verbose: int, quiet: int) -> None:
     set_up_log(verbose - quiet)
 
 
-for command in (bench, calibrate, calibration, cameras, doctor, evaluate, model, recording, run, service, verify):
+for command in (
+    bench,
+    calibrate,
+    calibration,
+    cameras,
+    doctor,
+    evaluate,
+    measure,
+    model,
+    recording,
+    run,
+    service,
+    verify,
+):
     cli.add_command(command)
 
 

@@ -1,0 +1,1 @@
+"""``roma-device measure``: depth quality of a still scene, without ground truth."""
