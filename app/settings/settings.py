@@ -183,8 +183,8 @@ class Settings(Section):
     input_width: int = Field(default=640, gt=0, le=8192)  # px
     odometry: Odometry = OdometryOptions()
     npu: Npu = NpuOptions()
-    obstacles: Obstacles = ObstacleOptions()
     depth: Depth = DepthOptions()
+    obstacles: Obstacles = ObstacleOptions()
     output: OutputSettings = OutputSettings()
     publish: Names = ()  # NAME or NAME:ARGUMENT of publishers
     record: AnyPath | None = None  # folder for recordings

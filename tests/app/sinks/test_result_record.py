@@ -41,6 +41,7 @@ def test_record_holds_what_the_frame_was():
         "mean_certainty": 0.7,
         "dropped": 2,
         "pose": None,
+        "obstacles": None,
     }
 
 
