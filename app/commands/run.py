@@ -66,7 +66,9 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 )
 @click.option("--resume", is_flag=True, help="Short for --existing resume: go on with the run in --output.")
 @click.option(
-    "--publish", multiple=True, help="Give results to other programs too: shm:NAME[?fields=...]. Repeat it for more."
+    "--publish",
+    multiple=True,
+    help="Give results to other programs too: shm:NAME, zenoh[:ENDPOINT] or ros2, each with ?options; repeatable.",
 )
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")

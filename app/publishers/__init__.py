@@ -9,7 +9,9 @@ from roma_device.app.sinks import Sink, SinkError
 from roma_device.runtime import registry
 
 PUBLISHERS: dict[str, str] = {
+    "ros2": "roma_device.app.publishers.ros2:Ros2Publisher",
     "shm": "roma_device.app.shared_memory.publisher:SharedMemoryPublisher",
+    "zenoh": "roma_device.app.publishers.zenoh:ZenohPublisher",
 }
 """Name (as in ``--publish NAME[:ARGUMENT]``) -> "module:Class"; each class is a Sink with ``from_spec(argument)``."""
 
