@@ -1,7 +1,7 @@
 """All that the NPU vendor's compiler needs for a bundle: ``python -m model.pulsar2 BUNDLE --chip AX650 --output kit``.
 
-Writes the graph, ``build.json``, calibration archives, layers for 16 bits by a sensitivity measurement, vectors to
-verify the result with, and a README with the commands. Nothing here runs the compiler, and it was never tried with it.
+Writes the graph, ``build.json``, calibration archives, all activations in 16 bits, a sensitivity measurement, vectors
+to verify the result with, and a README with the commands. Nothing here runs the compiler, and it was never tried with it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.tensors.preprocess import value_table
 
 from .base.cli import run_tool
+from .base.npu_graph import with_all_attributes, with_exact_positions
 from .base.onnx_file import fixed
 from .studies.sensitivity import Sensitivity, measure
 
@@ -55,6 +56,8 @@ def make_kit(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
     size = tuple(arguments.size or card.fixed_size() or card.default_size)
     folder.mkdir(parents=True, exist_ok=True)
     model = fixed(onnx.load_from_string(card.files["onnx"].read()), (size[0], size[1]))
+    for rewrite in (with_exact_positions, with_all_attributes):
+        rewrite(model)
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     _generate(bundle, folder / VECTORS, arguments.vectors, size)
     _generate(bundle, folder / SAMPLES, arguments.count, size)
@@ -63,13 +66,12 @@ def make_kit(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
     for name in ("left", "right"):
         _archive(folder / f"{name}.tar", [sample[name] for sample in samples], arguments.input)
     layers = measure(model, samples[0])
-    chosen = [one for one in layers if one.change > arguments.limit]
-    build = _build(card, size, arguments, len(samples), chosen)
+    build = _build(card, size, arguments, len(samples))
     (folder / "build.json").write_text(json.dumps(build, indent=2) + "\n")
     (folder / "sensitivity.json").write_text(
         json.dumps([{"layer": one.layer, "op": one.op, "change": one.change} for one in layers], indent=1) + "\n"
     )
-    (folder / "README.md").write_text(_readme(card, size, arguments, len(chosen), layers))
+    (folder / "README.md").write_text(_readme(card, size, arguments, layers))
 
 
 def _generate(bundle: Path, folder: Path, count: int, size: tuple[int, ...]) -> None:
@@ -128,9 +130,15 @@ def _archive(path: Path, tensors: list[npt.NDArray[np.float32]], form: str) -> N
             archive.addfile(member, buffer)
 
 
-def _build(
-    card: ModelCard, size: tuple[int, ...], arguments: argparse.Namespace, count: int, chosen: list[Sensitivity]
-) -> dict[str, Any]:
+LAYERS = [
+    {"start_tensor_names": ["DEFAULT"], "end_tensor_names": ["DEFAULT"], "data_type": "U16"},
+    {"op_type": "Conv", "data_type": "U16", "weight_data_type": "S8", "output_data_type": "U16"},
+]
+"""All activations in 16 bits. A convolution's output has a key of its own, whose default is 8 bits; kinds of operators
+stand instead of names, as the compiler ends at names of layers that it has fused."""
+
+
+def _build(card: ModelCard, size: tuple[int, ...], arguments: argparse.Namespace, count: int) -> dict[str, Any]:
     names = [spec.name for spec in card.inputs]
     build: dict[str, Any] = {
         "input": "model.onnx",
@@ -150,7 +158,7 @@ def _build(
                 }
                 for name in names
             ],
-            "layer_configs": [{"layer_names": [one.layer for one in chosen], "data_type": "U16"}] if chosen else [],
+            "layer_configs": LAYERS,
             "calibration_method": "MinMax",
             "precision_analysis": True,
             "precision_analysis_method": "EndToEnd",
@@ -164,9 +172,7 @@ def _build(
     return build
 
 
-def _readme(
-    card: ModelCard, size: tuple[int, ...], arguments: argparse.Namespace, chosen: int, layers: list[Sensitivity]
-) -> str:
+def _readme(card: ModelCard, size: tuple[int, ...], arguments: argparse.Namespace, layers: list[Sensitivity]) -> str:
     worst = "\n".join(f"| `{one.layer}` | {one.op} | {one.change:.4f} |" for one in layers[:10])
     return f"""# {card.name} for {arguments.chip}, {arguments.npu}, {size[0]}x{size[1]}
 Made by `python -m model.pulsar2`. Not tried: no compiler and no board were at hand.
@@ -178,10 +184,14 @@ ax_run_model -m out/{card.name}.axmodel -i {VECTORS}/input -o on-chip -l {VECTOR
 roma-device verify BUNDLE --engine ax --vectors {VECTORS}                                      # on the board
 ```
 
-`build.json` keeps {chosen} of {len(layers)} measured layers at 16 bits, those whose rounding to 256 levels
-alone changes the first output by more than {arguments.limit:g} of its standard deviation (`sensitivity.json` has all).
-If none does, 8 bits hurt nowhere by themselves, and errors may still add up: the compiler's precision analysis
-shows that.
+`build.json` keeps all activations at 16 bits, and `model.onnx` has the positions of disparities as a product, which
+is exact: as weights of a convolution they would have 8 bits. For speed, kinds of operators may be set to U8 under
+`layer_configs`, and the result verified: errors add up, so that 8 bits everywhere double the share of pixels off by
+over 1 px. Never `highest_mix_precision`, at which the compiler was seen to end. On AX620E small models in 16 bits have
+failed to load.
+
+`sensitivity.json` has what rounding the output of one layer alone to 256 levels changes, in standard deviations of the
+first output: a layer high up is a bad one to set to U8.
 
 The most sensitive ones:
 
@@ -203,7 +213,6 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--frames", type=Path, help="rectified pairs of yours to calibrate on: a folder with left/ and right/")
     add("--count", type=int, default=32, help="generated pairs to calibrate on (32)")
     add("--vectors", type=int, default=4, help="vectors for verification (4)")
-    add("--limit", type=float, default=0.01, help="change of the output from which on a layer gets 16 bits (0.01)")
     return parser.parse_args(words)
 
 

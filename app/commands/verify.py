@@ -27,35 +27,31 @@ from .options import PATH, json_option, show, size_option
 @click.option(
     "--min-cosine",
     type=click.FloatRange(-1, 1),
-    default=0.99,
-    show_default=True,
-    help="Least cosine similarity of an output.",
+    help="Least cosine similarity of an output.  [default: 0.99; less of a host in 8 bits]",
 )
 @click.option(
     "--max-mean-px",
     type=click.FloatRange(0),
-    default=0.25,
-    show_default=True,
-    help="Greatest mean change of disparity.",
+    help="Greatest mean change of disparity or match.  [default: 0.25; more of a host in 8 bits]",
 )
 @click.option(
     "--max-over-1px",
     type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    help="Greatest share changed by over 1 px.",
+    help="Greatest share changed by over 1 px.  [default: 0.05; more of a host in 8 bits]",
 )
 @json_option
-def verify(as_json: bool, min_cosine: float, max_mean_px: float, max_over_1px: float, **options: Any) -> int:
+def verify(
+    as_json: bool, min_cosine: float | None, max_mean_px: float | None, max_over_1px: float | None, **options: Any
+) -> int:
     """Compare an engine's outputs with reference outputs: did the chip's rounding break the network?
 
     BUNDLE is a folder or the name of a bundled model. Without --vectors the reference is the OpenCV engine on
     frames of the simulated rig. The folders are those of pulsar2 run and ax_run_model. Exit code 1: not passed.
     """
     from roma_device.app.verify.command import VerifyChoice, verify_command
-    from roma_device.app.verify.compare import VerifyLimits
+    from roma_device.app.verify.compare import LimitChoice
 
-    limits = VerifyLimits(min_cosine, max_mean_px, max_over_1px)
+    limits = LimitChoice(min_cosine, max_mean_px, max_over_1px)
     report, code = verify_command(VerifyChoice(**options), limits)
     show(report, as_json)
     return code

@@ -13,7 +13,7 @@ from roma_device.calibration.errors import RomaError
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions, Precision, check_size
 
-from .compare import VerifyLimits, VerifyReport, verify
+from .compare import LimitChoice, VerifyReport, verify
 from .test_vectors import REFERENCE_ENGINE, VectorFolder, VectorSource, make_test_vectors
 
 FAILED = 1
@@ -49,7 +49,7 @@ class VectorsMade:
         return {"vectors": str(self.folder.root), "count": len(self.folder.names), "reference": self.engine}
 
 
-def verify_command(choice: VerifyChoice, limits: VerifyLimits) -> tuple[VectorsMade | VerifyReport, int]:
+def verify_command(choice: VerifyChoice, limits: LimitChoice) -> tuple[VectorsMade | VerifyReport, int]:
     """The report and the exit code; raises a RomaError with one sentence for whatever cannot be used."""
     if choice.vectors is not None and choice.make_vectors is not None:
         message = "give --vectors to verify or --make-vectors to write some, not both"
@@ -64,7 +64,7 @@ def verify_command(choice: VerifyChoice, limits: VerifyLimits) -> tuple[VectorsM
     return report, FAILED if report.failures else os.EX_OK
 
 
-def _verified(card: ModelCard, choice: VerifyChoice, options: EngineOptions, limits: VerifyLimits) -> VerifyReport:
+def _verified(card: ModelCard, choice: VerifyChoice, options: EngineOptions, limits: LimitChoice) -> VerifyReport:
     engine = choice.engine or "auto"
     if choice.vectors is not None:
         return verify(card, engine, options, VectorFolder.open(choice.vectors), limits)

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 from roma_device.app.cli import main
-from roma_device.app.verify.compare import DisparityEffect, TensorError, VerifyLimits, VerifyReport, verify
+from roma_device.app.verify.compare import (
+    INT8_LIMITS,
+    DisparityEffect,
+    LimitChoice,
+    TensorError,
+    VerifyLimits,
+    VerifyReport,
+    verify,
+)
 from roma_device.app.verify.test_vectors import VectorFolder, make_test_vectors
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions
@@ -43,7 +51,7 @@ def change(folder: VectorFolder, output: str, by: Callable[[np.ndarray], np.ndar
 
 
 def test_an_engine_reproduces_its_own_vectors(stereo_card: ModelCard, folder: VectorFolder) -> None:
-    report = verify(stereo_card, "opencv", OPTIONS, folder, VerifyLimits())
+    report = verify(stereo_card, "opencv", OPTIONS, folder, LimitChoice())
     assert report.outputs == {"disparity": TensorError(0, 0, 1), "certainty": TensorError(0, 0, 1)}
     assert report.effect is not None and report.effect.max_px == 0 and report.effect.pixels > 1000
     assert report.failures == []
@@ -57,20 +65,20 @@ def test_vectors_differ_from_each_other(folder: VectorFolder) -> None:
 
 def test_shifted_disparities_fail_though_their_cosine_is_fine(stereo_card: ModelCard, folder: VectorFolder) -> None:
     change(folder, "disparity", lambda array: array + 1.25)
-    report = verify(stereo_card, "opencv", OPTIONS, folder, VerifyLimits(min_cosine=0.5))
+    report = verify(stereo_card, "opencv", OPTIONS, folder, LimitChoice(min_cosine=0.5))
     assert report.effect is not None and report.effect.mean_px == pytest.approx(1.25, abs=1e-4)
-    assert report.failures == ["mean effect 1.250 px > 0.25 px", "100.00 % off by over 1 px > 5.00 %"]
+    assert report.failures == ["mean effect 1.25 px > 0.25 px", "100 % off by over 1 px > 5 %"]
 
 
 def test_broken_certainty_fails_by_its_cosine(stereo_card: ModelCard, folder: VectorFolder) -> None:
     change(folder, "certainty", lambda array: 1 - array)
-    failures = verify(stereo_card, "opencv", OPTIONS, folder, VerifyLimits()).failures
+    failures = verify(stereo_card, "opencv", OPTIONS, folder, LimitChoice()).failures
     assert any("cosine of certainty" in failure for failure in failures)
 
 
 def test_not_a_number_fails(stereo_card: ModelCard, folder: VectorFolder) -> None:
     change(folder, "disparity", lambda array: array * np.nan)
-    report = verify(stereo_card, "opencv", OPTIONS, folder, VerifyLimits())
+    report = verify(stereo_card, "opencv", OPTIONS, folder, LimitChoice())
     assert report.failures and "failed: cosine of disparity nan" in report.as_text()
     assert json.loads(json.dumps(report.as_json(), allow_nan=False))["passed"] is False
 
@@ -144,3 +152,19 @@ def test_vectors_of_another_size(
     code, _, err = call(capsys, monkeypatch, "stereo", "--vectors", str(folder.root), "--size", "128x64")
     assert code == os.EX_DATAERR and "6144 bytes, but 1x1x32x64 of float32 takes 8192" in err
     assert err.count("\n") == 1
+
+
+def test_limits_are_those_of_the_precision_unless_the_user_chose() -> None:
+    assert LimitChoice().limits("", "stereo") == LimitChoice().limits("fp32", "two_view") == VerifyLimits()
+    assert LimitChoice().limits("int8", "stereo") == INT8_LIMITS["stereo"]
+    assert LimitChoice(max_mean_px=0.1).limits("int8", "two_view").max_mean_px == 0.1
+
+
+def test_a_figure_next_to_its_limit_has_the_digits_to_tell_them_apart() -> None:
+    effect = DisparityEffect(0.250001, 0.5, 0.0500001, 100)
+    report = VerifyReport({}, {"disparity": TensorError(0, 0, 0.98999999)}, effect, VerifyLimits())
+    assert report.failures == [
+        "cosine of disparity 0.98999999 < 0.99",
+        "mean effect 0.250001 px > 0.25 px",
+        "5.00001 % off by over 1 px > 5 %",
+    ]
