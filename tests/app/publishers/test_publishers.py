@@ -101,16 +101,17 @@ def test_what_travels_over_zenoh_is_what_rosbags_reads(router: Any, distro: str)
     assert sum("/MP/" in token for token in tokens) == len(TOPICS) and sum("/NN/" in token for token in tokens) == 1
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_rclpy_in_another_process_gets_every_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     """ROS itself as the judge, on loopback alone, reliable."""
     pytest.importorskip("rclpy")
     environment = os.environ | {"ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST", "ROS_DOMAIN_ID": "77"}
     program = [sys.executable, "-m", "tests.app.publishers.ros_subscriber", "3"]
-    with subprocess.Popen(program, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    process = subprocess.Popen(program, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
         with open_publisher("ros2:?domain=77") as publisher:
-            depth = next(topic for topic in TOPICS if topic.name == "odom")
-            assert not publisher.has_subscriber(depth)  # type: ignore[attr-defined]
+            assert not publisher.has_subscriber(next(topic for topic in TOPICS if topic.name == "odom"))  # type: ignore[attr-defined]
             index = 0
             while process.poll() is None:
                 publisher.write(made(index))
@@ -118,3 +119,6 @@ def test_rclpy_in_another_process_gets_every_bit(monkeypatch: pytest.MonkeyPatch
                 with contextlib.suppress(subprocess.TimeoutExpired):  # as a camera of 50 Hz
                     process.wait(0.02)
         assert process.stdout is not None and process.stdout.read().splitlines()[-1] == "3 whole"
+    finally:
+        process.kill()
+        process.communicate()
