@@ -12,7 +12,14 @@ from roma_device.app.cameras import Camera, open_camera
 from roma_device.app.cameras.source import RateLimit, open_source
 from roma_device.app.model_store import find_model
 from roma_device.app.recording.recorder import Recorder
-from roma_device.app.run.from_settings import begin_run, build_pipelines, open_recorder, open_run_folder, open_sinks
+from roma_device.app.run.from_settings import (
+    begin_run,
+    build_pipelines,
+    open_recorder,
+    open_run_folder,
+    open_sinks,
+    sink_names,
+)
 from roma_device.app.run.geometry import choose_geometry
 from roma_device.app.run.loop import ResizingPipeline, run_frames
 from roma_device.app.settings.settings import Settings
@@ -64,10 +71,10 @@ class Session:
         with ExitStack() as stack:
             folder = open_run_folder(settings, stack)
             self.output = None if folder is None else folder.path
-            self.sinks = SinkSet(open_sinks(settings, folder))
             self.recorder = open_recorder(settings, camera, stack)
             source = open_source(camera, self.stop, settings.max_fps, self.recorder)
             geometry = choose_geometry(settings, camera, self._calibration)
+            self.sinks = SinkSet(open_sinks(settings, sink_names(settings, geometry, source.is_live), folder))
             begin_run(folder, settings, self._card, camera, geometry)
             pipelines = build_pipelines(settings, self._card, geometry.rectification)
             first_index = folder.first_index if folder else 0
@@ -87,7 +94,7 @@ class Session:
             if folder is not None:
                 self.output = folder.path
                 folder.begin(settings.model_dump(mode="json"), {}, {}, redo_last=False)
-            self.sinks = SinkSet(open_sinks(settings, folder))
+            self.sinks = SinkSet(open_sinks(settings, settings.output.save or ("results",), folder))
             reader = stack.enter_context(SharedMemoryReader(name))
             for sink in self.sinks.sinks.values():
                 stack.enter_context(sink)

@@ -26,8 +26,9 @@ from .commands.model import model
 from .commands.recording import recording
 from .commands.run import run
 from .commands.service import service
+from .commands.verbosity import change_verbosity, take_verbosity
 from .commands.verify import verify
-from .log import set_up_log, tell_failure
+from .log import tell_failure
 
 EXIT_SIGINT, EXIT_SIGTERM = 130, 143
 
@@ -48,7 +49,7 @@ def main() -> None:
         sys.exit(code if isinstance(code, int) else os.EX_OK)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(os.EX_USAGE if isinstance(error, click.UsageError) else error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(EXIT_SIGINT)
     except BrokenPipeError:  # the reader of our stdout went away: not worth a word
@@ -99,9 +100,10 @@ def _exit_on_sigterm() -> Iterator[None]:
 @click.version_option(version("roma-device"), prog_name="roma-device")
 @click.option("-v", "--verbose", count=True, help="Say more; twice for debugging.")
 @click.option("-q", "--quiet", count=True, help="Say less.")
-def cli(verbose: int, quiet: int) -> None:
+@click.pass_context
+def cli(context: click.Context, verbose: int, quiet: int) -> None:
     """Dense depth from a stereo camera, by a neural network on an Axera NPU or on any CPU."""
-    set_up_log(verbose - quiet)
+    change_verbosity(context, verbose - quiet)
 
 
 for command in (
@@ -119,6 +121,7 @@ for command in (
     verify,
 ):
     cli.add_command(command)
+    take_verbosity(command)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,10 @@ HISTORY = "history"
 """File with the number of each version that was put to use, oldest first; the last one is in use."""
 
 
+TAKEN_WITH = "camera"
+"""Key of a calibration's origin: the camera that took its pairs, as ``run`` names it, without what follows a ``?``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One stored calibration."""

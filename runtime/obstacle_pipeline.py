@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from roma_device.calibration.errors import CalibrationError
 
+from .engine import Engine
 from .filters.options import DepthOptions
 from .matching_network import timed
 from .obstacles.find import ObstacleFinder
@@ -30,6 +31,10 @@ class ObstaclePipeline:
                 exit_code=os.EX_USAGE,
             )
         self._finder = ObstacleFinder(self.rig, options)
+
+    @property
+    def engine(self) -> Engine | None:
+        return self._inner.engine
 
     @property
     def pending(self) -> int:

@@ -12,6 +12,7 @@ from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
 
 from .card import ModelCard
 from .depth import has_partner, make_depth, valid_matches
+from .engine import Engine
 from .filters.chain import DepthFilters, enlarge, filter_grid
 from .filters.options import DepthOptions, FilterSettings
 from .matching_network import MatchingNetwork, NetworkOptions, timed
@@ -37,6 +38,9 @@ class Pipeline(Protocol):
 
     @property
     def pending(self) -> int: ...
+
+    @property
+    def engine(self) -> Engine | None: ...
 
     def set_limits(self, limits: DepthOptions) -> None: ...
 
@@ -75,6 +79,11 @@ class StereoPipeline(AbstractContextManager["StereoPipeline"]):
     def pending(self) -> int:
         """Frames that were submitted and not collected."""
         return len(self._submitted)
+
+    @property
+    def engine(self) -> Engine | None:
+        """What runs the network; None where there is none."""
+        return self.network.engine
 
     def set_limits(self, limits: DepthOptions) -> None:
         """Take ``limits`` from the next result on."""

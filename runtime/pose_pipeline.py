@@ -13,6 +13,7 @@ from roma_device.calibration.arrays import FloatImage
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification
 
+from .engine import Engine
 from .filters.options import DepthOptions
 from .odometry.stereo_odometry import OdometryOptions, StereoOdometry
 from .odometry.trackers import Tracker
@@ -40,6 +41,10 @@ class PosePipeline:
     @property
     def pending(self) -> int:
         return self._inner.pending
+
+    @property
+    def engine(self) -> Engine | None:
+        return self._inner.engine
 
     def set_limits(self, limits: DepthOptions) -> None:
         self._inner.set_limits(limits)
@@ -69,6 +74,7 @@ class NoNetwork:
     """A pipeline whose results know nothing of depth: no certainty anywhere."""
 
     capacity = 1
+    engine: Engine | None = None
 
     def __init__(self, rectification: Rectification) -> None:
         self.rig, self._rectification = rectification.rig, rectification

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.solver.outliers import DroppedView
 from roma_device.calibration.solver.solve import solve_camera, solve_rig
 from roma_device.calibration.storage.files import write_text
-from roma_device.calibration.store import CalibrationStore
+from roma_device.calibration.store import TAKEN_WITH, CalibrationStore
 
 from .console import refuse_existing, told_when_interrupted
 from .observations import Observations, grey_file, image_observations, pair_observations
@@ -42,6 +42,7 @@ class FinishChoice:
     force: bool = False
     baseline_m: float | None = None
     serial: str = ""
+    camera: str = ""  # that took the pairs, as run names it
     temperature_c: float | None = None
     kept: str = ""  # what is there to go on with after an interruption: a clause
 
@@ -119,6 +120,8 @@ def finish(
         logger.info("solving {} pairs", len(seen.views))
         report = make_report(solve_rig(seen.views, board, seen.size, choice.lens), choice.baseline_m)
     calibration = finished_calibration(report, choice.serial, choice.temperature_c)
+    if choice.camera:
+        calibration = replace(calibration, origin={**calibration.origin, TAKEN_WITH: choice.camera})
     saved = _save(calibration, report, choice)
     if choice.report is not None:
         from roma_device.calibration.quality.page import report_page

@@ -59,6 +59,11 @@ class ImagesCamera(Camera):
         query = Query("images", {"max_skew_ms": value})
         return cls(find_pairs(name, query.number("max_skew_ms", 0.0, 0.0, 1e6)))
 
+    @property
+    def total_frames(self) -> int:
+        """The number of pairs."""
+        return len(self._pairs)
+
     def frames(self) -> Iterator[StereoFrame]:
         """All pairs once; raises CameraError at a file that is corrupt or whose partner has another size."""
         depth = BIT_DEPTHS[0]

@@ -122,6 +122,11 @@ class SimulatedCamera(Camera):
         """The rig's calibration: the true one, unless it was bumped."""
         return self._calibration
 
+    @property
+    def total_frames(self) -> int | None:
+        """As asked for; None: without end."""
+        return self._spec.frames
+
     def frames(self) -> Iterator[StereoFrame]:
         """Frames from the start of the path, each with its truth."""
         for sequence in count() if self._spec.frames is None else range(self._spec.frames):

@@ -34,6 +34,11 @@ class VideoCamera(Camera):
             return StreamCamera(names)
         return cls(names)
 
+    @property
+    def total_frames(self) -> int | None:
+        """As the shorter container says; None where one does not."""
+        return min(stream.expected_frames for stream in self._streams) or None
+
     def frames(self) -> Iterator[StereoFrame]:
         """Frames from where the video stands; raises CameraError after the last good one where it breaks off.
 

@@ -82,7 +82,7 @@ def _calibrated(options: Mapping[str, Any]) -> Calibrated | None:
     from roma_device.app.calibrate.finish import FinishChoice, calibrate_images, calibrate_one_camera
 
     keys = ("lens", "output", "report", "force", "baseline_m", "serial", "temperature_c")
-    choice = FinishChoice(**{key: options[key] for key in keys})
+    choice = FinishChoice(**{key: options[key] for key in keys}, camera="" if options["images"] else _camera(options))
     images, board_text = options["images"], options["board_text"]
     if options["mono"]:
         return calibrate_one_camera(images, board_text, options["format_name"] or "ros", choice)
@@ -92,6 +92,13 @@ def _calibrated(options: Mapping[str, Any]) -> Calibrated | None:
 
     names = ("camera", "board_text", "swap", "session", "pairs", "page", "max_skew_ms")
     return calibrate_camera(CaptureChoice(**{name: options[name] for name in names}), choice)
+
+
+def _camera(options: Mapping[str, Any]) -> str:
+    """The camera whose rig is calibrated, as ``run`` would name it, left one first; "" where none is named."""
+    kind, colon, rest = (options["camera"] or "").partition(":")
+    names = rest.partition("?")[0].split(",")
+    return f"{kind}{colon}{','.join(reversed(names) if options['swap'] else names)}"
 
 
 @calibrate.command()

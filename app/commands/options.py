@@ -118,6 +118,13 @@ camera_options = together(
     click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),
     click.option("--focal-px", type=float, help="Focal length at camera resolution; with --rectified."),
     click.option("--baseline-m", type=float, help="Distance of the cameras; with --rectified."),
+    click.option(
+        "--doffs-px",
+        "--doffs",
+        "doffs_px",
+        type=float,
+        help="Right principal point's column minus the left one's (Middlebury's doffs); with --rectified.",
+    ),
 )
 """Where frames come from, and what is known of the rig."""
 
@@ -126,9 +133,14 @@ def settings_from_options(config: Path | None, options: Mapping[str, Any]) -> Se
     """The file's settings, or the defaults, with the options given on the command line on top."""
     from roma_device.app.settings.settings import Settings, load_settings
 
+    from .option_checks import check_contradictions, check_effect
+
+    check_contradictions(options)
     settings = Settings() if config is None else load_settings(config)
     flags = {_DOTTED.get(name, name): value for name, value in options.items()}
     for key in ("output.save", "task"):
         if flags.get(key) is not None:
             flags[key] = tuple(name.strip() for name in flags[key].split(",") if name.strip())
-    return settings.overridden(**flags)
+    chosen = settings.overridden(**flags)
+    check_effect(options, chosen)
+    return chosen

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .options import PATH, camera_options, json_option, model_options, settings_from_options, together
+from .verbosity import is_quiet
 
 if TYPE_CHECKING:
     from roma_device.app.settings.settings import Settings
@@ -99,7 +100,7 @@ def run(config: Path | None, as_json: bool, **options: Any) -> int:
     def load() -> Settings:
         return settings_from_options(config, options)
 
-    return run_from_settings(load(), load, as_json)
+    return run_from_settings(load(), load, as_json, is_quiet())
 
 
 def _take_resume(options: dict[str, Any]) -> None:

@@ -59,6 +59,10 @@ class CalibrationWatch:
         self.history.append(HealthSample(time.monotonic(), rows))
         self._warn(rows, result.frame.size[0])
 
+    def hush(self) -> None:
+        """Somebody has told what is wrong with the images: no warning for as long as after one of our own."""
+        self._warned_s = time.monotonic()
+
     def _warn(self, rows: RowHealth, width: int) -> None:
         tolerance_px = self._tolerance_share * width
         now_s = time.monotonic()

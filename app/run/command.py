@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Protocol
 
+import click
+
 from roma_device.app.cameras import open_camera
 from roma_device.app.cameras.source import FrameSource, open_source
 from roma_device.app.model_store import find_model
@@ -19,13 +21,23 @@ from roma_device.app.settings.settings import Settings
 from roma_device.app.sinks import SinkError
 from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.runtime.card import ModelCard
+from roma_device.runtime.engine import Engine
 from roma_device.runtime.pipeline import Pipeline
 from roma_device.runtime.types import Result
 
 from .calibration_watch import CalibrationWatch
-from .from_settings import begin_run, build_pipelines, open_recorder, open_run_folder, open_sinks
+from .from_settings import (
+    begin_run,
+    build_pipelines,
+    open_recorder,
+    open_run_folder,
+    open_sinks,
+    run_facts,
+    sink_names,
+)
 from .geometry import choose_geometry
 from .loop import ResizingPipeline, run_frames, stop_on_signals
+from .narrator import Narrator, RunFacts
 from .printer import JsonPrinter, PosePrinter, print_report
 from .summary import Summary
 
@@ -40,15 +52,14 @@ class Observer(Protocol):
 DEFAULT_CAMERA = "simulated"
 
 
-def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json: bool) -> int:
+def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json: bool, is_quiet: bool = False) -> int:
     """Process frames until the camera ends or a signal comes; returns the exit code.
 
-    ``load`` reads the settings anew when SIGHUP asks for it.
+    ``load`` reads the settings anew when SIGHUP asks for it. ``is_quiet``: nothing is said of the run itself.
     """
     summary, notifier = Summary(), Notifier()
     with ExitStack() as stack:
         folder = open_run_folder(settings, stack)
-        sinks = SinkSet(open_sinks(settings, folder))
         stop = stack.enter_context(stop_on_signals())
         reloader = stack.enter_context(Reloader(settings, load, notifier))
         stack.enter_context(reload_on_hangup(reloader))
@@ -56,6 +67,7 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         recorder = open_recorder(settings, camera, stack)
         source = open_source(camera, stop, settings.max_fps, recorder)
         card, geometry = find_model(settings.model), choose_geometry(settings, camera)
+        sinks = SinkSet(open_sinks(settings, sink_names(settings, geometry, source.is_live), folder))
         begin_run(folder, settings, card, camera, geometry)
         pipelines, watch = build_pipelines(settings, card, geometry.rectification), open_watch(settings, card)
         stats = LiveStats(source, watch)
@@ -63,15 +75,35 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         view = _open_view(settings, monitor, watch, stack)
         reloader.apply_with(lambda new: _apply(new, pipelines, source))
         printer = JsonPrinter(stats) if as_json else PosePrinter()
-        observers: list[Observer] = [summary, monitor, watch, reloader, printer, *([folder] if folder else []), *view]
+        facts = run_facts(settings, geometry, camera, folder, sinks)
+        narrator = _narrator(facts, pipelines, watch, as_json, is_quiet)
+        observers: list[Observer] = [summary, monitor, narrator, watch, reloader, printer]
+        observers += [*([folder] if folder else []), *view]
         first_index = folder.first_index if folder else 0
         for result in run_frames(source, pipelines, sinks, settings.frames, first_index):
             for observer in observers:
                 observer.observe(result)
         if folder is not None:
             folder.end(sinks.problem, "stopped by a signal" if stop.is_set() else None)
-    print_report(summary, monitor, watch, as_json)
+    if as_json or not is_quiet:
+        print_report(summary, monitor, watch, as_json)
+    narrator.end(sinks.problem)
     return SinkError.exit_code if sinks.failed or (recorder is not None and recorder.failures) else 0
+
+
+def _narrator(
+    facts: RunFacts, pipelines: ResizingPipeline[Pipeline], watch: CalibrationWatch, as_json: bool, is_quiet: bool
+) -> Narrator:
+    """Who says what the run does: on stdout, but for JSON on stderr."""
+
+    def say(line: str) -> None:
+        if not is_quiet:
+            click.echo(f"# {line}" if "pose" in facts.settings.task and not as_json else line, err=as_json)
+
+    def engine() -> Engine | None:
+        return None if pipelines.current is None else pipelines.current.engine
+
+    return Narrator(facts, engine, say, watch.hush, is_quiet)
 
 
 def _open_monitor(

@@ -16,6 +16,7 @@ from roma_device.app.recording.recorder import Recorder, new_session
 from roma_device.app.run_folder.folder import RunFolder
 from roma_device.app.settings.settings import Settings, SettingsError
 from roma_device.app.sinks import DENSE_SINKS, Sink, open_sink
+from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.matching_network import NetworkOptions
@@ -31,6 +32,7 @@ from .geometry import choose_rectification as choose_rectification
 from .geometry import rectifications as rectifications
 from .geometry import stored_calibration as stored_calibration
 from .loop import ResizingPipeline
+from .narrator import RunFacts
 
 
 def build_pipelines(
@@ -142,14 +144,38 @@ def open_run_folder(settings: Settings, stack: ExitStack) -> RunFolder | None:
     return stack.enter_context(RunFolder.claim(folder, settings.output.existing))
 
 
-def open_sinks(settings: Settings, folder: RunFolder | None) -> dict[str, Sink]:
-    """The sinks that the settings name, by name, which write into ``folder``, and the publishers; raises SinkError."""
+def sink_names(settings: Settings, geometry: Geometry, is_live: bool) -> tuple[str, ...]:
+    """What is written where there is a folder: what the settings name, else what one expects to find there.
+
+    A live camera has no end, and its pictures would fill the disk: they are written where they are asked for.
+    """
+    if settings.output.save:
+        return settings.output.save
+    if "pose" in settings.task:
+        return ("results", "trajectory")
+    if is_live:
+        return ("results",)
+    return ("depth" if geometry.is_metric else "disparity", "preview", "results")
+
+
+def open_sinks(settings: Settings, names: tuple[str, ...], folder: RunFolder | None) -> dict[str, Sink]:
+    """The sinks ``names``, by name, which write into ``folder``, and the publishers; raises SinkError."""
     publishers = {spec: open_publisher(spec) for spec in settings.publish}
     if folder is None:
         return publishers
-    default = ("results", "trajectory") if "pose" in settings.task else ("results",)
-    names = settings.output.save or default
     return {name: open_sink(name, folder.path, resumed=folder.is_resumed) for name in names} | publishers
+
+
+def run_facts(
+    settings: Settings, geometry: Geometry, camera: Camera, folder: RunFolder | None, sinks: SinkSet
+) -> RunFacts:
+    """What is known before the first frame."""
+    # Not of the protocol: cameras of other programs go without.
+    known = [frames for frames in (getattr(camera, "total_frames", None), settings.frames) if frames is not None]
+    is_live = isinstance(camera, LiveCamera)
+    saved = tuple(name for name in sinks.sinks if name not in settings.publish)
+    total = min(known) if known else None
+    return RunFacts(settings, geometry, is_live, total, folder.path if folder else None, saved)
 
 
 def begin_run(

@@ -17,6 +17,7 @@ FREE = frozenset(
         "max_fps",
         "threads",
         "monitor",
+        "publish",
         "record",
         "health_every",
         "calibration",

@@ -175,6 +175,7 @@ class Settings(Section):
     rectified: bool = False
     focal_px: Positive | None = None
     baseline_m: Positive | None = None
+    doffs_px: float = Field(default=0.0, allow_inf_nan=False)  # of a rectified pair: right cx minus left cx
     model: str = Field(default="stereo", min_length=1)
     passes: int | None = Field(default=None, ge=1, le=MOST_PASSES)  # of a second stage; None: as the card says
     engine: str = "auto"

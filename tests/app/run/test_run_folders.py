@@ -70,4 +70,4 @@ def test_resuming_with_other_settings_is_refused(run: Run) -> None:
 
 def test_contradicting_options_are_refused(tmp_path: Path, run: Run) -> None:
     code, _, err = run("out", "--resume", "--existing", "refuse")
-    assert code == 2 and "contradict" in err and not (tmp_path / "out").exists()
+    assert code == 64 and "contradict" in err and not (tmp_path / "out").exists()
