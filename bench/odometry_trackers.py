@@ -24,10 +24,10 @@ from roma_device.app.evaluate.odometry.datasets import open_clip
 from roma_device.app.evaluate.odometry.evaluate import read_clip_index
 from roma_device.app.run.from_settings import open_tracker
 from roma_device.calibration.rectify import Rectification, RectifiedRig
-from roma_device.runtime.grey import grey
+from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.odometry.stereo_odometry import StereoOdometry
 from roma_device.runtime.odometry.trackers import Tracker
-from roma_device.runtime.pipeline import NetworkOptions, remapped
+from roma_device.runtime.rectified_images import RectifiedImages
 
 SIMULATED = [f"{scene}?size=640x400&frames=64&fps=16&seed=3" for scene in ("room", "boxes", "street")]
 
@@ -47,11 +47,9 @@ def simulated(spec: str) -> Recorded:
     camera = open_camera(f"simulated:{spec}")
     assert camera.calibration is not None
     rectification = Rectification.from_calibration(camera.calibration)
-    maps = rectification.maps(rectification.rig.size) or (None, None)
     pairs, times_ns, true_m = [], [], []
     for frame in camera.frames():
-        images = frame.left.image, frame.right.image
-        pairs.append(tuple(remapped(grey(image), each) for image, each in zip(images, maps, strict=True)))
+        pairs.append(RectifiedImages(frame.left.image, frame.right.image, rectification).grey)
         times_ns.append(frame.timestamp_ns)
         assert frame.truth is not None
         true_m.append(frame.truth.world_from_left.translation_m)

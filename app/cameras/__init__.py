@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -92,6 +92,14 @@ class LiveCamera(Camera, Protocol):
 
     def stop(self) -> None:
         """Let ``frames`` end soon, from any thread."""
+
+
+@runtime_checkable
+class PacedCamera(Camera, Protocol):
+    """A camera that waits between its frames, as a recording does that is replayed as fast as it was taken."""
+
+    def pace_by(self, wait: Callable[[float], object]) -> None:
+        """Wait by ``wait(seconds)``, which a stop may cut short, instead of sleeping."""
 
 
 def first_frame(camera: Camera) -> StereoFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -46,6 +46,7 @@ class RecordingCamera(Camera):
     def __init__(self, spec: RecordingSpec) -> None:
         """Raises CameraError where there is no recording, or one of another version."""
         self._spec = spec
+        self._wait: Callable[[float], object] = time.sleep
         self._folders = [folder for path in spec.paths for folder in find_sessions(path, spec.all)]
         for folder in self._folders:
             _check_session(folder / SESSION)
@@ -65,6 +66,10 @@ class RecordingCamera(Camera):
         """The rig's calibration, where it was known to whoever recorded."""
         return self._calibration
 
+    def pace_by(self, wait: Callable[[float], object]) -> None:
+        """Wait by ``wait(seconds)`` between pairs."""
+        self._wait = wait
+
     def frames(self) -> Iterator[StereoFrame]:
         """All pairs; raises CameraError at one that is damaged. A torn end, as a power cut leaves it, ends them."""
         offset_ns, start_s = 0, time.monotonic()
@@ -82,7 +87,7 @@ class RecordingCamera(Camera):
                 last_ns = frame.timestamp_ns
                 if self._spec.speed:
                     due_s = start_s + (frame.timestamp_ns - first_ns) / 1e9 / self._spec.speed
-                    time.sleep(max(0.0, due_s - time.monotonic()))
+                    self._wait(max(0.0, due_s - time.monotonic()))
                 yield frame
             if last_ns is not None:
                 next_ns = last_ns + GAP_NS

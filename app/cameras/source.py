@@ -14,7 +14,7 @@ from roma_device.app.cameras import CaptureCounts
 from roma_device.app.recording.recorder import Recorder
 from roma_device.runtime.types import StereoFrame
 
-from . import Camera, LiveCamera
+from . import Camera, LiveCamera, PacedCamera
 from .mailbox import Mailbox
 
 LOOK_S = 0.1
@@ -82,6 +82,8 @@ class FileSource(FrameSource):
         self._camera, self._stop, self.limit, self._recorder = camera, stop, limit, recorder
         self.counts = CaptureCounts()
         self.counts.is_connected = True
+        if isinstance(camera, PacedCamera):
+            camera.pace_by(stop.wait)
 
     def frames(self) -> Iterator[StereoFrame]:
         for frame in self._camera.frames():

@@ -8,6 +8,7 @@ checksum covers all of it but the checksum itself, so that a record that a power
 
 from __future__ import annotations
 
+import mmap
 import os
 import struct
 import zlib
@@ -110,13 +111,24 @@ def read_pairs(file: BufferedReader, path: Path, is_last: bool) -> Iterator[Ster
 
 
 def _is_torn(file: BufferedReader, start: int, end: int) -> bool:
-    """Whether no whole record can follow the one at ``start``: it is cut off, the last, or never reached the disk."""
-    file.seek(start)
-    data = file.read(HEADER.size)
-    header = RecordHeader.parse(data) if len(data) == HEADER.size else None
-    if header is not None:
-        return start + HEADER.size + 2 * header.image_bytes >= end
-    return not any(data) or len(data) < HEADER.size
+    """Whether no whole record follows what is at ``start``: cut off, zeros that were never written, or the last one.
+
+    A header that lies about its size would else hide all that comes after it.
+    """
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        at = data.find(MARK, start + 1)
+        while at >= 0:
+            if _is_whole(data, at, end):
+                return False
+            at = data.find(MARK, at + 1)
+    return True
+
+
+def _is_whole(data: mmap.mmap, at: int, end: int) -> bool:
+    header = RecordHeader.parse(data[at : at + HEADER.size]) if at + HEADER.size <= end else None
+    if header is None or at + HEADER.size + 2 * header.image_bytes > end:
+        return False
+    return zlib.crc32(data[at + 8 : at + HEADER.size + 2 * header.image_bytes]) == header.checksum
 
 
 def _read_pair(file: BufferedReader, end: int) -> StereoFrame | None:

@@ -42,21 +42,23 @@ class Notifier:
         """Tell the watchdog that a frame went all the way through; more than four times per interval is no use."""
         now_s = time.monotonic()
         if self.watchdog_s and now_s - self._petted_s >= self.watchdog_s / 4:
-            self._petted_s = now_s
-            self._send("WATCHDOG=1")
+            self._petted_s = now_s if self._send("WATCHDOG=1") else self._petted_s
 
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
-    def _send(self, text: str) -> None:
+    def _send(self, text: str) -> bool:
+        """Whether it was heard; nobody waits for a systemd that is busy."""
         if self._socket is None:
-            return
+            return False
         try:
-            self._socket.sendto(text.encode(), self._address)
+            self._socket.sendto(text.encode(), socket.MSG_DONTWAIT, self._address)
         except OSError as error:
             logger.debug(f"systemd does not listen: {error}")
+            return False
+        return True
 
 
 def _watchdog_s(environment: Mapping[str, str]) -> float:

@@ -9,6 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from roma_device.app.cameras import CameraError, open_camera
 from roma_device.app.cameras.simulated import virtual_rig
+from roma_device.app.cameras.source import open_source
 from roma_device.app.recording import recorder as recorder_module
 from roma_device.app.recording.layout import CALIBRATION, HEADER, MAGIC, SESSION, RecordingError
 from roma_device.app.recording.recorder import Recorder, new_session
@@ -116,6 +118,38 @@ def test_an_end_of_zeros_is_a_torn_one(tmp_path: Path) -> None:
     with (folder / "000000.pairs").open("ab") as file:
         file.write(bytes(5000))
     assert len(replay(folder)) == 3
+
+
+def test_half_a_record_and_zeros_are_a_torn_end(tmp_path: Path) -> None:
+    folder = record(tmp_path, pairs(3, channels=1))
+    chunk = folder / "000000.pairs"
+    whole = chunk.read_bytes()
+    chunk.write_bytes(whole[: len(whole) - 32 * 24] + bytes(9000))
+    assert len(replay(folder)) == 2
+
+
+@pytest.mark.parametrize("width", [33, 640, 16000])
+def test_a_header_that_lies_about_its_size_hides_nothing(tmp_path: Path, width: int) -> None:
+    """It looked like a torn end, and all pairs after it were gone with exit code 0."""
+    folder = record(tmp_path, pairs(3, channels=1))
+    chunk = folder / "000000.pairs"
+    data = bytearray(chunk.read_bytes())
+    at = data.index((32).to_bytes(2, "little") + (24).to_bytes(2, "little"))
+    data[at : at + 2] = width.to_bytes(2, "little")
+    chunk.write_bytes(data)
+    with pytest.raises(CameraError, match="damaged at byte 8"):
+        replay(folder)
+
+
+def test_a_stop_ends_a_wait_for_the_next_pair(tmp_path: Path) -> None:
+    one, other = pairs(2)
+    late = StereoFrame(replace(other.left, timestamp_ns=10**12 + 3600 * 10**9), other.right)
+    folder, stop = record(tmp_path, [one, late]), threading.Event()
+    with open_camera(f"recording:{folder}?speed=1") as camera:
+        frames = open_source(camera, stop).frames()
+        next(frames)
+        threading.Timer(0.1, stop.set).start()
+        assert list(frames) == []
 
 
 def test_damage_in_the_middle_is_an_error_with_its_place(tmp_path: Path) -> None:
