@@ -12,13 +12,16 @@ ROOT = Path(__file__).parent.parent
 MODULES = {"eclipse-zenoh": "zenoh", "paho-mqtt": "paho", "pyyaml": "yaml", "opencv-python-headless": "cv2"}
 """Package -> module, where the two differ."""
 
+NO_PACKAGES = {"rclpy"}
+"""Comes with ROS 2, and not from PyPI."""
+
 
 def optional_modules() -> set[str]:
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     lines = "\n".join(setup["options.extras_require"].values()).splitlines()
     packages = {re.split(r"[^\w.-]", line.strip())[0] for line in lines if line.strip()}
-    return {MODULES.get(name, name.replace("-", "_")) for name in packages}
+    return NO_PACKAGES | {MODULES.get(name, name.replace("-", "_")) for name in packages}
 
 
 def skipped_without() -> Iterator[tuple[str, str]]:
