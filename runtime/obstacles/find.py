@@ -9,7 +9,7 @@ import numpy.typing as npt
 from roma_device.calibration.arrays import FloatArray, FloatImage, IntArray, Mask
 from roma_device.calibration.rectify import RectifiedRig
 
-from .ground import GroundFinder
+from .ground import GroundFinder, noise_scale
 from .obstacle_map import FREE, OCCUPIED, UNKNOWN, GroundPlane, NearestObstacle, ObstacleMap
 from .options import ObstacleOptions
 
@@ -20,6 +20,7 @@ NOISE_PX = 0.25
 FITTED_RANGES = 1.5
 """The ground is fitted up to so many times the range: far away, everything lies within a pixel of it."""
 
+MOST_FITTED = 6000
 LEAST_POINTS = 4
 SHARE_OF_CELL = 0.12
 """A cell is occupied by obstacle points on this share of the pixels that an upright square of its side would fill."""
@@ -28,6 +29,8 @@ LEAST_GROUND = 3
 GROUND_SHARE = 0.1
 SCAN_STEP_PX = 4
 SCAN_SUPPORT = 3
+MOST_MM = 1 << 20
+"""More than any distance on the grid, so that direction and distance sort as one number."""
 
 
 class ObstacleFinder:
@@ -37,7 +40,7 @@ class ObstacleFinder:
         assert rig.focal_px is not None and rig.baseline_m is not None
         self._options, self._offset_px = options, np.float32(rig.disparity_offset_px)
         self._focal_px, self._focal_baseline = rig.focal_px, rig.focal_px * rig.baseline_m
-        self._ground = GroundFinder(rig, options)
+        self._ground, self._noise_px = GroundFinder(rig, options), NOISE_PX * noise_scale(rig)
         self._column, self._row = (np.arange(0, count, STRIDE_PX) for count in rig.size)
         self._u = ((self._column - rig.cx) / rig.focal_px).astype(np.float32)
         self._v = ((self._row - rig.cy) / rig.focal_px).astype(np.float32)
@@ -53,7 +56,8 @@ class ObstacleFinder:
         known = valid[every, every] & (shift_px > 0)
         row, column = np.nonzero(known)
         shift_px = shift_px[row, column]
-        near = shift_px > self._focal_baseline / (FITTED_RANGES * self._options.range_m)
+        near = np.flatnonzero(shift_px > self._focal_baseline / (FITTED_RANGES * self._options.range_m))
+        near = near[:: max(1, len(near) // MOST_FITTED)]
         points = np.column_stack([self._column[column[near]], self._row[row[near]], shift_px[near]])
         ground = self._ground.find(points)
         if ground is None:
@@ -80,7 +84,7 @@ class ObstacleFinder:
     ) -> ObstacleMap:
         options = self._options
         forward_m, right_m, height_m = self._on_ground(ground, column, row, depth_m)
-        noise_m = 3 * NOISE_PX * ground.height_m / self._focal_baseline * depth_m
+        noise_m = 3 * self._noise_px * ground.height_m / self._focal_baseline * depth_m
         limit_m = np.maximum(options.min_height_m, noise_m)
         inside = (forward_m > 0) & (forward_m < options.range_m)
         is_obstacle = inside & (height_m > limit_m) & (height_m < options.max_height_m)
@@ -136,11 +140,10 @@ class ObstacleFinder:
         count = len(self._directions)
         seen = np.bincount(beam[is_ground], minlength=count) >= LEAST_GROUND
         scan_m = np.where(seen, np.float32(np.inf), np.float32(np.nan)).astype(np.float32)
-        order = np.lexsort((distance_m[hits], beam[hits]))
-        beams, ordered_m = beam[hits][order], distance_m[hits][order]
-        first = np.searchsorted(beams, np.arange(count))
-        has_enough = np.bincount(beams, minlength=count) >= SCAN_SUPPORT
-        scan_m[has_enough] = ordered_m[first[has_enough] + SCAN_SUPPORT - 1]
+        ordered = np.sort(beam[hits] * MOST_MM + (1000 * distance_m[hits]).astype(np.int64))
+        first = np.searchsorted(ordered, np.arange(count) * MOST_MM)
+        has_enough = np.diff(first, append=len(ordered)) >= SCAN_SUPPORT
+        scan_m[has_enough] = ordered[first[has_enough] + SCAN_SUPPORT - 1] % MOST_MM / 1000
         return np.asarray(scan_m, np.float32)
 
     def _nearest(self, places: FloatArray) -> NearestObstacle | None:

@@ -15,6 +15,7 @@ from .options import ObstacleOptions
 
 SAMPLES, HYPOTHESES, REFINEMENTS = 1000, 60, 4
 TOLERANCE_PX = 0.35
+REFERENCE_PX = 640
 BAND, LEAST_BAND_PX, MOST_BAND_PX = 0.03, 0.2, 0.4
 """Points are refined with as far as this share of the disparity is off: what lies 3 % nearer is a kerb."""
 
@@ -42,6 +43,8 @@ class GroundFinder:
         assert rig.focal_px is not None and rig.baseline_m is not None
         self._rig, self._options, self._rng = rig, options, np.random.default_rng(0)
         self._focal_px, self._focal_baseline = rig.focal_px, rig.focal_px * rig.baseline_m
+        self._scale = noise_scale(rig)
+        self._tolerance_px = TOLERANCE_PX * self._scale
         self._last: FloatArray | None = None
         self._last_support = 0.0
 
@@ -75,7 +78,7 @@ class GroundFinder:
     def _from_last(self, columns: FloatArray, disparity_px: FloatArray) -> FloatArray | None:
         if self._last is None:
             return None
-        support = float((np.abs(columns @ self._last - disparity_px) < TOLERANCE_PX).mean())
+        support = float((np.abs(columns @ self._last - disparity_px) < self._tolerance_px).mean())
         return self._last if support > STRONG_SUPPORT * self._last_support else None
 
     def _by_ransac(self, columns: FloatArray, disparity_px: FloatArray) -> FloatArray | None:
@@ -89,9 +92,9 @@ class GroundFinder:
         if not len(planes):
             return None
         error_px = disparity_px[:, None] - columns @ planes.T
-        is_ground = np.abs(error_px) < TOLERANCE_PX
+        is_ground = np.abs(error_px) < self._tolerance_px
         # a smaller disparity than that of the ground on the same ray lies behind, and so below it
-        is_below = (error_px < -2 * TOLERANCE_PX) & (columns @ planes.T > 2 * TOLERANCE_PX)
+        is_below = (error_px < -2 * self._tolerance_px) & (columns @ planes.T > 2 * self._tolerance_px)
         score = is_ground.sum(axis=0) * np.cos(np.radians(_tilt_deg(planes))) - BELOW_COSTS * is_below.sum(axis=0)
         return np.asarray(planes[int(np.argmax(score))])
 
@@ -114,7 +117,9 @@ class GroundFinder:
         """Least squares over what lies on the plane, a few times with a narrowing band."""
         for step in range(REFINEMENTS):
             on_plane_px = columns @ plane
-            band_px = np.clip(BAND * on_plane_px, LEAST_BAND_PX, MOST_BAND_PX) * (2 - step / (REFINEMENTS - 1))
+            band_px = np.clip(BAND * on_plane_px, self._scale * LEAST_BAND_PX, self._scale * MOST_BAND_PX) * (
+                2 - step / (REFINEMENTS - 1)
+            )
             near = np.abs(on_plane_px - disparity_px) < band_px
             if near.sum() < 12:
                 return plane
@@ -125,7 +130,7 @@ class GroundFinder:
         return plane
 
     def _ground(self, plane: FloatArray, columns: FloatArray, disparity_px: FloatArray) -> GroundPlane | None:
-        support = float((np.abs(columns @ plane - disparity_px) < TOLERANCE_PX).mean())
+        support = float((np.abs(columns @ plane - disparity_px) < self._tolerance_px).mean())
         if support < LEAST_SUPPORT or not self._is_plausible(plane[None])[0]:
             return None
         slope = float(np.linalg.norm(plane))
@@ -142,3 +147,8 @@ def _weighted_fit(columns: FloatArray, disparity_px: FloatArray) -> FloatArray:
     """Least squares of relative rather than absolute disparity: near ground says most of the height."""
     weighted = columns * disparity_px[:, None]
     return np.asarray(np.linalg.solve(weighted.T @ weighted, weighted.T @ disparity_px**2))
+
+
+def noise_scale(rig: RectifiedRig) -> float:
+    """How much more disparity scatters than at 640 px: networks see wide images reduced to about that."""
+    return max(1.0, rig.size.width / REFERENCE_PX)
