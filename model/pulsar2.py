@@ -1,7 +1,8 @@
 """All that the NPU vendor's compiler needs for a bundle: ``python -m model.pulsar2 BUNDLE --chip AX650 --output kit``.
 
 Writes the graph, ``build.json``, calibration archives, all activations in 16 bits, a sensitivity measurement, vectors
-to verify the result with, and a README with the commands. Nothing here runs the compiler, and it was never tried with it.
+to verify the result with, and a README with the commands. Nothing here runs the compiler; it was
+never tried with it.
 """
 
 from __future__ import annotations

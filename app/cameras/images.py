@@ -15,6 +15,7 @@ from roma_device.calibration.storage.image_file import decode_image
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
+from .exif import orientation, upright
 from .file_pairs import find_pairs
 from .pair_times import times_ns
 from .pairing import Pair
@@ -95,6 +96,7 @@ def read_image(path: Path) -> AnyArray:
         raise CameraError(f"{path} is not an image, or it is damaged", exit_code=os.EX_DATAERR)
     if image.dtype not in (np.uint8, np.uint16):
         raise CameraError(f"{path} holds {image.dtype} pixels, not 8 or 16 bits", exit_code=os.EX_DATAERR)
+    image = upright(image, orientation(data))
     channels = image.shape[2] if image.ndim == 3 else 1
     return np.ascontiguousarray(image[..., :3]) if channels >= 3 else image.reshape(image.shape[:2])
 
