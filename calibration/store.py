@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from .formats.exchange import load_calibration
 from .formats.own import save_calibration
 from .rig import StereoCalibration
 from .storage.files import write_atomic, write_exit_code
+
+_NUMBER, _SHORT = re.compile(r"[0-9]{4,9}"), re.compile(r"[0-9]{1,3}")
 
 HISTORY = "history"
 """File with the number of each version that was put to use, oldest first; the last one is in use."""
@@ -55,8 +60,10 @@ class CalibrationStore:
         """All of them, oldest first."""
         used = self._history()
         return [
-            Version(int(path.stem), path, used[-1:] == [int(path.stem)])
-            for path in sorted(self.folder.glob("[0-9][0-9][0-9][0-9].yaml"))
+            Version(number, path, used[-1:] == [number])
+            for number, path in sorted(
+                (int(path.stem), path) for path in self.folder.glob("*.yaml") if _NUMBER.fullmatch(path.stem)
+            )
         ]
 
     def version(self, number: int) -> Version:
@@ -88,12 +95,17 @@ class CalibrationStore:
 
     def use(self, number: int) -> Version:
         """Put a version to use."""
-        self.version(number)
-        self._write_history([*self._history(), number])
-        return self.version(number)
+        with self._locked():
+            self.version(number)
+            self._write_history([*self._history(), number])
+            return self.version(number)
 
     def rollback(self) -> Version:
         """Go back to the version that was in use before the present one."""
+        with self._locked():
+            return self._roll_back()
+
+    def _roll_back(self) -> Version:
         history = self._history()
         earlier = [number for number in history if number != history[-1]] if history else []
         if not earlier:
@@ -102,6 +114,21 @@ class CalibrationStore:
             history.pop()
         self._write_history(history)
         return self.version(history[-1])
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Alone with the history: of two programs that add a line at once, one would lose it."""
+        try:
+            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:  # what comes next says what is wrong with the folder
+            yield
+            return
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _link_next(self, temporary: Path) -> int:
         """A hard link fails where the name is taken: two programs at once cannot overwrite each other."""
@@ -119,7 +146,7 @@ class CalibrationStore:
             return []
         except OSError as error:
             raise self._failed("read", error) from error
-        return [int(word) for word in words if word.isdecimal()]
+        return [int(word) for word in words if _NUMBER.fullmatch(word) or _SHORT.fullmatch(word)]
 
     def _write_history(self, numbers: list[int]) -> None:
         try:

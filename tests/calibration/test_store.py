@@ -75,3 +75,29 @@ def test_the_folder_is_that_of_systemd_or_of_the_user(monkeypatch: pytest.Monkey
     assert default_folder() == Path("/var/lib/roma-device/calibration")
     monkeypatch.delenv("STATE_DIRECTORY")
     assert default_folder() == Path("/x/roma-device/calibration")
+
+
+def test_the_ten_thousandth_version_is_one_like_the_others(tmp_path: Path) -> None:
+    store = CalibrationStore(tmp_path)
+    (tmp_path / "9999.yaml").write_bytes(store.add(RIG).path.read_bytes())
+    assert store.add(RIG).number == 10_000 and store.use(10_000).in_use
+    assert [version.number for version in store.versions()] == [1, 9999, 10_000]
+    (tmp_path / "history").write_text(f"1\n{'9' * 5000}\n9999\n")
+    assert store.current() == store.version(9999) and store.rollback().number == 1
+
+
+def test_four_writers_lose_no_line_of_the_history(tmp_path: Path) -> None:
+    store = CalibrationStore(tmp_path)
+    numbers = [store.add(RIG).number for _ in range(4)]
+    begin = threading.Barrier(4)
+
+    def use(number: int) -> None:
+        begin.wait()
+        for _ in range(10):
+            CalibrationStore(tmp_path).use(number)
+
+    writers = [threading.Thread(target=use, args=(number,)) for number in numbers]
+    for each in (threading.Thread.start, threading.Thread.join):
+        for writer in writers:
+            each(writer)
+    assert sorted(map(int, (tmp_path / "history").read_text().split())) == sorted(numbers * 10)
