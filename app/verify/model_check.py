@@ -39,7 +39,9 @@ def find_chip(name: str) -> NpuChip:
     for chip in chips:
         if name.upper() in (chip.name, *chip.same_silicon):
             return chip
-    known = ", ".join(f"{chip.name} ({', '.join(chip.same_silicon)})" for chip in chips)
+    known = ", ".join(
+        f"{chip.name} ({', '.join(chip.same_silicon)})" if chip.same_silicon else chip.name for chip in chips
+    )
     raise ModelError(f"unknown chip {name!r}; known: {known}", exit_code=os.EX_USAGE)
 
 

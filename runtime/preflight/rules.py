@@ -314,6 +314,44 @@ def expected_positions(checked: Checked) -> Iterator[Finding]:
         yield Finding("risk", "quantization", node.name, why, "keep softmax and position in 16 bits (layer_configs)")
 
 
+LEAST_POSITIONS = 8
+"""So many weights in even steps are no accident."""
+
+WEIGHT_LEVELS = 127
+"""Weights are held in 8 bits, symmetric about 0, whatever the activations are in."""
+
+
+def coarse_weights(checked: Checked) -> Iterator[Finding]:
+    """Weights that count: the compiler would round them to 8 bits."""
+    for node in checked.live():
+        weight = checked.known.constants.get(node.inputs[1]) if node.op in ("Conv", "MatMul", "Gemm") else None
+        if weight is None or weight.ndim < 2:
+            continue
+        rows = weight.reshape(weight.shape[0], -1) if node.op == "Conv" else weight.reshape(-1, weight.shape[-1]).T
+        error = max((_rounding(row) for row in rows if _counts_evenly(row)), default=0.0)
+        if error > 0:
+            why = (
+                f"its weights count in even steps, and in the 8 bits that weights have each is off by up to {error:.2g}"
+            )
+            change = "multiply by them as a constant and sum with weights of 1 (python -m model.pulsar2 does)"
+            yield Finding("risk", "quantization", node.name, why, change)
+
+
+def _counts_evenly(row: np.ndarray[Any, Any]) -> bool:
+    if row.size < LEAST_POSITIONS or row.size > 1 << 16:
+        return False
+    levels = np.unique(row.astype(np.float64))
+    steps = np.diff(levels)
+    return bool(levels.size >= LEAST_POSITIONS and np.ptp(steps) < 1e-3 * steps.mean())
+
+
+def _rounding(row: np.ndarray[Any, Any]) -> float:
+    """Greatest error of a weight; 0 where a hundredth of a step is left."""
+    step = float(np.abs(row).max()) / WEIGHT_LEVELS
+    error = float(np.abs(np.rint(row / step) * step - row).max())
+    return error if error > 0.01 * float(np.diff(np.unique(row)).mean()) else 0.0
+
+
 def _is_position(checked: Checked, producers: dict[str, Node], node: Node) -> bool:
     """A product with a constant that is no learned weight: as many outputs as axes."""
     weight = checked.known.constants.get(node.inputs[1])
@@ -344,4 +382,5 @@ RULES: tuple[Callable[[Checked], Iterator[Finding]], ...] = (
     written_normalization,
     wide_inputs,
     expected_positions,
+    coarse_weights,
 )

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from roma_device.app.cli import cli
 from roma_device.app.model_store import find_model
 from roma_device.app.verify.model_check import check_model, find_chip
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.onnx.graph import Graph, read_onnx
@@ -285,7 +286,7 @@ def test_damaged_files_are_one_sentence(cut: int, seed: int) -> None:
 @pytest.mark.parametrize(
     ("words", "message", "code"),
     [
-        (["stereo", "--chip", "AX700"], "unknown chip 'AX700'; known: AX620E ", os.EX_USAGE),
+        (["stereo", "--chip", "AX700"], "unknown chip 'AX700'; known: AX615, AX620E ", os.EX_USAGE),
         (["stereo", "--chip", "AX620E", "--npu", "NPU3"], "AX620E has no mode NPU3; known: NPU1, NPU2", os.EX_USAGE),
         (["stereo", "--chip", "AX650", "--size", "640"], "write WIDTHxHEIGHT", os.EX_USAGE),
         (["nothing", "--chip", "AX650"], "no model 'nothing'", os.EX_NOINPUT),
@@ -306,3 +307,18 @@ def test_open_size_needs_a_choice(stereo_card: ModelCard, tmp_path: Path) -> Non
     path.write_bytes(stereo_card.files["onnx"].read()[:100_000])
     with pytest.raises(ModelError, match="not a whole ONNX file"):
         check_model(str(path), "AX650", None, (320, 160))
+
+
+@pytest.mark.parametrize(("bundle", "op", "off_by"), [("stereo", "Conv", "0.72"), ("two-view", "MatMul", "")])
+def test_positions_that_8_bit_weights_coarsen_are_told(bundle: str, op: str, off_by: str) -> None:
+    report = check_model(bundle, "AX650", "NPU1", Size(640, 320))
+    coarse = [finding for finding in report.findings if "in the 8 bits that weights have" in finding.why]
+    assert coarse and all(op in finding.node and off_by in finding.why for finding in coarse)
+    assert report.verdict == "compiles"
+
+
+@pytest.mark.parametrize(("bundle", "verdict"), [("stereo", "compiles"), ("two-view", "fails")])
+def test_the_ax615_has_the_operators_of_stereo_alone(bundle: str, verdict: str) -> None:
+    report = check_model(bundle, "AX615", None, Size(640, 320))
+    lacking = {finding.why.split()[0] for finding in report.findings if finding.rule == "operator"}
+    assert report.verdict == verdict and lacking == ({"GridSample", "ReduceSum"} if verdict == "fails" else set())
