@@ -56,6 +56,7 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 @click.command()
 @camera_options
 @model_options
+@click.option("--input-width", type=click.IntRange(32), help="Width of the network's input in px.  [default: 640]")
 @click.option("--task", help="depth, pose (the rig's way, as a TUM trajectory), obstacles; or some.  [default: depth]")
 @click.option("--output", type=PATH, help="Folder for what --save names.")
 @click.option(
