@@ -139,3 +139,14 @@ def test_a_resumed_run_goes_on_behind_the_lines_that_are_there(tmp_path, make_re
     with sink:
         sink.write(make_result(1))
     assert [line["index"] for line in read(tmp_path)] == [0, 1]
+
+
+def test_a_file_in_whose_place_another_one_stands_is_left(tmp_path, make_result):
+    """As a rotation of logs does it: the lines go where the name leads."""
+    with open_sink("results", tmp_path) as sink:
+        sink.write(make_result(0))
+        (tmp_path / "results.jsonl").rename(tmp_path / "results.old")
+        (tmp_path / "results.jsonl").touch()
+        sink.write(make_result(1))
+    assert [line["index"] for line in read(tmp_path)] == [1]
+    assert json.loads((tmp_path / "results.old").read_text())["index"] == 0
