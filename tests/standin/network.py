@@ -53,12 +53,36 @@ class NetworkRunner:
         self.callback = Runner(self._run)
 
     def _run(self, _onnx: int, _bytes: int, inputs: Any, outputs: Any) -> int:
+        return self.execute(inputs, outputs)
+
+    def execute(self, inputs: Any, outputs: Any) -> int:
+        """One run on the memory at these addresses."""
         for array, address in zip(self.engine.inputs.values(), inputs, strict=False):
             ctypes.memmove(array.ctypes.data, address, array.nbytes)
         self.engine.run()
         for array, address in zip(self.engine.outputs.values(), outputs, strict=False):
             ctypes.memmove(address, np.ascontiguousarray(array).ctypes.data, array.nbytes)
         return 0
+
+
+def staged_standin_card(card: ModelCard, size: tuple[int, int], folder: Path) -> ModelCard:
+    """``card``, of a model of several graphs, with axmodels that hold the graphs' names, for StagedRunner."""
+    stages = []
+    for stage, graph in zip(card.stages, card.graphs, strict=True):
+        file = standin_card(graph, size, folder / f"{stage.name}.axmodel", network=graph.name.encode()).files["axmodel"]
+        stages.append(dataclasses.replace(stage, files={**stage.files, "axmodel": file}))
+    return dataclasses.replace(card, files=stages[0].files, stages=tuple(stages))
+
+
+class StagedRunner:
+    """NetworkRunner for a model of several graphs."""
+
+    def __init__(self, card: ModelCard, size: tuple[int, int]) -> None:
+        self._runners = {graph.name.encode(): NetworkRunner(graph, size) for graph in card.graphs}
+        self.callback = Runner(self._run)
+
+    def _run(self, name: int, length: int, inputs: Any, outputs: Any) -> int:
+        return self._runners[ctypes.string_at(name, length)].execute(inputs, outputs)
 
 
 def standin_bundle(card: ModelCard, size: tuple[int, int], folder: Path, *, network: bytes | None = None) -> Path:

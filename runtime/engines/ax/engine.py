@@ -19,7 +19,8 @@ from roma_device.runtime.engine import Array, EngineError, EngineOptions
 from roma_device.runtime.engines.npu_thread import NpuThread
 
 from . import abi as abi
-from .buffers import BufferSet, set_bytes
+from .buffers import set_bytes
+from .frame import FrameBuffers, frame_buffers
 from .library import AxLibraries, load_libraries, start_runtime
 from .memory import cmm_state, require_cmm
 from .model import AxModel, axmodel_of, load_model
@@ -33,18 +34,21 @@ STUCK_PATIENCE_S = 1.0
 
 
 class AxEngine:
-    """Runs a bundle's axmodel; see OverlappingEngine. Not thread-safe, though all runs have a thread of their own.
+    """Runs a bundle's axmodels; see OverlappingEngine. Not thread-safe, though all runs have a thread of their own.
 
     ``inputs`` and ``outputs`` are the NPU's own memory: they end with ``close``, and so does any view of them.
     """
 
+    runs_stages = True
+
     def __init__(self, card: ModelCard, options: EngineOptions) -> None:
-        axmodel_of(card)  # before anything is touched
+        for graph in card.graphs:
+            axmodel_of(graph)  # before anything is touched
         self.inputs: Mapping[str, Array] = MappingProxyType({})
         self.outputs: Mapping[str, Array] = MappingProxyType({})
         self.facts: Mapping[str, str] = {}
-        self._started: deque[BufferSet] = deque()  # runs under way, oldest first
-        self._unread: set[BufferSet] = set()  # whose last results were given up
+        self._started: deque[FrameBuffers] = deque()  # runs under way, oldest first
+        self._unread: set[FrameBuffers] = set()  # whose last results were given up
         self._libraries = load_libraries(options.npu.library_dir)
         self._resources, self._closed = ExitStack(), False
         self._patience_s = BUFFER_SETS * options.npu.run_limit_s
@@ -64,10 +68,15 @@ class AxEngine:
         """In the NPU's thread too: whatever call hangs, whoever opens the engine can give up and say so."""
         with ExitStack() as stack:
             mode = start_runtime(self._libraries, options.npu.mode, stack)
-            self._model = load_model(self._libraries, card, options, mode, stack)
-            require_cmm(self._libraries.sys, BUFFER_SETS * set_bytes(self._model), "inputs and outputs")
-            self._sets = [BufferSet(self._libraries.sys, self._model, stack) for _ in range(BUFFER_SETS)]
-            self.facts = _facts(self._libraries, self._model, mode)
+            models = [load_model(self._libraries, graph, options, mode, stack) for graph in card.graphs]
+            require_cmm(self._libraries.sys, BUFFER_SETS * sum(map(set_bytes, models)), "inputs and outputs")
+            self._sets = [
+                frame_buffers(self._libraries, models, card, options, stack, self._thread.step_done)
+                for _ in range(BUFFER_SETS)
+            ]
+            self.facts = _facts(self._libraries, models[0], mode)
+            if card.stages:
+                self.facts = {**self.facts, "graphs": str(1 + card.passes(options.passes))}
             self._resources = stack.pop_all()
 
     def _warm_up(self) -> None:
@@ -90,19 +99,14 @@ class AxEngine:
     def finish(self) -> float:
         return self._take()
 
-    def _submit(self, buffers: BufferSet) -> None:
+    def _submit(self, buffers: FrameBuffers) -> None:
         if self._closed or self._thread.stuck:
             raise EngineError("the engine is closed" if self._closed else "the NPU hangs: open the engine anew")
         if buffers in self._started:
             raise EngineError("both sets of buffers are in use: finish an inference before the next one is started")
         buffers.flush_inputs()
         self._started.append(buffers)
-        self._thread.submit(lambda: self._run(buffers))
-
-    def _run(self, buffers: BufferSet) -> None:
-        """In the NPU's thread; ctypes gives other threads their turn while the call lasts."""
-        handle, context = self._model.handle, self._model.context
-        self._libraries.engine.check("AX_ENGINE_RunSyncV2", handle, context, ctypes.byref(buffers.io))
+        self._thread.submit(buffers.run)
 
     def _take(self, limit_s: float | None = None) -> float:
         if not self._started:
