@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from roma_device.runtime.engine import Array, EngineOptions, engine_facts, engin
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.tensors.decode import as_numbers
 
+from .stage_vectors import stage_folders
 from .test_vectors import VectorFolder
 
 OVER_PX = 1.0
@@ -91,7 +92,7 @@ def _cosine(a: FloatArray, b: FloatArray) -> float:
     return float(np.clip(a @ b / lengths, -1, 1)) if lengths else 0.0
 
 
-DISPARITY, WARP, CERTAINTY = "disparity", "warp", "certainty"
+DISPARITY, PARTS, WARP, CERTAINTY = "disparity", "parts", "warp", "certainty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,7 @@ class VerifyReport:
     outputs: Mapping[str, TensorError]
     effect: DisparityEffect | None  # None for a model without disparities
     limits: VerifyLimits
+    stages: Mapping[str, VerifyReport] = field(default_factory=dict)  # of the single graphs of a model of several
 
     @property
     def failures(self) -> list[str]:
@@ -147,10 +149,11 @@ class VerifyReport:
         if self.effect is not None and self.effect.over_1px > limits.max_over_1px:
             share, most = 100 * self.effect.over_1px, 100 * limits.max_over_1px
             found.append(f"{_beside(share, most)} % off by over 1 px > {most:g} %")
-        return found
+        return found + [f"{name}: {each}" for name, stage in self.stages.items() for each in stage.failures]
 
     def as_text(self) -> str:
-        lines = ["  Verify:", *(f"{key:>13}: {value}" for key, value in self.header.items())]
+        parts = [f"{stage.as_text()}\n" for stage in self.stages.values()]
+        lines = [*parts, "  Verify:", *(f"{key:>13}: {value}" for key, value in self.header.items())]
         for name, error in self.outputs.items():
             figures = f"max = {error.max_abs:.6g}   mean = {error.mean_abs:.6g}   cosine = {error.cosine:.6f}"
             lines.append(f"{name:>13}: {figures}")
@@ -165,6 +168,7 @@ class VerifyReport:
             "outputs": {name: error.as_json() for name, error in self.outputs.items()},
             "effect": None if self.effect is None else self.effect.as_json(),
             "limits": asdict(self.limits),
+            **({"stages": {name: stage.as_json() for name, stage in self.stages.items()}} if self.stages else {}),
             "failures": self.failures,
             "passed": not self.failures,
         }
@@ -179,7 +183,21 @@ def _beside(value: float, limit: float) -> str:
 def verify(
     card: ModelCard, chosen_engine: str, options: EngineOptions, folder: VectorFolder, limits: LimitChoice
 ) -> VerifyReport:
-    """Run every vector of ``folder`` and compare; raises EngineError, ModelError or VectorError."""
+    """Run every vector of ``folder`` and compare; raises EngineError, ModelError or VectorError.
+
+    The graphs of a model of several are compared one by one too where the folder has vectors of them.
+    """
+    stages = {
+        name: _verify_one(graph, chosen_engine, options, VectorFolder.open(path), limits)
+        for graph, (name, path) in zip(card.graphs, stage_folders(card, folder.root).items(), strict=False)
+        if path.is_dir()
+    }
+    return replace(_verify_one(card, chosen_engine, options, folder, limits), stages=stages)
+
+
+def _verify_one(
+    card: ModelCard, chosen_engine: str, options: EngineOptions, folder: VectorFolder, limits: LimitChoice
+) -> VerifyReport:
     chosen = NetworkOptions(chosen_engine, options.threads, options.size[0], options.npu, options.precision)
     with MatchingNetwork(card, options.size, chosen) as network:
         engine = network.engine
@@ -204,17 +222,18 @@ def _effect_of(got: Mapping[str, Array], reference: Mapping[str, Array], card: M
     """Empty for a model without disparities or a warp."""
     if WARP in reference:
         return [_effect_on_matches(got, reference, card)]
-    if DISPARITY not in reference:
+    name = next((name for name in (DISPARITY, PARTS) if name in reference), None)
+    if name is None:
         return []
-    certain = np.ones(reference[DISPARITY].shape, bool)
+    certain = np.ones(reference[name].shape, bool)
     if CERTAINTY in reference:
-        certain = _on_the_grid_of(reference[DISPARITY], reference[CERTAINTY]) >= card.min_confidence
-    return [DisparityEffect.of(got[DISPARITY], reference[DISPARITY], certain)]
+        certain &= _on_the_grid_of(reference[name], reference[CERTAINTY]) >= card.min_confidence
+    return [DisparityEffect.of(got[name], reference[name], certain)]
 
 
 def _effect_on_matches(got: Mapping[str, Array], reference: Mapping[str, Array], card: ModelCard) -> DisparityEffect:
     """How far matches move, in px of the network's input: the warp has -1 and 1 at its borders."""
-    stride = next(spec.stride for spec in card.outputs if spec.name == WARP)
+    stride = next(spec.strides[0] for spec in card.outputs if spec.name == WARP)
     half = np.array([length * stride / 2 for length in reference[WARP].shape[:1:-1]]).reshape(1, 2, 1, 1)
     moved = np.linalg.norm((np.nan_to_num(got[WARP]) - reference[WARP]) * half, axis=1, keepdims=True)
     return DisparityEffect.of(moved, np.zeros_like(moved), reference[CERTAINTY] >= card.min_confidence)

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +23,15 @@ from roma_device.calibration.errors import RomaError
 from roma_device.calibration.rectify import MapPair
 from roma_device.calibration.storage.files import read_bytes, read_text
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
-from roma_device.runtime.engine import Array, EngineOptions, allocate
+from roma_device.runtime.engine import Array, Engine, EngineOptions, allocate
+from roma_device.runtime.engines.staged import StagedEngine
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.tensors.bfloat16 import from_float32
 from roma_device.runtime.tensors.inputs import InputPlan, set_inputs
 from roma_device.runtime.tensors.preprocess import Preprocessor, check_inputs
 from roma_device.runtime.types import StereoFrame
+
+from .stage_vectors import record_stages, stage_folders
 
 LIST, INPUT, OUTPUT = "list.txt", "input", "output"
 
@@ -153,6 +157,7 @@ def make_test_vectors(
     source, size = source or VectorSource(card), options.size
     check_inputs(card)
     writer, inputs = VectorWriter(root), allocate(card.inputs, size)
+    stages = _StageWriters(card, root)
     chosen = NetworkOptions(source.engine, options.threads, size[0], options.npu, "fp32")
     with MatchingNetwork(source.card, size, chosen) as network:
         for index in range(count):
@@ -162,7 +167,35 @@ def make_test_vectors(
                 preprocess(frame.left.image, frame.right.image, arrays)
             outputs = network.infer()
             writer.add(inputs, {spec.name: _stored(outputs, spec, size) for spec in card.outputs})
+            stages.add(network.engine, source.card, size)
+    stages.finish()
     return writer.finish()
+
+
+class _StageWriters:
+    """Of the single graphs of a model of several; of one they do nothing."""
+
+    def __init__(self, card: ModelCard, root: Path) -> None:
+        self._graphs = card.graphs
+        self._writers = [VectorWriter(folder) for folder in stage_folders(card, root).values()]
+
+    def add(self, engine: Engine, card: ModelCard, size: Size) -> None:
+        """What the graphs of the reference, ``card``, take and give for the frame that ``engine`` has as its inputs."""
+        if not self._writers:
+            return
+        if not isinstance(engine, StagedEngine) or len(card.stages) != len(self._writers):
+            raise ModelError(f"the reference {card.name} has not the stages of the model that it is for")
+        adds = [partial(self._add, index, size) for index in range(len(self._writers))]
+        record_stages(engine, card, size, adds)
+
+    def _add(self, index: int, size: Size, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        graph = self._graphs[index]
+        sides = ((inputs, graph.inputs), (outputs, graph.outputs))
+        self._writers[index].add(*({spec.name: _stored(side, spec, size) for spec in specs} for side, specs in sides))
+
+    def finish(self) -> None:
+        for writer in self._writers:
+            writer.finish()
 
 
 def _frame(size: Size, index: int) -> tuple[StereoFrame, tuple[MapPair, MapPair] | None]:
@@ -178,5 +211,5 @@ def _stored(outputs: Mapping[str, Array], spec: TensorSpec, size: Size) -> Array
     """The reference's output as ``spec`` has it; raises ModelError where the reference has no such output."""
     found = outputs.get(spec.name)
     if found is None or found.shape != spec.shape_at(size):
-        raise ModelError(f"the reference has no output {spec.name} of shape {spec.shape_at(size)}")
+        raise ModelError(f"the reference has no {spec.name} of shape {spec.shape_at(size)}")
     return from_float32(found) if spec.dtype == "bfloat16" else found.astype(spec.storage, copy=False)

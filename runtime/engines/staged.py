@@ -26,15 +26,15 @@ class StagedEngine:
         precision = common_precision(card, name, options.precision)
         alike = replace(options, precision=precision, passes=None)
         with ExitStack() as stack:
-            self._engines = []
+            self.graphs: list[Engine] = []
             for graph in card.graphs:
-                self._engines.append(open_one(graph, alike))
-                stack.callback(self._engines[-1].close)
-            self._cascade = Cascade(card, options.size, self._engines, options.passes)
+                self.graphs.append(open_one(graph, alike))
+                stack.callback(self.graphs[-1].close)
+            self._cascade = Cascade(card, options.size, self.graphs, options.passes)
             self._resources = stack.pop_all()
         self.engine_name = name
-        self.inputs, self.outputs = self._engines[0].inputs, self._engines[-1].outputs
-        self.facts = {**engine_facts(self._engines[0]), "graphs": str(self._cascade.runs)}
+        self.inputs, self.outputs = self.graphs[0].inputs, self.graphs[-1].outputs
+        self.facts = {**engine_facts(self.graphs[0]), "graphs": str(self._cascade.runs)}
 
     def run(self) -> None:
         self._cascade.run()
