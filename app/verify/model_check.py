@@ -10,8 +10,9 @@ from pathlib import Path
 from roma_device.app.model_store import find_model
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.storage.files import read_bytes
-from roma_device.runtime.card import CARD_NAME, ModelError
+from roma_device.runtime.card import CARD_NAME, ModelCard, ModelError
 from roma_device.runtime.onnx.axmodel import is_compiled, is_encrypted, read_axmodel
+from roma_device.runtime.preflight.combined import Part, combined
 from roma_device.runtime.preflight.graph_cost import load_latency_law
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
 from roma_device.runtime.preflight.report import (
@@ -53,24 +54,36 @@ def check_model(model: str, chip_name: str, npu: str | None, size: Size | None) 
     chip = find_chip(chip_name)
     mode = npu or chip.npu_modes[0]
     check_mode(chip, mode)
-    path, data, default_size = _read(model)
+    path = Path(model)
+    if path.is_file():
+        return _check_file(path, read_bytes(path, error=ModelError), None, model, chip, mode, size)
+    card = find_model(model)
+    runs = [1, *(stage.passes for stage in card.stages[1:])]
+    reports = [_check_of_bundle(path, graph, card.default_size, chip, mode, size) for graph in card.graphs]
+    if not card.stages:
+        return replace(reports[0], subject=model)
+    return combined(model, list(map(Part, (stage.name for stage in card.stages), runs, reports)))
+
+
+def _check_of_bundle(
+    bundle: Path, graph: ModelCard, default_size: Size, chip: NpuChip, mode: str, size: Size | None
+) -> Report:
+    for kind in ("onnx", "axmodel"):
+        if kind in graph.files:
+            file = graph.files[kind]
+            return _check_file(file.path, file.read(), default_size, graph.name, chip, mode, size)
+    raise ModelError(f"{bundle / CARD_NAME}: the bundle names neither an onnx nor an axmodel file of {graph.name}")
+
+
+def _check_file(
+    path: Path, data: bytes, default_size: Size | None, subject: str, chip: NpuChip, mode: str, size: Size | None
+) -> Report:
     if is_encrypted(data):
         read_axmodel(data, path)  # says so
     law = load_latency_law(LISTS / "latency.yaml")
     if size is None and default_size is not None:
-        report = check_graph(graph := read_graph(path, data, default_size), model, chip, mode, law)
+        report = check_graph(graph := read_graph(path, data, default_size), subject, chip, mode, law)
     else:
         graph, notes = sized_graph(path, data, size)
-        report = replace(check_graph(graph, model, chip, mode, law), notes=notes)
+        report = replace(check_graph(graph, subject, chip, mode, law), notes=notes)
     return with_target(report, read_axmodel(data, path), chip, mode) if is_compiled(graph) else report
-
-
-def _read(model: str) -> tuple[Path, bytes, Size | None]:
-    path = Path(model)
-    if path.is_file():
-        return path, read_bytes(path, error=ModelError), None
-    card = find_model(model)
-    for kind in ("onnx", "axmodel"):
-        if kind in card.files:
-            return card.files[kind].path, card.files[kind].read(), card.default_size
-    raise ModelError(f"{path / CARD_NAME}: the bundle names neither an onnx nor an axmodel file")

@@ -10,7 +10,7 @@ from typing import Any
 from roma_device.app.model_store import find_model
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.storage.files import read_bytes
-from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
+from roma_device.runtime.card import ModelCard, ModelError, ModelFile, Stage, TensorSpec
 from roma_device.runtime.onnx.axmodel import is_compiled, is_encrypted, read_axmodel
 from roma_device.runtime.onnx.graph import Graph, TensorInfo, read_onnx
 from roma_device.runtime.onnx.shapes import infer
@@ -74,13 +74,12 @@ def describe_model(model: str, size: Size | None = None) -> Description:
     if path.is_file():
         return Description({}, (_facts(path, read_bytes(path, error=ModelError), size),))
     card = find_model(model)
-    graphs = [_of_bundle(card, kind, size or card.default_size) for kind in card.files]
+    graphs = [_of_bundle(file, kind, size or card.default_size) for kind, file in card.every_file.items()]
     return Description(_card_facts(card), tuple(graphs))
 
 
-def _of_bundle(card: ModelCard, kind: str, size: Size) -> GraphFacts:
+def _of_bundle(file: ModelFile, kind: str, size: Size) -> GraphFacts:
     """A file that is missing, or not the one that the card names, is a fact like others."""
-    file = card.files[kind]
     try:
         data = file.read()
     except ModelError as error:
@@ -145,6 +144,7 @@ def _card_facts(card: ModelCard) -> dict[str, Any]:
         "task": card.task,
         "inputs": [_spec(spec) for spec in card.inputs],
         "outputs": [_spec(spec) for spec in card.outputs],
+        "stages": [_stage(stage) for stage in card.stages],
         "normalization": card.normalization,
         "convention": card.convention,
         "default_size": f"{card.default_size[0]}x{card.default_size[1]}",
@@ -153,6 +153,11 @@ def _card_facts(card: ModelCard) -> dict[str, Any]:
         "trained_on": card.trained_on,
         "measured": dict(card.measured),
     }
+
+
+def _stage(stage: Stage) -> str:
+    between = f", {stage.host} before each of {stage.passes} passes" if stage.host else ""
+    return f"{stage.name} ({', '.join(stage.files)}){between}"
 
 
 def _spec(spec: TensorSpec) -> str:
