@@ -70,7 +70,7 @@ def test_grey_levels_in_every_layout(
     for model, engine in ((raw, npu.engine), (bundle, "opencv")):
         words = ("--engine", engine, "--output", str(tmp_path / engine), "--save", "disparity")
         assert command("run", *CAMERA, "--model", model, *words)[0] == 0
-    for path in sorted((tmp_path / "opencv").iterdir()):
+    for path in sorted(set((tmp_path / "opencv").iterdir()) - {tmp_path / "opencv" / "run.json"}):
         assert path.read_bytes() == (tmp_path / npu.engine / path.name).read_bytes()
     code, out, _ = command("verify", raw, "--engine", npu.engine, "--reference", bundle, "--count", "1", "--json")
     report = json.loads(out)
