@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from roma_device.app.model_store import find_model
-from roma_device.app.verify.compare import VerifyLimits, verify
+from roma_device.app.verify.compare import LimitChoice, verify
 from roma_device.app.verify.test_vectors import VectorFolder, make_test_vectors
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard
@@ -29,7 +29,7 @@ def vectors(card: ModelCard, tmp_path_factory: pytest.TempPathFactory) -> Vector
 
 
 def test_the_engine_that_made_them_passes_with_all_graphs(card: ModelCard, vectors: VectorFolder) -> None:
-    report = verify(card, "opencv", OPTIONS, vectors, VerifyLimits())
+    report = verify(card, "opencv", OPTIONS, vectors, LimitChoice())
     assert not report.failures and list(report.stages) == ["matching", "refinement"]
     assert report.effect is not None and report.effect.max_px == 0
     for stage in report.stages.values():
@@ -49,7 +49,7 @@ def test_the_graph_that_is_wrong_is_named(card: ModelCard, vectors: VectorFolder
     kept = path.read_bytes()
     path.write_bytes((np.frombuffer(kept, np.float32) + 2).tobytes())
     try:
-        failures = verify(card, "opencv", OPTIONS, vectors, VerifyLimits(min_cosine=-1)).failures
+        failures = verify(card, "opencv", OPTIONS, vectors, LimitChoice(min_cosine=-1)).failures
     finally:
         path.write_bytes(kept)
     assert failures and all(each.startswith("refinement: ") for each in failures)
@@ -60,5 +60,5 @@ def test_without_vectors_of_the_graphs_the_whole_is_verified(
 ) -> None:
     for part in ("list.txt", "input", "output"):
         (tmp_path / part).symlink_to(vectors.root / part)
-    report = verify(card, "opencv", OPTIONS, dataclasses.replace(vectors, root=tmp_path), VerifyLimits())
+    report = verify(card, "opencv", OPTIONS, dataclasses.replace(vectors, root=tmp_path), LimitChoice())
     assert not report.failures and not report.stages
