@@ -13,6 +13,8 @@ from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.odometry.sparse_stereo import PATCH_PX
 from roma_device.runtime.types import Matches
 
+from .alignment import Alignment
+from .hypotheses import Aligned, best_aligned
 from .point_pairs import PointPairs
 from .sampling import SamplingOptions, sample_matches
 
@@ -51,11 +53,24 @@ class DenseMatcher:
         self._network: MatchingNetwork | None = None
 
     def match(self, a: Image, b: Image) -> PointPairs:
-        """Drawn from the matches of all pixels; exact to the patches around them where both images have one size."""
-        matches = self.match_all(a, b)
-        scale = a.shape[1] / self._network_for(Size.of(a)).plan.content.width
-        pairs = sample_matches(matches, Size.of(b), self._sampling, SHARED_PX * scale)
-        return refined_subpixel(pairs, a, b, scale) if a.shape == b.shape else pairs
+        """Drawn from the matches of all pixels, and exact to the patches around them.
+
+        Where few pixels are certain, the second image is turned, or one of both made smaller, and what makes the most
+        of them certain is taken: up to nine runs of the network in place of one.
+        """
+        size_a, size_b = Size.of(a), Size.of(b)
+        network = self._network_for(size_a)
+
+        def look(alignment: Alignment) -> Aligned:
+            matches = network.match(*((a, b) if alignment.is_plain else alignment.draw(a, b)))
+            inside = matches if alignment.is_plain else alignment.certain_inside(matches, size_b)
+            share = float((inside.certainty >= self.min_certainty).mean()) / alignment.share_of_a
+            return Aligned(alignment, inside, share)
+
+        found = best_aligned(look, size_a, size_b, self.min_certainty)
+        scale = a.shape[1] / network.plan.content.width
+        pairs = sample_matches(found.matches, size_a, self._sampling, SHARED_PX * scale)
+        return found.alignment.pairs(refined_subpixel(pairs, *found.alignment.draw(a, b), scale))
 
     def match_all(self, a: Image, b: Image) -> Matches:
         """Where each pixel of a lies in b; the network sees the whole of both images, b squeezed to the shape of a."""

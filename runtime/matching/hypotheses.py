@@ -1,0 +1,94 @@
+"""Hypotheses of roll and scale: what to try where a network knows few pixels again, and how to choose.
+
+A network that was trained on nearly upright pairs (three quarters of its certain matches are left at 20 degrees of
+roll, a quarter at 30, none at 45; a third at a scale of 1.6, a hundredth at 2) finds others once they are aligned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from roma_device.calibration.arrays import Size
+from roma_device.runtime.types import Matches
+
+from .alignment import Alignment
+
+FEW_SHARE = 0.02
+"""Share of the first image's pixels that must be certain, or else other hypotheses are looked at."""
+
+SURE_SHARE = 0.1
+"""From which on no further hypothesis is looked at."""
+
+PLAIN_SHARE = 0.4
+"""Usual pairs have more, and are not looked at any further."""
+
+TURNS_DEG = (60.0, 300.0, 120.0, 240.0, 180.0)
+"""Nothing is more than 30 degrees from one of these or 0, from where the matches tell the rest."""
+
+RATIOS = (0.5, 2.0)
+
+USUAL_TURN_DEG, USUAL_SCALE = 15.0, 1.4
+"""A pair that is off by less needs no other alignment."""
+
+LEAST_CERTAIN_PX, MOST_SAMPLES = 60, 600
+NEAR_SHARE = 0.05
+"""Of the canvas's width: how well a similarity must tell where a match lies; it knows nothing of depth."""
+
+LEAST_AGREEING = 0.3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aligned:
+    """What a network found on the canvases of one alignment."""
+
+    alignment: Alignment
+    matches: Matches  # on the canvases, certain only where both points lie inside the images
+    share: float  # of the first image's pixels that are certain
+
+
+Look = Callable[[Alignment], Aligned]
+"""Runs the network once."""
+
+
+def best_aligned(look: Look, size_a: Size, size_b: Size, min_certainty: float) -> Aligned:
+    """The alignment with the most certain pixels; a usual pair is looked at once, others up to nine times."""
+    best = look(Alignment.squeezed(size_a, size_b))
+    if best.share < FEW_SHARE:
+        for alignment in _alignments(best.alignment, size_a, size_b):
+            best = max(best, look(alignment), key=lambda one: one.share)
+            if best.share >= SURE_SHARE:
+                break
+    if best.share < PLAIN_SHARE and (better := _corrected(best, size_a, size_b, min_certainty)) is not None:
+        best = max(best, look(better), key=lambda one: one.share)
+    return best
+
+
+def _alignments(first: Alignment, size_a: Size, size_b: Size) -> Iterator[Alignment]:
+    """Seven: both halvings and five turns."""
+    for ratio in RATIOS:
+        yield Alignment.turned(size_a, size_b, 0.0, first.ratio * ratio)
+    for turn_deg in TURNS_DEG:
+        yield Alignment.turned(size_a, size_b, turn_deg)
+
+
+def _corrected(found: Aligned, size_a: Size, size_b: Size, min_certainty: float) -> Alignment | None:
+    """By the roll and the scale that the matches still show; None where these are usual, or not known."""
+    certain = np.flatnonzero(found.matches.certainty >= min_certainty)
+    if len(certain) < LEAST_CERTAIN_PX:
+        return None
+    chosen = certain[np.linspace(0, len(certain) - 1, min(len(certain), MOST_SAMPLES)).astype(np.intp)]
+    row, column = np.unravel_index(chosen, found.matches.certainty.shape)
+    a, b = np.column_stack([column, row]).astype(np.float32), found.matches.warp[row, column]
+    limit_px = NEAR_SHARE * size_a.width
+    matrix, agreeing = cv2.estimateAffinePartial2D(a, b, method=cv2.RANSAC, ransacReprojThreshold=limit_px)
+    if matrix is None or not np.isfinite(matrix).all() or np.mean(agreeing) < LEAST_AGREEING:
+        return None
+    scale, turn_deg = float(np.hypot(*matrix[:, 0])), float(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])))
+    if abs(turn_deg) < USUAL_TURN_DEG and 1 / USUAL_SCALE < scale < USUAL_SCALE:
+        return None
+    before = found.alignment
+    return Alignment.turned(size_a, size_b, before.turn_deg - turn_deg, before.ratio / max(scale, 1e-3))
