@@ -75,16 +75,26 @@ def stereo(
 )
 @engine_options
 @click.option("--no-baseline", is_flag=True, help="Leave SIFT and ORB with OpenCV's MAGSAC away.")
+@click.option("--vary", help="Score changed pairs too, whose truth follows exactly: some of roll,scale,crop,both.")
+@click.option("--plot", type=PATH, help="With --vary: draw AUC@10 over roll and scale into this PNG.")
 @json_option
-def pose(pairs: Path, as_json: bool, **options: Any) -> None:
+def pose(pairs: Path, vary: str | None, plot: Path | None, as_json: bool, **options: Any) -> None:
     """Score relative poses on the pairs that PAIRS lists: AUC at 5, 10 and 20 degrees.
 
     The error of a pair is the larger of the rotation's angle and that between the translations' directions. PAIRS is
     our JSON, a list of SuperGlue's kind, or an index (.npz) of MegaDepth-1500 or ScanNet-1500.
     """
-    from roma_device.app.evaluate.pose.evaluate import PoseEvaluation, run_evaluation
+    if plot is not None and (vary is None or plot.suffix.lower() != ".png"):
+        raise click.UsageError("--plot draws the variations of --vary into a file that ends in .png")
+    from roma_device.app.evaluate.pose.evaluate import PoseEvaluation, run_evaluation, run_variations
 
-    show(run_evaluation(PoseEvaluation(pairs, **options)), as_json)
+    if vary is None:
+        show(run_evaluation(PoseEvaluation(pairs, **options)), as_json)
+        return
+    report = run_variations(PoseEvaluation(pairs, vary=tuple(vary.split(",")), **options))
+    if plot is not None:
+        report.save_plot(plot)
+    show(report, as_json)
 
 
 @evaluate.command()

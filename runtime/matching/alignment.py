@@ -39,16 +39,11 @@ class Alignment:
         return cls(size_a, np.eye(3)[:2], b, 0.0, float(1 / np.sqrt(sx * sy)), True)
 
     @classmethod
-    def turned(cls, size_a: Size, size_b: Size, turn_deg: float, ratio: float | None = None) -> Alignment:
-        """The second image turned, both as large as their canvases and ``ratio`` allow.
-
-        ``ratio`` is as the field; None: as large as the canvas allows, each by itself.
-        """
-        most_b = _fitting_scale(size_b, turn_deg, size_a)
-        scale_a = 1.0 if ratio is None else min(1.0, most_b / ratio)
-        scale_b = most_b if ratio is None else ratio * scale_a
+    def turned(cls, size_a: Size, size_b: Size, turn_deg: float, ratio: float) -> Alignment:
+        """The second image turned, both as large as their canvases and ``ratio`` allow."""
+        scale_a = min(1.0, _fitting_scale(size_b, turn_deg, size_a) / ratio)
         a = _image_from_canvas(size_a, size_a, 0.0, scale_a)
-        return cls(size_a, a, _image_from_canvas(size_b, size_a, turn_deg, scale_b), turn_deg, scale_b / scale_a)
+        return cls(size_a, a, _image_from_canvas(size_b, size_a, turn_deg, ratio * scale_a), turn_deg, ratio)
 
     def draw(self, a: Image, b: Image) -> tuple[Image, Image]:
         """Both canvases (H, W) of grey images; what lies outside of an image has its mean."""

@@ -20,7 +20,7 @@ from .alignment import Alignment
 FEW_SHARE = 0.02
 """Share of the first image's pixels that must be certain, or else other hypotheses are looked at."""
 
-SURE_SHARE = 0.1
+SURE_SHARE = 0.05
 """From which on no further hypothesis is looked at."""
 
 PLAIN_SHARE = 0.4
@@ -72,7 +72,7 @@ def _alignments(first: Alignment, size_a: Size, size_b: Size) -> Iterator[Alignm
     for ratio in RATIOS:
         yield Alignment.turned(size_a, size_b, 0.0, first.ratio * ratio)
     for turn_deg in TURNS_DEG:
-        yield Alignment.turned(size_a, size_b, turn_deg)
+        yield Alignment.turned(size_a, size_b, turn_deg, first.ratio)
 
 
 def _corrected(found: Aligned, size_a: Size, size_b: Size, min_certainty: float) -> Alignment | None:

@@ -25,11 +25,12 @@ from roma_device.runtime.tensors.preprocess import resize_filter
 
 from .datasets import PosePair, load_pairs
 from .report import PoseReport, PoseScore, PoseScores, pose_error_deg
+from .variation_report import VariationReport
+from .variations import AS_THEY_ARE, Variation, View, variations
 
 BASELINES = ("sift", "orb")
 BASELINE_THRESHOLD_PX = 1.0
 
-View = tuple[Image, CameraModel]
 Method = Callable[[View, View], tuple[Pose | None, str, float]]
 """Two views -> the pose, its state, and CPU time in ms from matches to pose."""
 
@@ -47,10 +48,22 @@ class PoseEvaluation:
     threads: int | None = None
     precision: str | None = None  # of a model on a host engine
     no_baseline: bool = False
+    vary: tuple[str, ...] = ()  # kinds of VARIATIONS
 
 
 def run_evaluation(choice: PoseEvaluation) -> PoseReport:
-    """Raises EvaluationError, MatcherError, ModelError and SettingsError."""
+    """The pairs as they are; raises EvaluationError, MatcherError, ModelError and SettingsError."""
+    return _evaluated(choice, [AS_THEY_ARE])[0]
+
+
+def run_variations(choice: PoseEvaluation) -> VariationReport:
+    """The pairs as they are, and all of ``choice.vary``; raises the same."""
+    kinds = variations(choice.vary)
+    return VariationReport(tuple(zip(kinds, _evaluated(choice, kinds), strict=True)))
+
+
+def _evaluated(choice: PoseEvaluation, changes: Sequence[Variation]) -> list[PoseReport]:
+    """A report for each change; pair by pair, so that an image is read once."""
     settings = Settings().overridden(engine=choice.engine, threads=choice.threads, precision=choice.precision)
     width = choice.size or 10**6
     options = NetworkOptions(settings.engine, settings.threads, width, precision=settings.precision)
@@ -60,23 +73,35 @@ def run_evaluation(choice: PoseEvaluation) -> PoseReport:
     matcher = named or open_matcher(choice.matcher, options)
     methods = [_ours(matcher), *(_plain(baseline) for baseline in baselines.values())]
     with closing(matcher):
-        rows = [_scores(pair, choice.size, methods) for pair in pairs]
-    ours, *others = (
-        PoseScores(title, scores) for title, scores in zip(["ours", *baselines], zip(*rows, strict=True), strict=True)
-    )
-    return PoseReport(matcher.name, choice.size, ours, tuple(others))
+        rows = [_scores(pair, choice.size, changes, methods) for pair in pairs]
+    names = ["ours", *baselines]
+    reports = []
+    for of_change in zip(*rows, strict=True):
+        ours, *others = map(PoseScores, names, zip(*of_change, strict=True))
+        reports.append(PoseReport(matcher.name, choice.size, ours, tuple(others)))
+    return reports
 
 
-def _scores(pair: PosePair, size_px: int, methods: Sequence[Method]) -> list[PoseScore]:
-    a, b = (_resized(image, camera, size_px) for image, camera in pair.load())
+def _scores(
+    pair: PosePair, size_px: int, changes: Sequence[Variation], methods: Sequence[Method]
+) -> list[list[PoseScore]]:
+    """Of each change, that of each method."""
+    views = pair.load()
+    return [_scores_of(pair, change.of(*views, pair.b_from_a), size_px, methods) for change in changes]
+
+
+def _scores_of(
+    pair: PosePair, changed: tuple[View, View, Pose], size_px: int, methods: Sequence[Method]
+) -> list[PoseScore]:
+    a, b = (resized(image, camera, size_px) for image, camera in changed[:2])
     scores = []
     for method in methods:
         pose, state, cpu_ms = method(a, b)
-        scores.append(PoseScore(pair.id, pair.set, pose_error_deg(pose, pair.b_from_a), state, cpu_ms))
+        scores.append(PoseScore(pair.id, pair.set, pose_error_deg(pose, changed[2]), state, cpu_ms))
     return scores
 
 
-def _resized(image: Image, camera: CameraModel, size_px: int) -> View:
+def resized(image: Image, camera: CameraModel, size_px: int) -> View:
     """The view with its longer side at ``size_px``, as it is for 0."""
     height, width = image.shape
     scale = size_px / max(width, height)

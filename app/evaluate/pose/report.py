@@ -41,6 +41,9 @@ class Auc:
     def as_json(self) -> dict[str, float]:
         return {"auc5": round(self.auc5, 4), "auc10": round(self.auc10, 4), "auc20": round(self.auc20, 4)}
 
+    def as_text(self) -> str:
+        return f"{self.auc5:.3f} {self.auc10:.3f} {self.auc20:.3f}"
+
 
 def _area(errors: FloatArray, recall: FloatArray, limit: float) -> float:
     below = int(np.searchsorted(errors, limit))
@@ -135,12 +138,8 @@ class PoseReport:
         lines = [f"{'':{width}}" + "".join(f"  {method.name:^17}" for method in methods)]
         rows = {"all pairs": [method.mean for method in methods]}
         rows |= {name: [method.sets[name] for method in methods] for name in names}
-        lines += [f"{name:{width}}" + "".join(f"  {_cell(auc)}" for auc in row) for name, row in rows.items()]
+        lines += [f"{name:{width}}" + "".join(f"  {auc.as_text()}" for auc in row) for name, row in rows.items()]
         states = Counter(pair.state for pair in self.ours.pairs)
         counted = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
         cpu = sum(pair.cpu_ms for pair in self.ours.pairs) / len(self.ours.pairs)
         return "\n".join([head, "", *lines, "", f"states: {counted}; {cpu:.0f} ms of CPU from matches to pose"])
-
-
-def _cell(auc: Auc) -> str:
-    return f"{auc.auc5:.3f} {auc.auc10:.3f} {auc.auc20:.3f}"
