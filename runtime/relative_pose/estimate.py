@@ -12,14 +12,15 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.matching.point_pairs import PointPairs
 
-from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, finalize
+from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, agrees_by_chance, finalize
 from .motion import TwoViewMotion
 from .planar_scene import NOTHING_ELSE_SHARE, DominantPlane, find_dominant_plane
 from .pure_rotation import PureRotation, fit_pure_rotation
-from .ransac import THRESHOLD_PX, consensus_motion, is_by_chance
+from .ransac import THRESHOLD_PX, consensus_motion, plain_motion
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
 from .result import RelativePose
+from .rivals import DECISIVE, SAME_DEG, distinct, evidence, rivals_of
 from .robust import INLIER_SIGMAS, cost_over_scales
 
 CONSENSUS_POINTS = 500
@@ -35,12 +36,6 @@ LEAST_AREAS = 5
 observation, and five determine a motion."""
 
 FIRST_STEPS = 4
-SAME_DEG = 1.0
-"""Motions that differ by less are one."""
-
-RIVAL_COST = 12.0, 0.02
-"""A rival within so many squared sigmas, and so many more per inlier, fits as well as the best."""
-
 NO_MOTION_DEG = 0.02
 
 
@@ -72,7 +67,8 @@ def _estimate(rays: RayPairs, size_b: Size, seed: int, threshold_px: float, limi
         seen = "one observation" if areas == 1 else f"{areas} observations"
         return RelativePose.lost(f"the {matches} matches are {seen}, at least {LEAST_AREAS} are needed", matches)
     few = rays.chosen(np.linspace(0, matches - 1, min(matches, CONSENSUS_POINTS)).astype(np.intp))
-    best = _best_of(list(_hypotheses(few, seed, threshold_px)))
+    hypotheses = list(_hypotheses(few, seed, threshold_px))
+    best = _best_of(hypotheses)
     if best is None:
         return RelativePose.lost("the matches agree on no motion", matches)
     pure_rotation = fit_pure_rotation(few.chosen(best.inliers), best.noise_px)
@@ -80,8 +76,13 @@ def _estimate(rays: RayPairs, size_b: Size, seed: int, threshold_px: float, limi
         return _rotation_only(rays, pure_rotation, best.noise_px, size_b)
     plane = find_dominant_plane(few.chosen(best.inliers), best.noise_px, seed)
     if plane is None:
-        return finalize(rays, best, np.ones(matches, bool), [], size_b, limits)
-    return finalize(rays, *_on_plane(rays, few, best, plane), size_b, limits)
+        if len(hypotheses) > 1:
+            hypotheses += _plain(few, hypotheses)
+            best = min(hypotheses, key=_cost)
+        rivals = rivals_of(best, hypotheses, few.block)
+        return finalize(rays, best, np.ones(matches, bool), rivals, size_b, limits)
+    hypotheses += _plain(few, hypotheses)
+    return finalize(rays, *_on_plane(rays, few, hypotheses, plane), size_b, limits)
 
 
 def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[RefinedMotion]:
@@ -95,42 +96,45 @@ def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refi
             return
 
 
+def _plain(few: RayPairs, known: list[RefinedMotion]) -> list[RefinedMotion]:
+    """What OpenCV's plain MAGSAC finds: a pose that is worse than this must not go without a word."""
+    motion = plain_motion(few)
+    is_new = motion is not None and all(max(motion.angles_deg(one.motion)) > SAME_DEG for one in known)
+    return [refine_motion(few, motion, steps=FIRST_STEPS)] if motion is not None and is_new else []
+
+
 def _best_of(hypotheses: list[RefinedMotion]) -> RefinedMotion | None:
-    return min(hypotheses, key=lambda motion: cost_over_scales(motion.distance_px, motion.weight > 0), default=None)
+    return min(hypotheses, key=_cost, default=None)
+
+
+def _cost(motion: RefinedMotion) -> float:
+    return cost_over_scales(motion.distance_px, motion.weight > 0)
 
 
 def _on_plane(
-    rays: RayPairs, few: RayPairs, best: RefinedMotion, plane: DominantPlane
+    rays: RayPairs, few: RayPairs, hypotheses: list[RefinedMotion], plane: DominantPlane
 ) -> tuple[RefinedMotion, Mask, list[TwoViewMotion]]:
     """Planar degeneracy: the best motion, which matches (N,) may count, and the other motions that the plane allows."""
-    kept = np.ones(len(rays), bool)
-    if nothing_else := bool(plane.holds(few.chosen(best.inliers)).mean() > NOTHING_ELSE_SHARE):
-        kept, few = plane.holds(rays), few.chosen(plane.holds(few))
-    found = [refine_motion(few, motion, best.noise_px) for motion in (best.motion, *plane.motions)]
-    best = _best_of(found) or best
-    others = [rival.motion for rival in found if nothing_else or _is_rival(rival, best)]
-    return best, kept, _distinct(others, best.motion)
-
-
-def _distinct(motions: list[TwoViewMotion], best: TwoViewMotion) -> list[TwoViewMotion]:
-    """Those that differ from ``best`` and from each other."""
-    kept = [best]
-    for motion in motions:
-        if all(max(motion.angles_deg(other)) > SAME_DEG for other in kept):
-            kept.append(motion)
-    return kept[1:]
-
-
-def _is_rival(other: RefinedMotion, best: RefinedMotion) -> bool:
-    margin = RIVAL_COST[0] + RIVAL_COST[1] * best.inliers.sum()
-    return bool(other.cost_at(best.noise_px) - best.cost_at(best.noise_px) < margin)
+    best = min(hypotheses, key=_cost)
+    starts = [one.motion for one in hypotheses]
+    if plane.holds(few.chosen(best.inliers)).mean() <= NOTHING_ELSE_SHARE:
+        found = [*hypotheses, *(refine_motion(few, motion, best.noise_px) for motion in plane.motions)]
+        best = min(found, key=_cost)
+        return best, np.ones(len(rays), bool), rivals_of(best, found, few.block)
+    # What is off the plane is too little to tell from wrong matches: it says nothing, and the plane allows all.
+    few = few.chosen(plane.holds(few))
+    allowed = [refine_motion(few, motion, best.noise_px) for motion in plane.motions]
+    found = [*allowed, *(refine_motion(few, motion, best.noise_px) for motion in starts)]
+    best = min(found, key=_cost)
+    undecided = [one for one in found if evidence(best, one, few.block) < DECISIVE]
+    return best, plane.holds(rays), distinct(best.motion, [one.motion for one in (*allowed, *undecided)])
 
 
 def _rotation_only(rays: RayPairs, pure_rotation: PureRotation, noise_px: float, size_b: Size) -> RelativePose:
     """The result for a pure rotation, or for no motion at all."""
     whole = fit_pure_rotation(rays, noise_px, pure_rotation.rotation)
     inliers, matches = whole.agreeing(noise_px), len(rays)
-    if is_by_chance(matches, int(inliers.sum()), INLIER_SIGMAS * noise_px, size_b):
+    if agrees_by_chance(rays, inliers, INLIER_SIGMAS * noise_px, size_b):
         return RelativePose.lost("the matches agree on no motion", matches)
     pose = Pose(whole.rotation, np.zeros(3))
     if pose.angle_deg < NO_MOTION_DEG:

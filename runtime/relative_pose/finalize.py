@@ -20,6 +20,9 @@ from .sampson import sampson_px
 from .triangulate import cheirality_score
 
 LEAST_INLIERS = 15
+SURE_RATIO = 0.5
+"""Share of the matches that agree from which on it is no chance."""
+
 FINAL_STEPS = 4
 GATE = 3 * TUKEY
 """Sigmas of the best hypothesis up to which a match takes part in the last refinement."""
@@ -55,7 +58,7 @@ def finalize(
     final = refine_motion(part, best.motion, best.noise_px, FINAL_STEPS)
     inliers = np.zeros(len(rays), bool)
     inliers[near] = final.inliers
-    if (lost := _lost(final, len(rays), size_b)) is not None:
+    if (lost := _lost(rays, inliers, final.noise_px, size_b)) is not None:
         return lost
     pose = RelativePose(
         "ok",
@@ -70,18 +73,30 @@ def finalize(
     return replace(pose, state="degraded", reasons=reasons) if reasons else pose
 
 
-def _lost(final: RefinedMotion, matches: int, size_b: Size) -> RelativePose | None:
-    inliers = int(final.inliers.sum())
-    if inliers < LEAST_INLIERS:
-        return RelativePose.lost(f"{inliers} of {matches} matches agree, at least {LEAST_INLIERS} are needed", matches)
-    if is_by_chance(matches, inliers, INLIER_SIGMAS * final.noise_px, size_b):
-        return RelativePose.lost(f"{inliers} of {matches} matches agree, as many as would by chance", matches)
+def _lost(rays: RayPairs, inliers: Mask, noise_px: float, size_b: Size) -> RelativePose | None:
+    matches, count = len(rays), int(inliers.sum())
+    if count < LEAST_INLIERS:
+        return RelativePose.lost(f"{count} of {matches} matches agree, at least {LEAST_INLIERS} are needed", matches)
+    if agrees_by_chance(rays, inliers, INLIER_SIGMAS * noise_px, size_b):
+        return RelativePose.lost(f"{count} of {matches} matches agree, as many as would by chance", matches)
     return None
+
+
+def agrees_by_chance(rays: RayPairs, inliers: Mask, distance_px: float, size_b: Size) -> bool:
+    """Whether the consensus ``inliers`` (N,) means nothing.
+
+    What a network matched in one area agrees or not as one: below SURE_RATIO the areas are counted too, as the
+    thousands of matches of a network that knows nothing seem many. (Above it few areas, of a small overlap, are real.)
+    """
+    if is_by_chance(len(rays), int(inliers.sum()), distance_px, size_b):
+        return True
+    counts = rays.areas(), rays.agreeing_areas(inliers)
+    return rays.block is not None and bool(inliers.mean() < SURE_RATIO) and is_by_chance(*counts, distance_px, size_b)
 
 
 def _doubts(pose: RelativePose, in_front: float, limits: PoseLimits) -> Iterator[str]:
     if pose.alternatives:
-        yield "the scene is a plane, and another motion explains it as well"
+        yield "another motion explains the matches as well (the scene is a plane, or some matches are wrong alike)"
     if pose.inlier_ratio < limits.inlier_ratio:
         yield f"only {100 * pose.inlier_ratio:.0f} % of the matches agree"
     if in_front < limits.in_front:

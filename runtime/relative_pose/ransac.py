@@ -54,6 +54,22 @@ def consensus_motion(rays: RayPairs, seed: int, threshold_px: float = THRESHOLD_
     return None if chosen.sum() < 5 else best_by_cheirality(rays.chosen(chosen), motions_of(np.asarray(essential)))
 
 
+def plain_motion(rays: RayPairs) -> TwoViewMotion | None:
+    """What everybody gets from OpenCV: MAGSAC with its defaults at THRESHOLD_PX, and the motion by cheirality."""
+    a, b = rays.plane_points()
+    matrix = rays.plane_matrix
+    try:
+        essential, mask = cv2.findEssentialMat(
+            a, b, matrix, method=cv2.USAC_MAGSAC, prob=CONFIDENCE, threshold=THRESHOLD_PX
+        )
+    except cv2.error:
+        return None
+    if essential is None or np.shape(essential) != (3, 3) or not np.isfinite(essential).all():
+        return None
+    _, rotation, direction, _ = cv2.recoverPose(essential, a, b, matrix, mask=mask)
+    return TwoViewMotion(np.asarray(rotation), np.asarray(direction, np.float64).ravel())
+
+
 def motions_of(essential: FloatArray) -> list[TwoViewMotion]:
     """Decomposition of an essential matrix (3, 3): the four motions that have it."""
     first, second, direction = cv2.decomposeEssentialMat(essential)
@@ -70,7 +86,7 @@ def best_by_cheirality(rays: RayPairs, motions: list[TwoViewMotion]) -> TwoViewM
 LOG10_LIMIT = -6.0
 
 
-def log10_false_alarms(matches: int, inliers: int, distance_px: float, size: Size, sample: int) -> float:
+def log10_false_alarms(matches: int, inliers: float, distance_px: float, size: Size, sample: int) -> float:
     """log10 of the number of false alarms of a consensus: how many models as good chance would give.
 
     ``inliers`` of ``matches`` lie within ``distance_px`` (Sampson) of a model that ``sample`` matches determine.
@@ -85,10 +101,10 @@ def log10_false_alarms(matches: int, inliers: int, distance_px: float, size: Siz
     return math.log10(10 * matches) + subsets + (inliers - sample) * math.log10(chance)
 
 
-def is_by_chance(matches: int, inliers: int, distance_px: float, size: Size, sample: int = 5) -> bool:
+def is_by_chance(matches: int, inliers: float, distance_px: float, size: Size, sample: int = 5) -> bool:
     """Whether the consensus is not significant: so many inliers mean nothing."""
     return log10_false_alarms(matches, inliers, distance_px, size, sample) > LOG10_LIMIT
 
 
-def _log10_choose(n: int, k: int) -> float:
+def _log10_choose(n: float, k: float) -> float:
     return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(10)

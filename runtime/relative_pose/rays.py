@@ -48,6 +48,13 @@ class RayPairs:
         """Independent observations: areas of the image with an error of their own; each point where none is named."""
         return len(self) if self.block is None else len(np.unique(self.block))
 
+    def agreeing_areas(self, inliers: Mask) -> float:
+        """How many of ``areas`` agree, each by the share of its matches that do; ``inliers`` (N,)."""
+        if self.block is None:
+            return float(inliers.sum())
+        numbers = np.unique(self.block, return_inverse=True)[1].ravel()
+        return float((np.bincount(numbers, inliers) / np.bincount(numbers)).sum())
+
     def chosen(self, which: Choice) -> RayPairs:
         """The points that a mask, indices or a slice choose."""
         a, b = (np.ascontiguousarray(side[:, which]) for side in (self.a, self.b))

@@ -33,15 +33,19 @@ def tukey_weight(normalized: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(1 - (normalized / TUKEY) ** 2, 0) ** 2)
 
 
-def tukey_cost(normalized: FloatArray, weight: FloatArray | Mask | None = None) -> float:
-    """Twice the sum of the loss: for small errors the sum of squares.
+def tukey_losses(normalized: FloatArray, weight: FloatArray | Mask | None = None) -> FloatArray:
+    """Twice the loss (N,) of each: for small errors the squares.
 
     What has less weight counts, for the rest of its share, as an outlier.
     """
     inside = np.maximum(1 - (normalized / TUKEY) ** 2, 0)
     gain = inside * inside * inside  # numpy's power is many times slower
-    gain = gain if weight is None else gain * weight
-    return float(TUKEY**2 / 3 * (len(normalized) - gain.sum()))
+    return np.asarray(TUKEY**2 / 3 * (1 - (gain if weight is None else gain * weight)))
+
+
+def tukey_cost(normalized: FloatArray, weight: FloatArray | Mask | None = None) -> float:
+    """Sum of ``tukey_losses``."""
+    return float(tukey_losses(normalized, weight).sum())
 
 
 def cost_over_scales(distance_px: FloatArray, weight: FloatArray | Mask | None = None) -> float:
