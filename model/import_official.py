@@ -1,8 +1,9 @@
 """Published weights as a bundle: ``python -m model.import_official tiny_roma_v1_outdoor.pth --output bundle``.
 
 Takes a state dict of TinyRoMa as in Parskatt/RoMa, or of XFeat as in verlab/accelerated_features, which gives a
-backbone alone: its matchers stay random, and the bundle says so. The variant must have the published widths. Neither
-file comes with this project.
+backbone alone: its matchers stay random, and the bundle says so. TinyRoMa trained with a frozen backbone is stored
+without it: ``--backbone xfeat.pt`` adds that. The variant must have the published widths. Neither file comes with this
+project.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ from .tiny_roma.network import TinyRoma
 XFEAT_PREFIXES = ("xfeat.0.", "xfeat.")
 BACKBONE = ("skip1", "block1", "block2", "block3", "block4", "block5", "block_fusion")
 MATCHERS = ("coarse_matcher", "fine_matcher")
+GREY = "the mean of the colours as grey (this program feeds OpenCV's weighted grey)"
+DEFAULT_VARIANT = "tiny_published"
+"""As released, but normalized before the graph: InstanceNormalization of ONNX Runtime is not exact."""
+
 _COUNTER = "num_batches_tracked"
 
 
@@ -47,10 +52,15 @@ def read_state(path: Path) -> dict[str, Tensor]:
     return {str(name).removeprefix("module."): value for name, value in state.items()}
 
 
-def renamed(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Published names -> ours: ``xfeat.0.block1.0.layer.0.weight`` is ``backbone.block1.0.0.weight``."""
+def renamed(state: Mapping[str, Tensor], path: Path, backbone: Path | None = None) -> dict[str, Tensor]:
+    """Published names -> ours: ``xfeat.0.block1.0.layer.0.weight`` is ``backbone.block1.0.0.weight``.
+
+    ``backbone``: XFeat's file, for a TinyRoMa without one. Raises ModelError.
+    """
     prefix = next((one for one in XFEAT_PREFIXES if f"{one}block1.0.layer.0.weight" in state), "")
     if f"{prefix}block1.0.layer.0.weight" not in state:
+        if "coarse_matcher.0.layer.0.weight" in state:
+            return _with_backbone(state, path, backbone)
         raise ModelError(f"{path}: neither TinyRoMa nor XFeat: no tensor xfeat.0.block1.0.layer.0.weight")
     ours = {}
     for name, value in state.items():
@@ -61,6 +71,18 @@ def renamed(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
         elif part in MATCHERS and prefix:  # XFeat alone has a fine_matcher too, of another kind
             ours[_without_layer(name)] = value
     return ours
+
+
+def _with_backbone(state: Mapping[str, Tensor], path: Path, backbone: Path | None) -> dict[str, Tensor]:
+    """Matchers alone: trained beside a frozen backbone, which is not stored with them."""
+    if backbone is None:
+        raise ModelError(
+            f"{path}: has matchers and no backbone, as what was trained with a frozen one: give XFeat's weights with "
+            "--backbone xfeat.pt"
+        )
+    features = {name: value for name, value in renamed(read_state(backbone), backbone).items() if "matcher" not in name}
+    matchers = {name: value for name, value in state.items() if name.split(".")[0] in MATCHERS}
+    return features | {_without_layer(name): value for name, value in matchers.items()}
 
 
 def _without_layer(name: str) -> str:
@@ -101,30 +123,41 @@ def _is_enlargement(name: str) -> bool:
     return ".from_" in name or name.startswith("enlarge.")
 
 
-def import_weights(path: Path, variant: str, size: tuple[int, int], folder: Path) -> str:
-    """Write the bundle and return a sentence about it; raises ModelError."""
+def import_weights(path: Path, variant: str, size: tuple[int, int], folder: Path, backbone: Path | None = None) -> str:
+    """Write the bundle and return a sentence about it; raises ModelError.
+
+    ``backbone``: XFeat's file, for a TinyRoMa that was stored without its frozen one.
+    """
     config = TinyRomaConfig.load(variant)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-    weights = renamed(read_state(path), path)
+    weights = renamed(read_state(path), path, backbone)
+    sources = " and ".join(_named(one) for one in (path, backbone) if one is not None)
     torch.manual_seed(0)
     network = TinyRoma(config).eval()
     absent = load_into(network, weights, path)
     lacking = f"; random, not in the file: {', '.join(absent)}" if absent else ""
     facts: dict[str, Any] = {
-        "trained_on": f"published weights {path.name}, sha256 {digest}, variant {variant}{lacking}"
+        "trained_on": f"published weights {sources}, variant {variant}{lacking}; trained on {GREY}"
     }
     write_bundle(network, size, folder, folder.name, **facts)
     return f"{folder}: {facts['trained_on']}"
 
 
+def _named(path: Path) -> str:
+    return f"{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="state dict (.pth, .pt)")
-    parser.add_argument("--variant", default="tiny_roma", help="a variant of the published widths")
+    parser.add_argument(
+        "--variant", default=DEFAULT_VARIANT, help=f"a variant of the published widths ({DEFAULT_VARIANT})"
+    )
+    parser.add_argument("--backbone", type=Path, help="XFeat's weights, where the file has matchers alone")
     parser.add_argument("--size", type=int, nargs=2, default=(640, 320), metavar=("W", "H"), help="px, multiples of 32")
     parser.add_argument("--output", type=Path, required=True, help="bundle folder")
     arguments = parser.parse_args(words)
-    print(import_weights(arguments.file, arguments.variant, tuple(arguments.size), arguments.output))
+    size = tuple(arguments.size)
+    print(import_weights(arguments.file, arguments.variant, size, arguments.output, arguments.backbone))
 
 
 if __name__ == "__main__":

@@ -69,7 +69,10 @@ def _batch_norm(grey: Tensor) -> Tensor:
 
 
 class Enlarge(nn.Module):
-    """Bilinear enlargement by 2 or 4 (cell centres at halves), or what learns from there."""
+    """Bilinear enlargement by 2 or 4 (cell centres at halves), or what learns from there.
+
+    All repeat the border: without, features fade in the outer cells, which a softmax over all cells spreads widely.
+    """
 
     def __init__(self, kind: Upsampling, channels: int, factor: int) -> None:
         super().__init__()
@@ -83,12 +86,10 @@ class Enlarge(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.kind == "resize":
             return functional.interpolate(x, scale_factor=self.factor, mode="bilinear", align_corners=False)
-        if self.kind == "fixed":
-            return self._transposed(repeat_border(x), self.factor + self.factor // 2)
-        return self._transposed(x, self.factor // 2)
-
-    def _transposed(self, x: Tensor, crop: int) -> Tensor:
-        return functional.conv_transpose2d(x, self.weight, stride=self.factor, padding=crop, groups=self.channels)
+        crop = self.factor + self.factor // 2
+        return functional.conv_transpose2d(
+            repeat_border(x), self.weight, stride=self.factor, padding=crop, groups=self.channels
+        )
 
 
 def tent(factor: int) -> Tensor:

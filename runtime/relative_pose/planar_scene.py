@@ -26,6 +26,9 @@ PLANAR_SHARE = 0.8
 NOTHING_ELSE_SHARE = 0.93
 """Share from which on what is off the plane is taken for wrong."""
 
+WORTH_SHARE, GROWTH_STEPS = 0.4, 4
+"""A plane with such a share at first may turn out to have twice as much."""
+
 ITERATIONS = 50
 """Enough to find a plane with PLANAR_SHARE of the matches, and not wasted where there is none."""
 
@@ -42,10 +45,19 @@ class DominantPlane:
     motions: tuple[TwoViewMotion, ...] = ()  # that it allows
 
     def holds(self, rays: RayPairs) -> Mask:
-        """(N,) which matches lie on it."""
+        """(N,) which matches lie on it, by the image that shows it smaller: there noise of the other counts least."""
         a, b = rays.plane_points()
-        moved = cv2.perspectiveTransform(np.ascontiguousarray(a[None]), self.homography)[0]
-        return np.asarray(np.hypot(*(moved - b).T) <= self.limit_px)
+        try:
+            back = np.linalg.inv(self.homography)
+        except np.linalg.LinAlgError:
+            return np.zeros(len(rays), bool)
+        away_px = np.minimum(_distance_px(a, b, self.homography), _distance_px(b, a, back))
+        return np.asarray(away_px <= self.limit_px)
+
+
+def _distance_px(start: FloatArray, end: FloatArray, homography: FloatArray) -> FloatArray:
+    moved = cv2.perspectiveTransform(np.ascontiguousarray(start[None]), homography)[0]
+    return np.asarray(np.hypot(*(moved - end).T))
 
 
 def find_dominant_plane(rays: RayPairs, noise_px: float, seed: int) -> DominantPlane | None:
@@ -57,11 +69,28 @@ def find_dominant_plane(rays: RayPairs, noise_px: float, seed: int) -> DominantP
         return None
     if homography is None or not np.isfinite(homography).all():
         return None
-    plane = DominantPlane(np.asarray(homography), limit_px)
+    plane = _grown(DominantPlane(np.asarray(homography), limit_px), rays)
     on_plane = plane.holds(rays)
     if on_plane.mean() < PLANAR_SHARE:
         return None
     return replace(plane, motions=_motions(rays.chosen(on_plane), plane.homography))
+
+
+def _grown(plane: DominantPlane, rays: RayPairs) -> DominantPlane:
+    """Fitted to what lies on it, as long as that becomes more: a sample's homography may hold half of its plane."""
+    on_plane = plane.holds(rays)
+    for _ in range(GROWTH_STEPS):
+        if not WORTH_SHARE <= on_plane.mean() < PLANAR_SHARE:
+            break
+        homography, _ = cv2.findHomography(*(side[on_plane] for side in rays.plane_points()))
+        if homography is None or not np.isfinite(homography).all():
+            break
+        grown = replace(plane, homography=np.asarray(homography))
+        held = grown.holds(rays)
+        if held.sum() <= on_plane.sum():
+            break
+        plane, on_plane = grown, held
+    return plane
 
 
 def _motions(rays: RayPairs, homography: FloatArray) -> tuple[TwoViewMotion, ...]:
