@@ -48,7 +48,7 @@ class DominantPlane:
         """(N,) which matches lie on it, by the image that shows it smaller: there noise of the other counts least."""
         a, b = rays.plane_points()
         try:
-            back = np.linalg.inv(self.homography)
+            back = np.asarray(np.linalg.inv(self.homography), np.float64)
         except np.linalg.LinAlgError:
             return np.zeros(len(rays), bool)
         away_px = np.minimum(_distance_px(a, b, self.homography), _distance_px(b, a, back))
@@ -82,7 +82,8 @@ def _grown(plane: DominantPlane, rays: RayPairs) -> DominantPlane:
     for _ in range(GROWTH_STEPS):
         if not WORTH_SHARE <= on_plane.mean() < PLANAR_SHARE:
             break
-        homography, _ = cv2.findHomography(*(side[on_plane] for side in rays.plane_points()))
+        a, b = rays.plane_points()
+        homography, _ = cv2.findHomography(a[on_plane], b[on_plane])
         if homography is None or not np.isfinite(homography).all():
             break
         grown = replace(plane, homography=np.asarray(homography))

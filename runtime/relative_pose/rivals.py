@@ -45,7 +45,8 @@ def evidence(best: RefinedMotion, other: RefinedMotion, block: IntArray | None) 
     """How surely ``best`` explains the matches better, in standard deviations; at most the root of the observations."""
     difference = _losses(other, best.noise_px) - _losses(best, best.noise_px)
     if block is not None:
-        difference = np.bincount(np.unique(block, return_inverse=True)[1].ravel(), difference)
+        numbers = np.unique(block, return_inverse=True)[1].ravel()
+        difference = np.asarray(np.bincount(numbers, difference), np.float64)
     spread = float(np.sqrt(difference @ difference))
     return float(difference.sum()) / spread if spread > 0 else 0.0
 

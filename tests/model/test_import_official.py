@@ -9,7 +9,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
 
-from model.import_official import import_weights, main  # noqa: E402
+from model.import_official import import_weights, load_into, main, renamed  # noqa: E402
+from model.tiny_roma.config import TinyRomaConfig  # noqa: E402
+from model.tiny_roma.network import TinyRoma  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402
 from tests.model.tiny_roma.numpy_tiny_roma import forward, random_state  # noqa: E402
@@ -62,8 +64,31 @@ def test_backbone_alone_leaves_random_matchers_and_says_so(tmp_path: Path) -> No
     assert "random, not in the file: coarse_matcher, fine_matcher" in imported(xfeat_alone(), tmp_path)
 
 
-def test_learned_enlargement_starts_as_theirs(tmp_path: Path) -> None:
-    assert "random" not in imported(published(), tmp_path, "tiny_learned_exact")
+@pytest.mark.parametrize("variant", ["tiny_learned_exact", "tiny_fine"])
+def test_learned_enlargement_starts_as_theirs(variant: str, tmp_path: Path) -> None:
+    """By numbers, in the whole image: without a repeated border features fade there, and the softmax spreads it."""
+    assert "random" not in imported(published(), tmp_path, variant)
+    plain = {"normalization": TinyRomaConfig.load(variant).normalization, "fine": TinyRomaConfig.load(variant).fine}
+    networks = [TinyRoma(TinyRomaConfig.load(variant)).eval(), TinyRoma(TinyRomaConfig(**plain)).eval()]
+    pair = torch.rand(2, 1, 1, SIZE[1], SIZE[0])
+    for network in networks:
+        load_into(network, renamed(published(), tmp_path), tmp_path)
+    with torch.inference_mode():
+        (position, logit), (expected, expected_logit) = (network(*pair) for network in networks)
+    assert (position - expected).abs().max() < 1e-5 and (logit - expected_logit).abs().max() < 1e-4
+
+
+def test_matchers_of_a_frozen_backbone_take_it_from_another_file(tmp_path: Path) -> None:
+    matchers = {name: value for name, value in published().items() if "matcher" in name}
+    torch.save(matchers, tmp_path / "weights.pth")
+    torch.save(xfeat_alone(), tmp_path / "xfeat.pt")
+    words = [str(tmp_path / "weights.pth"), "--output", str(tmp_path / "bundle"), "--size", "64", "32"]
+    with pytest.raises(ModelError, match=r"has matchers and no backbone.*--backbone xfeat\.pt"):
+        import_weights(tmp_path / "weights.pth", "tiny_published", (64, 32), tmp_path / "bundle")
+    main([*words, "--backbone", str(tmp_path / "xfeat.pt")])
+    card = load_card(tmp_path / "bundle")
+    assert "xfeat.pt, sha256" in card.trained_on and "variant tiny_published" in card.trained_on
+    assert "random" not in card.trained_on and card.normalization == "preprocess"
 
 
 def without(name: str) -> State:
