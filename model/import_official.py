@@ -31,7 +31,8 @@ XFEAT_PREFIXES = ("xfeat.0.", "xfeat.")
 BACKBONE = ("skip1", "block1", "block2", "block3", "block4", "block5", "block_fusion")
 MATCHERS = ("coarse_matcher", "fine_matcher")
 GREY = "the mean of the colours as grey (this program feeds OpenCV's weighted grey)"
-DEFAULT_VARIANT = "tiny_published"
+DEFAULT_VARIANT = "published"
+PUBLISHED = TinyRomaConfig(normalization="preprocess", position="released")
 """As released, but normalized before the graph: InstanceNormalization of ONNX Runtime is not exact."""
 
 _COUNTER = "num_batches_tracked"
@@ -128,7 +129,7 @@ def import_weights(path: Path, variant: str, size: tuple[int, int], folder: Path
 
     ``backbone``: XFeat's file, for a TinyRoMa that was stored without its frozen one.
     """
-    config = TinyRomaConfig.load(variant)
+    config = config_of(variant)
     weights = renamed(read_state(path), path, backbone)
     sources = " and ".join(_named(one) for one in (path, backbone) if one is not None)
     torch.manual_seed(0)
@@ -142,6 +143,11 @@ def import_weights(path: Path, variant: str, size: tuple[int, int], folder: Path
     return f"{folder}: {facts['trained_on']}"
 
 
+def config_of(variant: str) -> TinyRomaConfig:
+    """``published``, or a variant of model/variants; raises ModelError."""
+    return PUBLISHED if variant == DEFAULT_VARIANT else TinyRomaConfig.load(variant)
+
+
 def _named(path: Path) -> str:
     return f"{path.name}, sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
 
@@ -149,9 +155,7 @@ def _named(path: Path) -> str:
 def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", type=Path, help="state dict (.pth, .pt)")
-    parser.add_argument(
-        "--variant", default=DEFAULT_VARIANT, help=f"a variant of the published widths ({DEFAULT_VARIANT})"
-    )
+    parser.add_argument("--variant", default=DEFAULT_VARIANT, help=f"{DEFAULT_VARIANT} (default), or a variant")
     parser.add_argument("--backbone", type=Path, help="XFeat's weights, where the file has matchers alone")
     parser.add_argument("--size", type=int, nargs=2, default=(640, 320), metavar=("W", "H"), help="px, multiples of 32")
     parser.add_argument("--output", type=Path, required=True, help="bundle folder")

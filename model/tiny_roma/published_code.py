@@ -21,18 +21,17 @@ import torch
 from torch import Tensor
 
 from model.base.cli import run_tool
-from model.import_official import load_into, renamed
+from model.import_official import config_of, load_into, renamed
 from roma_device.runtime.card import ModelError
 
 from .blocks import Normalize
-from .config import TinyRomaConfig
 from .network import TinyRoma
 
 SIZE = (640, 320)
 _UNUSED = ("torchvision", "torchvision.transforms", "PIL", "romatch.utils.kde")
 
 EXACT = ("tiny_exact", "tiny_fixed", "tiny_learned_exact", "tiny_preprocess", "tiny_fine", "tiny_batch")
-RELEASED = ("tiny_roma", "tiny_gather", "tiny_published", "tiny_coarse", "tiny_learned")
+RELEASED = ("tiny_roma", "tiny_gather", "published", "tiny_coarse", "tiny_learned")
 """Variants that claim to equal the published code, in its exact branch and in the one that it runs by default."""
 
 
@@ -54,7 +53,7 @@ def differences_px(variant: str, theirs: torch.nn.Module, a: Tensor, b: Tensor) 
         f"xfeat.0.{name.removeprefix('xfeat.0.')}" if "xfeat" in name else name: value
         for name, value in theirs.state_dict().items()
     }
-    ours = TinyRoma(TinyRomaConfig.load(variant)).eval()
+    ours = TinyRoma(config_of(variant)).eval()
     load_into(ours, renamed(state, Path("romatch")), Path("romatch"))
     given = [Normalize("instance")(image) if ours.config.normalization == "preprocess" else image for image in (a, b)]
     with torch.inference_mode():

