@@ -23,6 +23,9 @@ FEW_SHARE = 0.02
 SURE_SHARE = 0.05
 """From which on no further hypothesis is looked at."""
 
+KNOWN_SHARE = 0.005
+"""So many pixels may seem certain in images that have nothing in common: with fewer a hypothesis is none."""
+
 PLAIN_SHARE = 0.4
 """Usual pairs have more, and are not looked at any further."""
 
@@ -59,7 +62,8 @@ def best_aligned(look: Look, size_a: Size, size_b: Size, min_certainty: float) -
     best = look(Alignment.squeezed(size_a, size_b))
     if best.share < FEW_SHARE:
         for alignment in _alignments(best.alignment, size_a, size_b):
-            best = max(best, look(alignment), key=lambda one: one.share)
+            found = look(alignment)
+            best = found if found.share > max(best.share, KNOWN_SHARE) else best
             if best.share >= SURE_SHARE:
                 break
     if best.share < PLAIN_SHARE and (better := _corrected(best, size_a, size_b, min_certainty)) is not None:
