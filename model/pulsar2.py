@@ -42,6 +42,10 @@ Tensors = dict[str, npt.NDArray[np.float32]]
 def make_kit(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
     """Fill the new folder ``folder``; raises ModelError."""
     card = load_card(bundle)
+    if card.stages:
+        raise ModelError(
+            f"{bundle}: has {len(card.stages)} graphs, and a kit is made for one: kits of several are not written yet"
+        )
     if "onnx" not in card.files:
         raise ModelError(f"{bundle}: the bundle has no onnx file")
     if arguments.npu not in CHIPS[arguments.chip]:
