@@ -81,7 +81,7 @@ class StereoDepth:
         rectified: the pairs are rectified already; so they are where ``focal_px`` or ``baseline_m`` is given.
         focal_px, baseline_m: of rectified pairs, px at camera resolution and metres; without them no metric depth.
         model: a bundled name or a bundle's folder [stereo].
-        passes: how often the second stage of a model of two runs [as the model's card says].
+        passes: how often a model's second stage runs, 0 for the first alone [as the model's card says].
         engine: auto, axcl, ax, openvino, onnx, opencv, or a registered name [auto].
         precision: auto, fp32 or int8, of a host engine [auto].
         threads: of a host engine; 0 is its own choice [0].

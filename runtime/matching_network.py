@@ -31,7 +31,7 @@ class NetworkOptions:
     input_width: int = 640  # px, for models of open size
     npu: NpuOptions = field(default_factory=NpuOptions)
     precision: Precision = "auto"  # of a host engine
-    passes: int | None = None  # of a second stage; None: as the card says
+    passes: int | None = None  # of a second stage; 0: the first alone; None: as the card says
 
 
 class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
@@ -57,6 +57,8 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         Raises ModelError where the model does not take such images, EngineError where no engine runs it.
         """
         options = options or NetworkOptions()
+        if options.passes == 0:
+            card, options = card.first_alone(), replace(options, passes=None)
         check_inputs(card)
         check_outputs(card)
         self.card, self.size = card, Size(*size)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
-from roma_device.app.model_store import find_model
-from roma_device.runtime.card import ModelCard
+from roma_device.app.model_store import BUNDLED
+from roma_device.runtime.card import ModelCard, load_card
 
 ROOT = Path(__file__).parent.parent
 
@@ -20,9 +22,24 @@ def no_stored_calibration(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
 
 
 @pytest.fixture(scope="session")
-def stereo_card() -> ModelCard:
-    """The bundled stereo model."""
-    return find_model("stereo")
+def stereo_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled stereo model without its second stage, as the bundle of a model of one graph."""
+    source, folder = BUNDLED / "stereo", tmp_path_factory.mktemp("bundle") / "stereo"
+    card = yaml.safe_load((source / "card.yaml").read_text())
+    first = card.pop("stages")[0]
+    folder.mkdir()
+    for file in first["files"].values():
+        shutil.copy(source / file["file"], folder)
+    (folder / "card.yaml").write_text(
+        yaml.safe_dump(card | {name: first[name] for name in ("files", "inputs", "outputs")})
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stereo_card(stereo_bundle: Path) -> ModelCard:
+    """Of ``stereo_bundle``: a model of one graph."""
+    return load_card(stereo_bundle)
 
 
 @pytest.fixture(scope="session")

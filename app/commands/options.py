@@ -102,7 +102,11 @@ engine_options = together(
 
 model_options = together(
     click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"),
-    click.option("--passes", type=click.IntRange(1), help="Of a model's second stage.  [default: as its card says]"),
+    click.option(
+        "--passes",
+        type=click.IntRange(0),
+        help="Of a model's second stage; 0: the first alone, which is faster.  [default: as its card says]",
+    ),
     engine_options,
 )
 """Which network, and what runs it."""

@@ -14,9 +14,9 @@ from roma_device.runtime.card import ModelCard, ModelError, load_card
 
 
 @pytest.fixture
-def bundle(stereo_card: ModelCard, tmp_path: Path) -> Path:
-    """A private copy of the bundled model."""
-    return Path(shutil.copytree(stereo_card.files["onnx"].path.parent, tmp_path / "stereo"))
+def bundle(stereo_bundle: Path, tmp_path: Path) -> Path:
+    """A private copy of a bundle of one graph."""
+    return Path(shutil.copytree(stereo_bundle, tmp_path / "stereo"))
 
 
 def edit(bundle: Path, **changes: Any) -> None:
@@ -35,16 +35,16 @@ def test_bundled_card_describes_its_file(bundle: Path) -> None:
 
 
 def test_changed_file_is_refused(bundle: Path) -> None:
-    file = bundle / "stereo.onnx"
+    file = bundle / "matching.onnx"
     file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(ModelError, match=r"stereo\.onnx: sha256 is .* its card says") as caught:
+    with pytest.raises(ModelError, match=r"matching\.onnx: sha256 is .* its card says") as caught:
         load_card(bundle).files["onnx"].read()
     assert caught.value.exit_code == os.EX_DATAERR
 
 
 def test_missing_file_is_named(bundle: Path) -> None:
-    (bundle / "stereo.onnx").unlink()
-    with pytest.raises(ModelError, match=r"stereo\.onnx: cannot read") as caught:
+    (bundle / "matching.onnx").unlink()
+    with pytest.raises(ModelError, match=r"matching\.onnx: cannot read") as caught:
         load_card(bundle).files["onnx"].read()
     assert caught.value.exit_code == os.EX_NOINPUT
 

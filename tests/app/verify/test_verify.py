@@ -96,12 +96,12 @@ def test_text_has_a_line_per_output() -> None:
 
 
 def test_command_makes_and_verifies(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stereo_bundle: Path
 ) -> None:
     target = str(tmp_path / "new" / "vectors")
-    code, out, err = call(capsys, monkeypatch, "stereo", "--make-vectors", target, "--count", "1", *SMALL)
+    code, out, err = call(capsys, monkeypatch, str(stereo_bundle), "--make-vectors", target, "--count", "1", *SMALL)
     assert (code, err) == (0, "") and "1 vectors in" in out and "reference: opencv" in out
-    code, out, _ = call(capsys, monkeypatch, "stereo", "--vectors", target, "--engine", "opencv", *SMALL, "--json")
+    code, out, _ = call(capsys, monkeypatch, str(stereo_bundle), "--vectors", target, "--engine", "opencv", *SMALL, "--json")
     report = json.loads(out)
     assert code == 0 and report["passed"] and set(report["outputs"]) == {"disparity", "certainty"}
 
@@ -114,10 +114,10 @@ def test_without_vectors_the_simulated_rig_is_taken(
 
 
 def test_exit_code_of_a_failed_verification(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: VectorFolder
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: VectorFolder, stereo_bundle: Path
 ) -> None:
     change(folder, "disparity", lambda array: array + 5)
-    code, out, err = call(capsys, monkeypatch, "stereo", "--vectors", str(folder.root), *SMALL)
+    code, out, err = call(capsys, monkeypatch, str(stereo_bundle), "--vectors", str(folder.root), *SMALL)
     assert (code, err) == (1, "") and "failed: " in out
 
 
@@ -147,9 +147,9 @@ def test_wrong_use_is_one_sentence(
 
 
 def test_vectors_of_another_size(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: VectorFolder
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, folder: VectorFolder, stereo_bundle: Path
 ) -> None:
-    code, _, err = call(capsys, monkeypatch, "stereo", "--vectors", str(folder.root), "--size", "128x64")
+    code, _, err = call(capsys, monkeypatch, str(stereo_bundle), "--vectors", str(folder.root), "--size", "128x64")
     assert code == os.EX_DATAERR and "6144 bytes, but 1x1x32x64 of float32 takes 8192" in err
     assert err.count("\n") == 1
 

@@ -10,7 +10,7 @@ import pytest
 
 from roma_device.app.model_store import find_model
 from roma_device.calibration.arrays import Size
-from roma_device.runtime.card import ModelError
+from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.engine import Engine, EngineError
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.tensors.output_check import (
@@ -130,8 +130,8 @@ def test_codes_of_a_warp_are_seen() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16"])
-def test_outputs_without_a_scale_are_refused(dtype: str) -> None:
-    card = find_model("stereo")
+def test_outputs_without_a_scale_are_refused(stereo_card: ModelCard, dtype: str) -> None:
+    card = stereo_card
     disparity = replace(card.outputs[0], dtype=dtype)
     with pytest.raises(ModelError, match=f"disparity is {dtype}, codes without a scale"):
         MatchingNetwork(replace(card, outputs=(disparity, card.outputs[1])), Size(64, 32))
