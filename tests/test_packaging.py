@@ -38,7 +38,7 @@ def test_wheel_holds_code_and_data(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"roma_device/configs/default.yaml", "roma_device/configs/models/stereo/card.yaml"} <= names
-    assert "roma_device/configs/models/stereo/stereo.onnx" in names
+    assert "roma_device/configs/models/stereo/matching.onnx" in names
     assert "roma_device/configs/models/two-view/two-view.onnx" in names
     assert {f"roma_device/configs/{name}" for name in SERVICE_FILES} <= names
     assert all(f"roma_device/{layer}/py.typed" in names for layer in LAYERS)

@@ -92,12 +92,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_model_files_with_bytes_changed(bundle: Path, place: int, new: bytes, cut: bool) -> None:
     """The hash in the card tells, before any library looks at the file."""
     card = (CONFIGS / "models/stereo/card.yaml").read_bytes()
-    data = (CONFIGS / "models/stereo/stereo.onnx").read_bytes()
+    data = (CONFIGS / "models/stereo/matching.onnx").read_bytes()
     changed = data[: place % len(data)] if cut else spoiled(data, [(place, new, len(new))])
     if changed == data:
         return
     (bundle / "card.yaml").write_bytes(card)
-    (bundle / "stereo.onnx").write_bytes(changed)
+    (bundle / "matching.onnx").write_bytes(changed)
     with pytest.raises(RomaError) as caught:
         open_engine(load_card(bundle), "opencv", EngineOptions((64, 32)))
     assert caught.value.exit_code == os.EX_DATAERR

@@ -45,7 +45,7 @@ def test_a_second_run_leaves_the_first_one_alone(tmp_path: Path, run: Run) -> No
     record = json.loads(first["run.json"])
     assert (record["state"], record["frames"]) == ("done", 3)
     assert record["settings"]["camera"] == CAMERA and record["calibration"]["source"] == "the camera"
-    assert record["model"]["sha256"]["onnx"] == find_model("stereo").files["onnx"].sha256
+    assert record["model"]["sha256"] == {kind: one.sha256 for kind, one in find_model("stereo").every_file.items()}
     (tmp_path / "rig.yaml").write_text(json.dumps(record["calibration"]["content"]))  # JSON is YAML
     baseline_m = load_calibration(tmp_path / "rig.yaml").baseline_m
     assert baseline_m == pytest.approx(record["calibration"]["baseline_m"], abs=1e-6)
