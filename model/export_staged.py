@@ -28,7 +28,7 @@ from .bundle_kind import STEREO
 from .data.texture_atlas import Atlas
 from .data.textures import build_atlas
 from .quantize import Samples, generated_pairs, quantize
-from .quantize_refinement import WEIGHT_BITS, calibration_inputs
+from .quantize_refinement import IN_FLOAT, WEIGHT_BITS, calibration_inputs
 from .stereo import bundle as first_bundle
 from .stereo import refinement_file
 from .stereo.network import RowStereo
@@ -78,7 +78,7 @@ def int8_graphs(
     )
     inputs = calibration_inputs(first, second, Atlas(build_atlas(textures, 60)), count)
     fp32 = refinement_file.to_onnx(second, refinement_file.DEFAULT_SIZE, is_open=True).SerializeToString()
-    of_second = quantize(fp32, Samples(inputs), WEIGHT_BITS)
+    of_second = quantize(fp32, Samples(inputs), WEIGHT_BITS, IN_FLOAT)
     return onnx.load_from_string(of_first), onnx.load_from_string(of_second)
 
 

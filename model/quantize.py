@@ -11,7 +11,7 @@ import argparse
 import hashlib
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,12 @@ def generated_pairs(kind: BundleKind, textures: Path | None, count: int) -> Iter
         yield {name: normalize(image).numpy() for name, image in zip(INPUTS, pair, strict=True)}
 
 
-def quantize(fp32: bytes, reader: quantization.CalibrationDataReader, weight_bits: int = 8) -> bytes:
+def quantize(
+    fp32: bytes, reader: quantization.CalibrationDataReader, weight_bits: int = 8, in_float: Sequence[str] = ()
+) -> bytes:
     """The int8 model for the fp32 one; both as serialized ONNX.
 
+    Convolutions whose name has one of ``in_float`` in it stay as they are.
     With 7 bits for the weights no sum of two products overflows the 16 bits in which x86 without VNNI adds them.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -67,7 +70,7 @@ def quantize(fp32: bytes, reader: quantization.CalibrationDataReader, weight_bit
             reader,
             quant_format=quantization.QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
-            nodes_to_exclude=_kept_in_float(onnx.load(prepared)),
+            nodes_to_exclude=_kept_in_float(onnx.load(prepared), in_float),
             per_channel=True,
             weight_type=quantization.QuantType.QInt8,
             reduce_range=weight_bits == 7,
@@ -77,13 +80,17 @@ def quantize(fp32: bytes, reader: quantization.CalibrationDataReader, weight_bit
         return target.read_bytes()
 
 
-def _kept_in_float(model: onnx.ModelProto) -> list[str]:
-    """Convolutions that are sums or positions in disguise: those whose weights are constants of the scheme."""
+def _kept_in_float(model: onnx.ModelProto, named: Sequence[str]) -> list[str]:
+    """Convolutions that are named, and those that are sums or positions in disguise, with constants for weights."""
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     return [
         node.name
         for node in model.graph.node
-        if node.op_type == "Conv" and node.input[1] in weights and _is_scheme(weights[node.input[1]])
+        if node.op_type == "Conv"
+        and (
+            any(part in node.name for part in named)
+            or (node.input[1] in weights and _is_scheme(weights[node.input[1]]))
+        )
     ]
 
 
