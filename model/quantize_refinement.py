@@ -1,8 +1,8 @@
 """Post-training quantization of the second stage: ``python -m model.quantize_refinement CHECKPOINT FILE.onnx``.
 
-The convolutions of the hourglass in 8 bits (QDQ form; weights of 7, which x86 without VNNI adds without overflow), similarities
-and positions in float. Calibrated on what the stage is given for generated pairs: half of the inputs come from the
-first stage, half from its own result.
+The convolutions of the hourglass in 8 bits (QDQ form; weights of 7, which x86 without VNNI adds without overflow);
+features, similarities and positions in float. Calibrated on what the stage is given for generated pairs: half of the
+inputs come from the first stage, half from its own result.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .stereo.refinement_pairs import guess
 
 WEIGHT_BITS = 7
 IN_FLOAT = ("/features", "/match", "/score/", "/free/", "/gate/", "/guide.1")
-"""Parts that stay in float: with 8 bits the offsets lose a part of a pixel here, and bad-1 of real pairs rises by 14 %."""
+"""Parts that stay in float: in 8 bits they lose a part of a pixel, and bad-1 of the real pairs rises by 14 %."""
 FIRST = Path(__file__).parent / "checkpoints" / "stereo.pt"
 
 

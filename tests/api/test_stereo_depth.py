@@ -117,7 +117,6 @@ def test_every_option_is_taken(frames: list[StereoFrame], rig_file: Path, tmp_pa
         "max_depth_m": np.float32(9),
         "min_confidence": 0.25,
         "view": "inside",
-        "passes": 1,
         "task": ["depth", "pose"],
         "frames": np.uint8(2),
         "max_fps": 1000,
@@ -138,7 +137,7 @@ def test_every_option_is_taken(frames: list[StereoFrame], rig_file: Path, tmp_pa
         *("000000_depth.png", "000001_depth.png", "run.json", "trajectory.png", "trajectory.tum"),
     ]
     assert len(list((tmp_path / "raw").iterdir())) == 1 and stereo.failed == ()
-    elsewhere = {"camera", "config", "rectified", "focal_px", "baseline_m", "publish"}
+    elsewhere = {"camera", "config", "rectified", "focal_px", "baseline_m"}
     assert set(inspect.signature(StereoDepth).parameters) - elsewhere == set(options)
 
 

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from roma_device.runtime.card import ModelCard, ModelError, load_card
+from roma_device.runtime.card import ModelError, load_card
 
 
 @pytest.fixture

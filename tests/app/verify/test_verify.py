@@ -98,10 +98,10 @@ def test_text_has_a_line_per_output() -> None:
 def test_command_makes_and_verifies(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, stereo_bundle: Path
 ) -> None:
-    target = str(tmp_path / "new" / "vectors")
-    code, out, err = call(capsys, monkeypatch, str(stereo_bundle), "--make-vectors", target, "--count", "1", *SMALL)
+    target, model = str(tmp_path / "new" / "vectors"), str(stereo_bundle)
+    code, out, err = call(capsys, monkeypatch, model, "--make-vectors", target, "--count", "1", *SMALL)
     assert (code, err) == (0, "") and "1 vectors in" in out and "reference: opencv" in out
-    code, out, _ = call(capsys, monkeypatch, str(stereo_bundle), "--vectors", target, "--engine", "opencv", *SMALL, "--json")
+    code, out, _ = call(capsys, monkeypatch, model, "--vectors", target, "--engine", "opencv", *SMALL, "--json")
     report = json.loads(out)
     assert code == 0 and report["passed"] and set(report["outputs"]) == {"disparity", "certainty"}
 

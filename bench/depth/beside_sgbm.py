@@ -1,7 +1,7 @@
-"""The stereo model beside OpenCV's SGBM as one picture: ``python -m bench.beside_sgbm OUT.png [--model M] [--scene S]``.
+"""The stereo model beside OpenCV's SGBM in one picture: ``python -m bench.depth.beside_sgbm OUT.png [--scene S]``.
 
 One pair of the simulated rig, rectified by its true calibration at 640 px width. Above the left image and the true
-disparity, below the disparity of both; pixels that are off by more than 2 px are hatched out in grey, with their share.
+disparity, below the disparity of both; pixels that are off by more than 2 px are grey, with their share.
 """
 
 from __future__ import annotations
