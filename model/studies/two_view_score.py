@@ -83,7 +83,7 @@ def main() -> None:
     stream = batches(
         TwoViewSampler(size, 1, len(atlas), seed=SEED), TwoViewRenderer(atlas, size), 0, arguments.count, workers=0
     )
-    found = [measured(engine, card.outputs[0].stride, pair) for pair in stream]
+    found = [measured(engine, card.outputs[0].strides[0], pair) for pair in stream]
     print(report(np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])))
 
 
