@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from types import FrameType
 
 import click
 from loguru import logger
@@ -43,7 +44,7 @@ def main() -> None:
     """Entry point: every expected failure is one sentence on stderr and a sysexits code."""
     _fill_closed_streams()
     try:
-        with _exit_on_sigterm():
+        with _exit_on_signals():
             code = cli.main(standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else os.EX_OK)
@@ -87,13 +88,24 @@ def _leave_stdout() -> None:
 
 
 @contextmanager
-def _exit_on_sigterm() -> Iterator[None]:
-    """Not the end at once that is the default: what the driver of an NPU gave us must go back to it."""
-    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_SIGTERM))
+def _exit_on_signals() -> Iterator[None]:
+    """At SIGTERM not at once, as is the default: what the driver of an NPU gave us must go back to it."""
+    handlers = {signal.SIGTERM: lambda *_: sys.exit(EXIT_SIGTERM), signal.SIGINT: _interrupt}
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_: int, frame: FrameType | None) -> None:
+    """KeyboardInterrupt; the end at once while a module is loaded, where importlib's callbacks would swallow that."""
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            os._exit(EXIT_SIGINT)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,40 +7,22 @@ disparity, below the disparity of both; pixels that are off by more than 2 px ar
 from __future__ import annotations
 
 import argparse
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from roma_device.app.cameras import open_camera
+from bench.conditions import FRAMES, pairs
 from roma_device.app.evaluate.stereo.evaluate import NetworkMatcher, SgbmMatcher
 from roma_device.app.model_store import find_model
 from roma_device.app.sinks.colour_scale import UNKNOWN_BGR, ColourScale
 from roma_device.calibration.arrays import FloatImage, Image
-from roma_device.calibration.rectify import Rectification
 from roma_device.runtime.matching_network import NetworkOptions
 
 BAD_PX = 2.0
-SIZE = (640, 400)
 Picture = npt.NDArray[np.uint8]
-
-
-def pair_of(scene: str, frame: int) -> tuple[Image, Image, FloatImage]:
-    """Rectified grey images (H, W) of ``scene`` and the true disparity in px, NaN where there is none."""
-    with open_camera(f"simulated:{scene}?frames={frame + 1}&size={SIZE[0]}x{SIZE[1]}") as camera:
-        assert camera.calibration is not None
-        rectification = Rectification(camera.calibration)
-        *_, last = camera.frames()
-        assert last.truth is not None
-        rig = rectification.rig
-        assert rig.focal_px is not None and rig.baseline_m is not None
-        left, right = (grey(image) for image in rectification.apply(last.left.image, last.right.image))
-        return left, right, rig.focal_px * rig.baseline_m / last.truth.depth_m - rig.disparity_offset_px
-
-
-def grey(image: Image) -> Image:
-    return image if image.ndim == 2 else np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))
 
 
 def panel(values_px: FloatImage, truth_px: FloatImage, scale: ColourScale, name: str) -> Picture:
@@ -62,10 +44,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path)
     parser.add_argument("--model", default="stereo")
-    parser.add_argument("--scene", default="repeats")
-    parser.add_argument("--frame", type=int, default=0)
+    parser.add_argument("--scene", default="room")
+    parser.add_argument("--view", type=int, default=0, choices=range(FRAMES), help="which of the scene's views")
     arguments = parser.parse_args()
-    left, right, truth_px = pair_of(arguments.scene, arguments.frame)
+    pair = next(islice(pairs(arguments.scene), arguments.view, None))
+    left, right, truth_px = pair.left, pair.right, pair.disparity_px
     network = NetworkMatcher(find_model(arguments.model), NetworkOptions())
     network.prepare(left.shape[::-1])
     ours_px, _ = network.match(left, right)

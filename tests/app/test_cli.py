@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -236,3 +238,28 @@ def test_video_that_breaks_keeps_what_was_written(
     assert 1 <= len(records) < 20
     for record in records:
         assert np.isfinite(read_pfm(out_dir / f"{record['index']:06d}_disparity.pfm")).any()
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+from roma_device.app.cli import main
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "cv2":
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            except BaseException:
+                pass
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["roma-device", "run", "--camera", "simulated:room?frames=1"]
+main()
+"""
+
+
+def test_an_interruption_while_modules_are_loaded_is_not_lost() -> None:
+    """Whoever swallows KeyboardInterrupt there, as callbacks of importlib do: the program ends, without a word."""
+    words = [sys.executable, "-c", INTERRUPTED_IMPORT]
+    ended = subprocess.run(words, check=False, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stderr) == (130, "")
