@@ -130,4 +130,4 @@ def test_one_image_is_one_sentence(capsys: pytest.CaptureFixture[str], pair: tup
 
 def test_intrinsics_are_for_poses(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = call(capsys, "run", "--intrinsics", "unknown")
-    assert code == 2 and "--task pose" in err
+    assert code == 64 and "--task pose" in err

@@ -243,6 +243,21 @@ def test_after_trouble_of_any_kind_the_recording_goes_on_in_a_new_file(
     assert [frame.left.sequence for frame in replay(folder)] == [0, 3]
 
 
+def test_what_trouble_tore_is_taken_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A torn record in a file that is not the last one would be damage for whoever replays it."""
+    monkeypatch.setattr(recorder_module, "FileIO", SmallDisk)
+    monkeypatch.setattr(SmallDisk, "room", 5000)
+    folder, frames = new_session(tmp_path, {}, None), pairs(6, channels=1)
+    with Recorder(folder, min_free_bytes=0) as recorder:
+        for frame in frames[:4]:
+            recorder.offer(frame)
+        until(lambda: bool(recorder.problem))
+        SmallDisk.room = 1 << 30
+        until(lambda: not recorder.problem)
+        recorder.offer(frames[5])
+    assert [frame.left.sequence for frame in replay(folder)] == [0, 1, 2, 5]
+
+
 def test_a_folder_that_vanishes_is_made_again_with_all_that_replay_needs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

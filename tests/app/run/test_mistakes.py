@@ -90,7 +90,7 @@ def test_another_board(pair: Pair, tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_a_calibration_that_is_no_longer_true(run: Run) -> None:
-    camera = "simulated:room?size=320x200&frames=1&bump=pitch:0.5"
+    camera = "simulated:room?size=320x200&frames=1&bump=pitch:1"
     check("a calibration that is no longer true", run(None, None, "--camera", camera))
 
 

@@ -62,6 +62,7 @@ def test_hangup_reloads_between_two_frames_and_nonsense_changes_nothing(
 ) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text("max_fps: 5.0\n")
+    before = signal.getsignal(signal.SIGHUP)
     with Reloader(Settings(), lambda: load_settings(file), Notifier({})) as reloader, reload_on_hangup(reloader):
         os.kill(os.getpid(), signal.SIGHUP)  # before the loop: not the end of the program, and not forgotten
         reloader.apply_with(applied.put)
@@ -75,7 +76,7 @@ def test_hangup_reloads_between_two_frames_and_nonsense_changes_nothing(
         os.kill(os.getpid(), signal.SIGHUP)
         frames_until(reloader, lambda: "cannot read the settings" in log[-1])
     assert applied.empty() and reloader.current.max_fps == 5.0
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) == before
 
 
 def test_a_file_that_takes_long_or_a_bug_holds_up_no_frame(applied: queue.Queue[Settings], log: list[str]) -> None:

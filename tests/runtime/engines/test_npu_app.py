@@ -181,7 +181,7 @@ main()
 def test_a_hang_ends_the_program(standin_folder: Path, empty_bundle: str, tmp_path: Path) -> None:
     """In a process of its own: it ends though a thread of it never comes back from the vendor's library."""
     (tmp_path / "quick.yaml").write_text(f"npu: {{run_limit_s: 0.5, library_dir: {standin_folder}}}")
-    words = ["run", *CAMERA, "--config", str(tmp_path / "quick.yaml"), "--model", empty_bundle, "--engine", "ax"]
+    words = ["-q", "run", *CAMERA, "--config", str(tmp_path / "quick.yaml"), "--model", empty_bundle, "--engine", "ax"]
     program = [sys.executable, "-c", HANGING, str(standin_folder), *words]
     ended = subprocess.run(program, capture_output=True, text=True, check=False, timeout=120)
     assert (ended.returncode, ended.stdout) == (os.EX_UNAVAILABLE, "")

@@ -159,3 +159,16 @@ def test_every_format_is_one_that_the_kernel_names() -> None:
     assert all(len(name) <= 4 and name == name.strip() for name in DECODERS)
     assert list(DECODERS)[-1] == "MJPG"
     assert FakeCamera().frame_bytes == 0
+
+
+def test_a_jpeg_is_decoded_where_it_is_whole_and_of_the_mode_s_size() -> None:
+    """MJPG is what messages advise where a USB bus has no bandwidth."""
+    picture = cv2.GaussianBlur(np.dstack([upper(DEEP)] * 3), (0, 0), 6)
+    data = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, 95))[1].tobytes()
+    decode, mode = DECODERS["MJPG"], Mode("MJPG", SIZE, 30.0)
+    for padding in (0, 500):  # drivers give buffers of the largest size
+        found = decode(memoryview(data + bytes(padding)), mode)
+        assert found is not None and np.abs(found.astype(int) - picture).mean() < 2
+    for broken in (data[:-2], data[: len(data) // 2], data[2:], b"", bytes(99)):
+        assert decode(memoryview(broken), mode) is None
+    assert decode(memoryview(data), Mode("MJPG", Size(WIDTH, HEIGHT + 8), 30.0)) is None

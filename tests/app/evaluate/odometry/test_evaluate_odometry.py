@@ -127,7 +127,7 @@ def test_a_reference_that_stands_still_is_refused() -> None:
 )
 def test_wrong_usage(capsys: pytest.CaptureFixture[str], words: list[str]) -> None:
     code, _, err = call(capsys, "evaluate", "odometry", *words)
-    assert code == 2 and "give either TRAJECTORY and REFERENCE, or --index" in err
+    assert code == 64 and "give either TRAJECTORY and REFERENCE, or --index" in err
 
 
 @pytest.mark.parametrize(
