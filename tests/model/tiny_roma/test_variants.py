@@ -133,4 +133,4 @@ def test_run_gives_matches_on_a_real_pair(variant: str, bundle: Bundles, tmp_pat
         **{"output.folder": tmp_path / "out", "output.save": ("results", "confidence")},
     )
     assert run_from_settings(settings, lambda: settings, as_json=False) == os.EX_OK
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert len(list((tmp_path / "out").iterdir())) == 3
