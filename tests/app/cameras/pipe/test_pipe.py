@@ -124,7 +124,7 @@ def test_a_program_that_stops_is_reported_within_two_seconds_and_may_go_on(
         wait_until(lambda: any("sent no frame" in text for _, text in sentences))
         left.send_signal(signal.SIGCONT)
         before = len(frames)
-        wait_until(lambda: len(frames) > before + 5 and camera.counts.reconnects == 1)
+        wait_until(lambda: len(frames) > before + 5)
     when_s, text = sentences[0]
     assert when_s - stopped_s < 2 and "left) at" in text
 
