@@ -7,6 +7,7 @@ others.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def law_of(costs: list[tuple[Measured, GraphCost]]) -> dict[str, Any]:
         "ms_per_products_mb": round(float(law[1]), 4),
         "median_error": round(float(np.median(errors)), 3),
         "greatest_error": round(float(errors.max()), 3),
-        "greatest_moved_mb_per_gmac": round(max(cost.moved_mb / cost.gmac for _, cost in costs), 2),
+        "greatest_moved_mb_per_gmac": math.ceil(100 * max(cost.moved_mb / cost.gmac for _, cost in costs)) / 100,
         "rows": rows,
     }
 
