@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ from roma_device.runtime.obstacles.obstacle_map import FREE, OCCUPIED, ObstacleM
 from roma_device.runtime.types import Result
 
 from .file_sink import FileSink, encode_png
-from .growing_file import GrowingFile
+from .json_lines import JsonLinesSink
 
 GREY_FREE, GREY_UNKNOWN, GREY_OCCUPIED = 254, 205, 0
 """As ROS's map_server reads and writes them."""
@@ -32,34 +30,16 @@ class GridSink(FileSink):
         return encode_png(grey.astype(np.uint8))
 
 
-class ScanSink:
+class ScanSink(JsonLinesSink):
     """``scan.jsonl``: per frame ground, nearest obstacle, and the scan; null is unknown, -1 nothing but ground."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = GrowingFile(folder / "scan.jsonl")
-        self._is_resumed = self._is_open = False
+    file_name, content = "scan.jsonl", "scans"
 
-    def resume(self) -> None:
-        """Lines go behind those that are there."""
-        self._is_resumed = True
-
-    def __enter__(self) -> ScanSink:
-        self._file.begin(resume=self._is_resumed)
-        self._is_open = True
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._is_open = False
-        self._file.close()
-
-    def write(self, result: Result) -> None:
-        """Append one line; raises SinkError."""
-        if not self._is_open:
-            raise ValueError("scans are written inside the sink's with block")
+    def record(self, result: Result) -> dict[str, Any]:
         record: dict[str, Any] = {"index": result.index, "timestamp_ns": result.frame.timestamp_ns}
         if result.obstacles is not None:
             record |= result.obstacles.as_json() | scan_record(result.obstacles)
-        self._file.append((json.dumps(record, allow_nan=False) + "\n").encode("utf-8"))
+        return record
 
 
 def scan_record(obstacles: ObstacleMap) -> dict[str, Any]:

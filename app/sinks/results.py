@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +10,7 @@ import numpy as np
 from roma_device.calibration.arrays import AnyArray, FloatImage, Mask
 from roma_device.runtime.types import Result
 
-from .growing_file import GrowingFile
+from .json_lines import JsonLinesSink
 
 
 def result_record(result: Result) -> dict[str, Any]:
@@ -56,32 +54,10 @@ def _number(value: float, digits: int = 4) -> float | None:
     return round(float(value), digits) if math.isfinite(value) else None
 
 
-class ResultsSink:
-    """``results.jsonl``, begun anew unless the run is resumed; what is written stays valid when the run is killed.
+class ResultsSink(JsonLinesSink):
+    """``results.jsonl``; what is written stays valid when the run is killed."""
 
-    Each line goes out in one piece, and reaches the disk within half a second.
-    """
+    file_name, content = "results.jsonl", "results"
 
-    def __init__(self, folder: Path) -> None:
-        self._file = GrowingFile(folder / "results.jsonl")
-        self._is_resumed = self._is_open = False
-
-    def resume(self) -> None:
-        """Lines go behind those that are there."""
-        self._is_resumed = True
-
-    def __enter__(self) -> ResultsSink:
-        self._file.begin(resume=self._is_resumed)
-        self._is_open = True
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._is_open = False
-        self._file.close()
-
-    def write(self, result: Result) -> None:
-        """Append one line; raises SinkError."""
-        if not self._is_open:
-            raise ValueError("results are written inside the sink's with block")
-        line = json.dumps(result_record(result), allow_nan=False) + "\n"
-        self._file.append(line.encode("utf-8"))
+    def record(self, result: Result) -> dict[str, Any]:
+        return result_record(result)

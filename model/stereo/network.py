@@ -87,8 +87,7 @@ class StereoOutput:
         So the last enlargement copies one of two surfaces where a bilinear one would invent a third between
         them. The device enlarges by the same idea (``roma_device.runtime.tensors.decode.resize_disparity``).
         """
-        nearest = functional.interpolate(self.half_px, scale_factor=2, mode="nearest")
-        return nearest + (double(self.half_px) - nearest).clamp(-SMOOTH_PX, SMOOTH_PX)
+        return doubled_by_surface(self.half_px)
 
     @property
     def certainty_logit(self) -> Tensor:
@@ -228,6 +227,12 @@ class RowStereo(nn.Module):
         neighbours = around(coarse)
         weights = (functional.softmax(guide[:, 9 * k : 9 * k + 9], 1) for k in range(4))
         return interleave(torch.cat([average(weight, neighbours) for weight in weights], 1))
+
+
+def doubled_by_surface(disparity_px: Tensor) -> Tensor:
+    """(B, 1, H, W) -> (B, 1, 2H, 2W): bilinear, but no more than ``SMOOTH_PX`` from the nearest neighbour's."""
+    nearest = functional.interpolate(disparity_px, scale_factor=2, mode="nearest")
+    return nearest + (double(disparity_px) - nearest).clamp(-SMOOTH_PX, SMOOTH_PX)
 
 
 def _mean(weight: Tensor, values: Tensor) -> Tensor:

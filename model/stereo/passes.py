@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .hints import cell_disparities, hints, warp
-from .network import SMOOTH_PX
+from .network import doubled_by_surface
 from .refinement import Refinement, RefinementOutput
 
 
@@ -47,7 +47,5 @@ def after_passes(network: Refinement, left: Tensor, right: Tensor, found: Found,
 
 def enlarged(found: Found) -> Found:
     """What was found on images of half the size, for the full one; no pixel leaves its nearest neighbour's surface."""
-    nearest = functional.interpolate(found.disparity_px, scale_factor=2, mode="nearest")
-    smooth = functional.interpolate(found.disparity_px, scale_factor=2, mode="bilinear", align_corners=False)
-    disparity_px = 2 * (nearest + (smooth - nearest).clamp(-SMOOTH_PX, SMOOTH_PX))
-    return Found(disparity_px, functional.interpolate(found.certainty, scale_factor=2, mode="nearest"))
+    certainty = functional.interpolate(found.certainty, scale_factor=2, mode="nearest")
+    return Found(2 * doubled_by_surface(found.disparity_px), certainty)
