@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from dataclasses import replace
@@ -10,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from roma_device.calibration.arrays import FloatImage
-from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.rectify import Rectification
 
 from .engine import Engine
@@ -20,37 +18,16 @@ from .odometry.trackers import Tracker
 from .pipeline import Pipeline
 from .rectified_images import RectifiedImages
 from .types import Matches, Result, StageTimes, StereoFrame
+from .wrapped_pipeline import WrappedPipeline
 
 
-class PosePipeline:
+class PosePipeline(WrappedPipeline):
     """Adds the pose to the results of ``inner``; results come in the order of the frames."""
 
     def __init__(self, inner: Pipeline, options: OdometryOptions, tracker: Tracker) -> None:
         """Closes ``inner`` and ``tracker``. Raises CalibrationError where the rig's geometry is not known."""
-        self.rig, self.capacity, self._inner = inner.rig, inner.capacity, inner
-        if not self.rig.is_metric:
-            raise CalibrationError(
-                lambda option: (
-                    "a pose in metres needs the rig's geometry: give "
-                    f"{option('calibration', 'FILE')}, or {option('focal-px')} and {option('baseline-m')}"
-                ),
-                exit_code=os.EX_USAGE,
-            )
+        super().__init__(inner, "a pose in metres needs")
         self._odometry, self._tracker, self._options = StereoOdometry(self.rig, options, tracker), tracker, options
-
-    @property
-    def pending(self) -> int:
-        return self._inner.pending
-
-    @property
-    def engine(self) -> Engine | None:
-        return self._inner.engine
-
-    def set_limits(self, limits: DepthOptions) -> None:
-        self._inner.set_limits(limits)
-
-    def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None:
-        self._inner.submit(frame, index, dropped)
 
     def collect(self) -> Result:
         result = self._inner.collect()
@@ -66,7 +43,7 @@ class PosePipeline:
         return np.where(result.valid, result.matches.disparity_px, np.nan).astype(np.float32)
 
     def close(self) -> None:
-        self._inner.close()
+        super().close()
         self._tracker.close()
 
 
