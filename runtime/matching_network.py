@@ -68,7 +68,7 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         self._overlapping = _overlapping(self.engine, options.npu)
         self.capacity = 2 if self._overlapping else 1  # pairs that may be on their way
         self._submitted: deque[tuple[StageTimes, Sample]] = deque()
-        self._check = OutputCheck("disparity" in (spec.name for spec in card.outputs), self.plan.network.width)
+        self._check = OutputCheck(all(spec.name != "warp" for spec in card.outputs), self.plan.network.width)
         maps = None if rectification is None else rectification.maps(self.plan.content)
         self._preprocess = Preprocessor(size, self.plan, card.normalization, maps)
 
@@ -108,8 +108,9 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         if self._overlapping is not None:
             times.stages_ms["engine"] = self._overlapping.finish()
         with timed(times, "decode"):
-            makes_sense = self._check.makes_sense(sample, as_numbers(self.engine.outputs, self.card.outputs))
-            matches = decode(self.card, self.engine.outputs, self.plan, size or self.size)
+            numbers = as_numbers(self.engine.outputs, self.card.outputs)
+            makes_sense = self._check.makes_sense(sample, numbers)
+            matches = decode(self.card.task, numbers, self.plan, size or self.size)
             if makes_sense:
                 return matches
             return replace(matches, certainty=np.zeros_like(matches.certainty), makes_sense=False)

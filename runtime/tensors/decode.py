@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import AnyArray, FloatImage, Size
-from roma_device.runtime.card import ModelCard, Task, TensorSpec
+from roma_device.runtime.card import Task, TensorSpec
 from roma_device.runtime.types import Matches
 
 from .bfloat16 import to_float32
@@ -77,11 +77,10 @@ def as_numbers(outputs: Mapping[str, AnyArray], specs: tuple[TensorSpec, ...]) -
     }
 
 
-def decode(card: ModelCard, outputs: Mapping[str, AnyArray], plan: InputPlan, size: Size) -> Matches:
-    """Matches at ``size`` from what a model of ``card`` gave: a disparity, or a warp."""
-    numbers = as_numbers(outputs, card.outputs)
+def decode(task: Task, numbers: Mapping[str, AnyArray], plan: InputPlan, size: Size) -> Matches:
+    """Matches at ``size`` from what a model for ``task`` gave, as ``as_numbers`` has it: a disparity, or a warp."""
     if "warp" in numbers:
-        return decode_two_view(numbers, plan, size, card.task)
+        return decode_two_view(numbers, plan, size, task)
     return decode_stereo(numbers, plan, size)
 
 

@@ -153,6 +153,24 @@ class OldResults:
         self._engine.close()
 
 
+class Codes(OldResults):
+    """An engine whose results are a thousand times too large, as codes without their scale are."""
+
+    def run(self) -> None:
+        self._engine.run()
+        for name, array in self.outputs.items():
+            array *= 1 if name == "certainty" else 1000
+
+
+@pytest.mark.parametrize("passes", [0, 1])
+def test_codes_of_a_disparity_are_seen_after_either_stage(passes: int) -> None:
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 64, 64), np.uint8)
+    options = NetworkOptions(engine="opencv", passes=passes)
+    with MatchingNetwork(find_model("stereo"), Size(64, 64), options) as network:
+        network.engine = Codes(network.engine)
+        assert not network.match(*pictures).makes_sense
+
+
 def test_a_network_that_gives_old_results_gives_no_depth_and_then_ends() -> None:
     card, size = find_model("stereo"), Size(64, 64)
     pictures = np.random.default_rng(0).integers(0, 255, (10, 64, 64), np.uint8)
