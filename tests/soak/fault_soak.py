@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import os
 import random
-import resource
 import shutil
 import signal
 import socket
@@ -34,6 +33,7 @@ from roma_device.app.settings.settings import Settings, load_settings
 from roma_device.app.sinks import open_sink
 from roma_device.app.sinks.sink_set import SinkSet
 from tests.app.service.conftest import LiveStub, result
+from tests.descriptors import no_descriptors
 
 Fault = Callable[[Path, int], contextlib.AbstractContextManager[None]]
 BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
@@ -55,16 +55,8 @@ def file_in_the_way(folder: Path, port: int) -> Iterator[None]:
     (folder / "out").unlink()
 
 
-@contextlib.contextmanager
-def no_descriptors(folder: Path, port: int) -> Iterator[None]:
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest_free = os.dup(0)
-    os.close(lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+def without_descriptors(folder: Path, port: int) -> contextlib.AbstractContextManager[None]:
+    return no_descriptors()
 
 
 @contextlib.contextmanager
@@ -85,7 +77,7 @@ def evil_reload(folder: Path, port: int) -> Iterator[None]:
     os.kill(os.getpid(), signal.SIGHUP)
 
 
-FAULTS: tuple[Fault, ...] = (folder_removed, file_in_the_way, no_descriptors, clients_hold_on, evil_reload)
+FAULTS: tuple[Fault, ...] = (folder_removed, file_in_the_way, without_descriptors, clients_hold_on, evil_reload)
 
 
 def soak(folder: Path, frames: int, seed: int) -> int:

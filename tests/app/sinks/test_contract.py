@@ -4,7 +4,6 @@ import contextlib
 import errno
 import io
 import os
-import resource
 import shutil
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 from roma_device.app.sinks import SINKS, SinkError, disk_room, growing_file, open_sink
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.pose_estimate import PoseEstimate
+from tests.descriptors import no_descriptors
 
 FILES = {
     "disparity": "{:06d}_disparity.pfm",
@@ -174,19 +174,6 @@ def test_no_descriptors_left_is_an_error_for_as_long(tmp_path, make_result, name
             sink.write(make_result(1, pose=POSE))
         sink.write(make_result(2, pose=POSE))
     assert (folder / FILES[name].format(2)).stat().st_size > 0
-
-
-@contextlib.contextmanager
-def no_descriptors():
-    """As if every descriptor that this process may have were in use."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest_free = os.dup(0)
-    os.close(lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @every_sink
