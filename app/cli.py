@@ -16,6 +16,7 @@ from loguru import logger
 
 from roma_device.calibration.errors import RomaError
 
+from .commands.batch import batch
 from .commands.bench import bench
 from .commands.calibrate import calibrate
 from .commands.calibration import calibration
@@ -119,6 +120,7 @@ def cli(context: click.Context, verbose: int, quiet: int) -> None:
 
 
 for command in (
+    batch,
     bench,
     calibrate,
     calibration,

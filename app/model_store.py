@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from roma_device.runtime.card import CARD_NAME, ModelCard, ModelError, load_card
 
@@ -14,6 +15,11 @@ BUNDLED = Path(str(files("roma_device.configs"))) / "models"
 def bundled_models() -> list[str]:
     """Names of the bundles that come with the package."""
     return sorted(card.parent.name for card in BUNDLED.glob(f"*/{CARD_NAME}"))
+
+
+def model_facts(card: ModelCard) -> dict[str, Any]:
+    """What a record keeps of a bundle: its name, and the sha256 of each file by engine."""
+    return {"name": card.name, "sha256": {engine: file.sha256 for engine, file in card.every_file.items()}}
 
 
 def find_model(name: str) -> ModelCard:

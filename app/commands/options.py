@@ -111,13 +111,9 @@ model_options = together(
 )
 """Which network, and what runs it."""
 
-camera_options = together(
-    click.option("--config", type=PATH, help="Settings file; options on the command line win over it."),
-    click.option(
-        "--camera",
-        help="v4l2:LEFT,RIGHT, pipe:SOCKET, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or "
-        "video:LEFT,RIGHT, recording:DIR.",
-    ),
+config_option = click.option("--config", type=PATH, help="Settings file; options on the command line win over it.")
+
+geometry_options = together(
     click.option("--calibration", type=PATH, help="Calibration file of the rig (YAML)."),
     click.option("--rectified", is_flag=True, default=None, help="The pairs are rectified already."),
     click.option("--focal-px", type=float, help="Focal length at camera resolution; with --rectified."),
@@ -130,17 +126,28 @@ camera_options = together(
         help="Right principal point's column minus the left one's (Middlebury's doffs); with --rectified.",
     ),
 )
+"""What is known of the rig."""
+
+camera_options = together(
+    config_option,
+    click.option(
+        "--camera",
+        help="v4l2:LEFT,RIGHT, pipe:SOCKET, simulated[:SCENE], images:LEFT,RIGHT or images:DIR, video:FILE or "
+        "video:LEFT,RIGHT, recording:DIR.",
+    ),
+    geometry_options,
+)
 """Where frames come from, and what is known of the rig."""
 
 
-def settings_from_options(config: Path | None, options: Mapping[str, Any]) -> Settings:
-    """The file's settings, or the defaults, with the options given on the command line on top."""
+def settings_from_options(config: Path | None, options: Mapping[str, Any], base: Settings | None = None) -> Settings:
+    """The file's settings, else ``base`` or the defaults, with the options given on the command line on top."""
     from roma_device.app.settings.settings import Settings, load_settings
 
     from .option_checks import check_contradictions, check_effect
 
     check_contradictions(options)
-    settings = Settings() if config is None else load_settings(config)
+    settings = (base or Settings()) if config is None else load_settings(config)
     flags = {_DOTTED.get(name, name): value for name, value in options.items()}
     for key in ("output.save", "task"):
         if flags.get(key) is not None:

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from loguru import logger
 
 from roma_device.app.cameras import Camera, LiveCamera
-from roma_device.app.model_store import find_model
+from roma_device.app.model_store import find_model, model_facts
 from roma_device.app.publishers import open_publisher
 from roma_device.app.recording.recorder import Recorder, new_session
 from roma_device.app.run_folder.folder import RunFolder
@@ -184,10 +184,8 @@ def begin_run(
     """Have ``run.json`` say what this run is made of; raises SinkError."""
     if folder is None:
         return
-    files = {engine: file.sha256 for engine, file in card.every_file.items()}
-    model = {"name": card.name, "sha256": files}
     facts = settings.model_dump(mode="json")
-    folder.begin(facts, model, geometry.as_json(), redo_last=not isinstance(camera, LiveCamera))
+    folder.begin(facts, model_facts(card), geometry.as_json(), redo_last=not isinstance(camera, LiveCamera))
 
 
 def open_recorder(settings: Settings, camera: Camera, stack: ExitStack) -> Recorder | None:

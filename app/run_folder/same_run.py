@@ -43,7 +43,7 @@ def check_same_run(folder: Path, before: RunRecord, now: RunRecord) -> None:
         ("model: ", before.model, now.model),
         ("calibration: ", _content(before.calibration), _content(now.calibration)),
     ):
-        for key, was, is_now in _differences(old, new):
+        for key, was, is_now in differences(old, new):
             raise SinkError(
                 f"{folder} holds another run, whose {what}{key} is {was!r}, not {is_now!r}: results of two "
                 "kinds do not go into one folder",
@@ -56,14 +56,15 @@ def _content(calibration: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in calibration.items() if key not in ("source", "content")}
 
 
-def _differences(old: Any, new: Any, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
+def differences(old: Any, new: Any, prefix: str = "", free: frozenset[str] = FREE) -> Iterator[tuple[str, Any, Any]]:
+    """Dotted key, old and new value of each difference of two mappings, ``free`` keys aside."""
     for key in sorted({*old, *new}):
         name = f"{prefix}{key}"
         before, after = _plain(old.get(key)), _plain(new.get(key))
-        if name in FREE or before == after:
+        if name in free or before == after:
             continue
         if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from _differences(before, after, f"{name}.")
+            yield from differences(before, after, f"{name}.", free)
         else:
             yield name, before, after
 
