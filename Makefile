@@ -10,8 +10,8 @@ OLDEST_PYTHON ?= $(shell python3.10 -c 'import sys; print(sys.executable)' 2>/de
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet
 
 # Tests that make quick leaves out: they solve, train, simulate at length, compile stand-ins or start programs.
-UNHURRIED := $(addprefix tests/,abi model app/calibrate app/cameras app/doctor app/evaluate app/matchers app/pair_pose \
-  app/run/test_run_pose.py app/service app/verify app/test_cli.py app/test_commands.py app/test_fuzz.py \
+UNHURRIED := $(addprefix tests/,abi model app/batch app/calibrate app/cameras app/doctor app/evaluate app/matchers app/pair_pose \
+  app/run/test_run_pose.py app/service app/verify app/workers app/test_cli.py app/test_commands.py app/test_fuzz.py \
   app/sinks/test_trajectory.py calibration/boards/test_boards.py calibration/guided calibration/health \
   calibration/solver calibration/test_real_sets.py runtime/engines/test_ax_faults.py runtime/engines/test_ax.py \
   runtime/engines/test_axcl_faults.py runtime/engines/test_ax_standin.py \

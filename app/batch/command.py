@@ -18,7 +18,8 @@ from roma_device.app.run_folder.record import now
 from roma_device.app.settings.settings import Settings
 from roma_device.app.sinks.file_sink import prepare_output_folder, told
 from roma_device.app.workers import Finished, work_through
-from roma_device.app.workers.address import open_workers, parse_address
+from roma_device.app.workers.address import parse_address
+from roma_device.app.workers.opening import open_workers
 from roma_device.calibration.errors import RomaError
 
 from . import BatchError

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from roma_device.app.settings.sections import is_loopback
 
-from . import Workers, WorkersError
+from . import WorkersError
 
 MOST_LOCAL = 256
 KEYS = ("ca", "cert", "key", "insecure")
@@ -69,29 +69,6 @@ def _scheduler(text: str) -> Scheduler:
             "?ca=FILE&cert=FILE&key=FILE for TLS, or ?insecure=1 where the network is closed to others"
         )
     return Scheduler(address, **files)
-
-
-def open_workers(text: str, model: str | None = None) -> Workers:
-    """The workers that ``text`` names; ``model``: a bundle that those of other machines must have in the same version.
-
-    Raises WorkersError.
-    """
-    place = parse_address(text)
-    if isinstance(place, Local) and place.count == 1:
-        from .in_process import InProcess
-
-        return InProcess()
-    try:
-        from .dask_workers import local_workers, scheduler_workers
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("dask", "distributed"):
-            raise
-        message = f"--on {text} needs Dask: pip install 'roma-device[batch]'; --on local:1 needs nothing"
-        raise WorkersError(message) from None
-
-    if isinstance(place, Local):
-        return local_workers(place.count, model)
-    return scheduler_workers(place, model)
 
 
 def _usage(message: str) -> WorkersError:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roma_device.app.workers import WorkersError
-from roma_device.app.workers.address import Local, Scheduler, open_workers, parse_address
+from roma_device.app.workers.address import Local, Scheduler, parse_address
+from roma_device.app.workers.opening import open_workers
 
 
 def test_processes_of_this_machine() -> None:

@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("distributed")
 
 from roma_device.app.workers import Finished, Workers, WorkersError, work_through
-from roma_device.app.workers.address import open_workers
 from roma_device.app.workers.dask_workers import DaskWorkers
+from roma_device.app.workers.opening import open_workers
 from roma_device.app.workers.suitable import Suitability, _comparison
 from tests.app.workers.tasks import die_once, refuse, square, stop_once
 
