@@ -25,7 +25,7 @@ export OMP_NUM_THREADS ?= 1
 # glibc gives large blocks back at once and has them zeroed again at the next step: about a sixth of a step's time.
 KEEP_MEMORY := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=10737418240 MALLOC_TOP_PAD_=268435456
 
-.PHONY: run test thorough quick test-oldest test-arm64 vm-test check bench train typing clean help
+.PHONY: run test test-app test-model test-rest thorough quick test-oldest test-arm64 vm-test check bench train typing clean help
 
 help:            ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## */\t/' | expand -t 12
@@ -33,8 +33,15 @@ help:            ## this list
 run: $(VENV)/ready-run          ## the main job: depth from the simulated rig with the bundled model, into out/
 	$(BIN)/roma-device run --camera 'simulated:room?frames=40' --output out --save preview,depth,results
 
-test: $(VENV)/ready-test check  ## linters, types and tests
-	$(BIN)/python -m pytest
+test: check test-app test-model test-rest  ## linters, types and tests; with --jobs 2 in half of the time
+
+test-app test-model test-rest: $(VENV)/ready-test
+test-app:
+	$(BIN)/python -m pytest tests/app
+test-model:
+	$(BIN)/python -m pytest tests/model $(wildcard tests/test_*.py)
+test-rest:
+	$(BIN)/python -m pytest --ignore=tests/app --ignore=tests/model $(addprefix --ignore=,$(wildcard tests/test_*.py))
 
 thorough: $(VENV)/ready-test    ## the tests that take minutes each, before a release
 	$(BIN)/python -m pytest -m thorough

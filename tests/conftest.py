@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
 import yaml
 
+from roma_device.app.cameras import simulated
+from roma_device.app.cameras.simulated import SimulatedSpec
 from roma_device.app.model_store import BUNDLED
+from roma_device.app.simulation.scene import Scene
+from roma_device.runtime import engine
 from roma_device.runtime.card import ModelCard, load_card
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +26,32 @@ def no_stored_calibration(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
     """Tests neither see nor change the calibrations that this machine's user has stored."""
     monkeypatch.delenv("STATE_DIRECTORY", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.getbasetemp() / "state"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def worlds_are_painted_once() -> Iterator[None]:
+    """A simulated world takes seconds to paint, and nothing changes one: tests that look at the same share it."""
+    scene = simulated._scene
+
+    @lru_cache(maxsize=12)
+    def made_once(spec: SimulatedSpec, view_rad: tuple[float, float]) -> Scene:
+        return scene(spec, view_rad)
+
+    def shared(spec: SimulatedSpec, view_rad: tuple[float, float]) -> Scene:
+        return made_once(replace(spec, frames=None, fps=30, bump=None, rig=0, oversample=1), view_rad)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulated, "_scene", shared)
+        patch.setattr(simulated, "paint_atlas", lru_cache(maxsize=12)(simulated.paint_atlas))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def the_automatic_engine_starts_at_once() -> Iterator[None]:
+    """OpenVINO compiles for seconds whenever it opens a model: tests that do not name it take another one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "AUTO_ORDER", ("axcl", "ax", "onnx", "openvino", "opencv"))
+        yield
 
 
 @pytest.fixture(scope="session")

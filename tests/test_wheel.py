@@ -44,6 +44,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (file,) = folder.glob("*.whl")
     subprocess.run([*pip, "install", "--no-deps", "-q", "--target", str(site), str(file)], check=True, cwd=folder)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    # As where OpenVINO is not installed: it compiles for seconds in each of the programs below.
+    (site / "sitecustomize.py").write_text("import sys\n\nsys.modules['openvino'] = None\n")
     return python
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +21,30 @@ from roma_device.runtime.tensors.preprocess import VARIANCE_FLOOR as DEVICE_FLOO
 from roma_device.runtime.tensors.preprocess import value_table  # noqa: E402
 
 
-def network(seed: int = 0) -> RowStereo:
+@cache
+def network() -> RowStereo:
     """Random weights with plausible batch-norm statistics."""
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     net = RowStereo(StereoConfig.load("stereo"))
     with torch.no_grad():
         for _ in range(3):
             net(torch.randn(2, 1, 64, 192), torch.randn(2, 1, 64, 192))
     return net.eval()
+
+
+@pytest.fixture(scope="module")
+def with_matrix_products() -> bytes:
+    """Of ``network()``, for images of any size."""
+    exported: bytes = to_onnx(network().far_first(), (192, 64), dynamic=True).SerializeToString()
+    return exported
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of ``network()``."""
+    folder = tmp_path_factory.mktemp("bundle") / "stereo"
+    write_bundle(network(), {}, folder, "stereo")
+    return folder
 
 
 def test_correlation_is_the_product_along_the_row() -> None:
@@ -47,12 +64,13 @@ def test_candidates_in_the_opposite_order_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("size", [(256, 96), (320, 160)])
-def test_export_with_matrix_products_equals_torch_at_any_size(size: tuple[int, int]) -> None:
+def test_export_with_matrix_products_equals_torch_at_any_size(
+    with_matrix_products: bytes, size: tuple[int, int]
+) -> None:
     runtime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     net = network()
-    model = to_onnx(net.far_first(), (192, 64), dynamic=True).SerializeToString()
     left, right = torch.randn(2, 1, 1, size[1], size[0])
-    result = runtime.InferenceSession(model).run(None, {"left": left.numpy(), "right": right.numpy()})
+    result = runtime.InferenceSession(with_matrix_products).run(None, {"left": left.numpy(), "right": right.numpy()})
     with torch.no_grad():
         for expected, values in zip(net(left, right), result, strict=True):
             np.testing.assert_allclose(values, expected.numpy(), rtol=1e-5, atol=1e-3)
@@ -70,12 +88,11 @@ def test_network_fits_its_budget() -> None:
 
 
 @pytest.mark.parametrize("engine", ["opencv", "onnx"])
-def test_exported_bundle_equals_torch(tmp_path: Path, engine: str) -> None:
+def test_exported_bundle_equals_torch(bundle: Path, engine: str) -> None:
     if engine == "onnx":
         pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     net = network()
-    write_bundle(net, {}, tmp_path / "stereo", "stereo")
-    loaded = open_engine(load_card(tmp_path / "stereo"), engine, EngineOptions((256, 96), 1))
+    loaded = open_engine(load_card(bundle), engine, EngineOptions((256, 96), 1))
     generator = np.random.default_rng(1)
     for name in loaded.inputs:
         loaded.inputs[name][...] = generator.standard_normal((1, 1, 96, 256))
