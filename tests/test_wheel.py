@@ -30,19 +30,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Python of an environment that has the wheel, and the packages that it needs from this one by a .pth file."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    subprocess.run(["git", "-C", str(ROOT), "checkout-index", "-a", f"--prefix={source}/"], check=True)
-    pip = [sys.executable, "-m", "pip"]
-    wheel = ["wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(folder), str(source)]
-    subprocess.run([*pip, *wheel], check=True, cwd=folder)
+    folder = tmp_path_factory.mktemp("installed")
     venv.create(folder / "venv", with_pip=False)
     python = folder / "venv" / "bin" / "python"
     site = next((folder / "venv" / "lib").glob("python*")) / "site-packages"
-    (file,) = folder.glob("*.whl")
-    subprocess.run([*pip, "install", "--no-deps", "-q", "--target", str(site), str(file)], check=True, cwd=folder)
+    words = ["install", "--no-deps", "-q", "--target", str(site), str(wheel)]
+    subprocess.run([sys.executable, "-m", "pip", *words], check=True, cwd=folder)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     # As where OpenVINO is not installed: it compiles for seconds in each of the programs below.
     (site / "sitecustomize.py").write_text("import sys\n\nsys.modules['openvino'] = None\n")

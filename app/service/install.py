@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,9 @@ UNIT = "roma-device.service"
 EXECUTABLE_MARK = "@EXECUTABLE@"
 CONFIG = Path("/etc/roma-device/config.yaml")
 DROP_IN = Path(f"/etc/systemd/system/{UNIT}.d/npu.conf")
+PLAIN = re.compile(r"[\w/.@%$+:,=-]+")
+"""What needs no quotes in a unit."""
+
 UDEV_RULES = Path("/etc/udev/rules.d/70-roma-device.rules")
 
 
@@ -42,7 +46,7 @@ class InstalledFile:
 
 def service_files(executable: Path, engine: ServiceEngine = "host") -> list[InstalledFile]:
     """All files of the service; ``executable`` is the program that the unit starts, ``engine`` what it runs on."""
-    unit = _data("systemd", UNIT).replace(EXECUTABLE_MARK, str(executable))
+    unit = _data("systemd", UNIT).replace(EXECUTABLE_MARK, quoted(executable))
     return [
         InstalledFile(Path("/usr/lib/sysusers.d/roma-device.conf"), _data("sysusers", "roma-device.conf")),
         *_rights(engine),
@@ -62,6 +66,17 @@ def _rights(engine: ServiceEngine) -> list[InstalledFile]:
 
 def _data(folder: str, name: str) -> str:
     return (files("roma_device.configs") / folder / name).read_text(encoding="utf-8")
+
+
+def quoted(executable: Path) -> str:
+    """A path as the first word of ExecStart=; raises ServiceError for one that no unit can hold."""
+    text = str(executable)
+    if not (executable.is_absolute() and text.isprintable()):
+        message = f"the program {text!r} must be an absolute path without control characters"
+        raise ServiceError(message, exit_code=os.EX_USAGE)
+    # Variables ($) are not looked for in the program's own path.
+    escaped = text.replace("%", "%%").replace("\\", "\\\\").replace('"', '\\"')
+    return escaped if PLAIN.fullmatch(escaped) else f'"{escaped}"'
 
 
 def own_executable() -> Path:
@@ -162,9 +177,16 @@ def _under(root: Path, path: Path) -> Path:
 
 def _write(target: Path, file: InstalledFile) -> None:
     with _told("write", target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folders(target.parent)
         write_atomic(target, file.content.encode("utf-8"))
         target.chmod(file.mode)
+
+
+def _make_folders(folder: Path) -> None:
+    """Whatever the umask: the service, which is not root, must reach its settings."""
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        missing.mkdir()
+        missing.chmod(0o755)
 
 
 @contextmanager

@@ -67,6 +67,7 @@ def test_json_is_one_record_per_frame_and_a_summary(
     assert last["summary"]["frames"] == 1 and set(last["summary"]["stages_ms"]) >= {"preprocess", "engine", "decode"}
 
 
+@pytest.mark.slow
 def test_bench_has_the_figures_of_the_vendors_tools(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--camera", "simulated:room?size=320x160", "--repeat", "3", "--warmup", "1"]
     code, out, err = call(capsys, "bench", *words)

@@ -60,6 +60,7 @@ def test_darkness_is_not_certain(stereo_card: ModelCard) -> None:
     assert dark.mean() < 0.7
 
 
+@pytest.mark.slow
 def test_threshold_makes_holes(stereo_card: ModelCard) -> None:
     with open_camera("simulated:room?frames=1") as camera:
         assert camera.calibration is not None

@@ -49,6 +49,7 @@ def words(session: Path, output: Path, pairs: int = 6) -> list[str]:
     return ["calibrate", *options, "--session", str(session), "--output", str(output)]
 
 
+@pytest.mark.slow
 def test_a_capture_without_a_terminal_ends_by_itself_and_can_be_gone_on_with(run: Run, tmp_path: Path) -> None:
     first = run(*words(tmp_path / "session", tmp_path / "rig.yaml"))
     assert first.exception is None, first.output

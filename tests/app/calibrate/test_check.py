@@ -9,6 +9,7 @@ import pytest
 from .conftest import BOARD, Run, sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bump", "code", "words"),
     [
@@ -27,6 +28,7 @@ def test_each_knock_is_told_from_the_others(run: Run, bump: str, code: int, word
     assert turned == ([bump[6:].partition(":")[0]] if bump else [])
 
 
+@pytest.mark.slow
 def test_a_correction_is_proposed_as_a_version_and_not_applied(run: Run) -> None:
     camera = "simulated:board?seed=1&fps=2&bump=roll:0.3"
     result = run("calibrate", "check", "--camera", camera, "--frames", "3", "--propose", "--json")

@@ -73,6 +73,7 @@ def interrupted(arguments: list[str | Path], number: signal.Signals) -> tuple[in
     return process.returncode, told.strip()
 
 
+@pytest.mark.slow
 def test_signals_during_the_solution(run: Run, session: Path, tmp_path: Path) -> None:
     before, output = contents(session), tmp_path / "out" / "rig.yaml"
     output.parent.mkdir()

@@ -54,6 +54,7 @@ def test_an_engine_that_is_named_has_to_run() -> None:
     assert named.name == DEFAULT_MATCHER and not isinstance(named, FallbackMatcher)
 
 
+@pytest.mark.slow
 def test_the_default_matches_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
     """By the network, or with OpenCV 4 alone by features."""
     noise = np.random.default_rng(0).integers(0, 255, (96, 128), dtype=np.uint8)

@@ -49,6 +49,7 @@ def test_rig_against_its_own_calibration(capsys: pytest.CaptureFixture[str], pai
     assert "the calibration still holds" in output
 
 
+@pytest.mark.slow
 def test_bumped_rig_is_found(
     capsys: pytest.CaptureFixture[str],
     frame: tuple[StereoFrame, StereoCalibration],
@@ -73,6 +74,7 @@ def test_record_of_a_pair(
     assert record["b_from_a"]["direction"][0] < -0.95  # the right camera sees the left one on its left
 
 
+@pytest.mark.slow
 def test_unknown_intrinsics_give_a_fundamental_matrix(
     capsys: pytest.CaptureFixture[str], pair: tuple[str, Path]
 ) -> None:
@@ -81,6 +83,7 @@ def test_unknown_intrinsics_give_a_fundamental_matrix(
     assert record["state"] in ("ok", "degraded") and len(record["fundamental"]) == 3
 
 
+@pytest.mark.slow
 def test_same_image_twice_is_lost(capsys: pytest.CaptureFixture[str], pair: tuple[str, Path]) -> None:
     left = pair[0].removeprefix("images:").split(",")[0]
     code, output = run(capsys, f"images:{left},{left}", "--intrinsics", "500,500,319.5,239.5")
@@ -88,6 +91,7 @@ def test_same_image_twice_is_lost(capsys: pytest.CaptureFixture[str], pair: tupl
     assert "lost" in output and "the same" in output
 
 
+@pytest.mark.slow
 def test_images_without_overlap_are_lost(
     capsys: pytest.CaptureFixture[str], pair: tuple[str, Path], tmp_path: Path
 ) -> None:

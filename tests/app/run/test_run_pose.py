@@ -29,6 +29,7 @@ def test_stdout_is_a_trajectory(tmp_path: Path, capsys: pytest.CaptureFixture[st
     }
 
 
+@pytest.mark.slow
 def test_depth_and_pose_together(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "run", "--task", "depth,pose", "--camera", RIG, "--frames", "2", "--json")
     *frames, last = map(json.loads, out.splitlines())
@@ -61,6 +62,7 @@ def test_a_rig_without_geometry_has_no_pose(tmp_path: Path, capsys: pytest.Captu
     assert code == 64 and "a pose in metres needs the rig's geometry" in err
 
 
+@pytest.mark.slow
 def test_points_may_be_followed_by_a_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     if int(cv2.__version__.split(".")[0]) < 5:
         pytest.importorskip("onnxruntime", reason="OpenCV 4 has no GridSample, and ONNX Runtime is not installed")

@@ -22,6 +22,7 @@ from roma_device.app.service.install import (
     ServiceError,
     check_executable,
     install,
+    quoted,
     service_files,
     uninstall,
 )
@@ -74,6 +75,41 @@ def test_the_settings_that_come_with_it_are_valid(root: Path) -> None:
 def test_a_program_that_the_service_cannot_see_is_refused() -> None:
     assert "ProtectHome" in check_executable(Path("/home/me/.venv/bin/roma-device"))
     assert not check_executable(Path("/opt/roma-device/bin/roma-device"))
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("/opt/roma/bin/roma-device", "/opt/roma/bin/roma-device"),
+        ("/opt/my board/roma", '"/opt/my board/roma"'),
+        ("/opt/100%/$HOME/roma", "/opt/100%%/$HOME/roma"),
+        ('/opt/a"b\\c/roma', '"/opt/a\\"b\\\\c/roma"'),
+        ("/opt/a;b'/roma", '"/opt/a;b\'/roma"'),
+    ],
+)
+def test_the_program_is_one_word_of_the_unit(name: str, word: str) -> None:
+    assert quoted(Path(name)) == word
+    unit = next(file.content for file in service_files(Path(name)) if file.path.name == UNIT)
+    assert f"\nExecStart={word} -v run " in unit
+
+
+@pytest.mark.parametrize("name", ["/opt/roma\nUser=root\nExecStart=/bin/sh", "/opt/\x1b[2J", "bin/roma-device"])
+def test_a_program_that_no_unit_can_hold_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="absolute path without control characters") as caught:
+        list(install(Path(name), tmp_path, dry_run=False))
+    assert caught.value.exit_code == os.EX_USAGE and "\n" not in str(caught.value)
+
+
+def test_the_service_reaches_its_files_whatever_the_umask(tmp_path: Path) -> None:
+    previous = os.umask(0o077)
+    try:
+        list(install(EXECUTABLE, tmp_path, dry_run=False))
+    finally:
+        os.umask(previous)
+    made = list(tmp_path.rglob("*"))
+    assert len(made) > 8
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_dir()} == {0o755}
+    assert {path.stat().st_mode & 0o777 for path in made if path.is_file()} == {0o644}
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_a_new_segment_has_a_file_of_its_own(tmp_path, make_result):
     assert [len(lines(tmp_path / name)) for name in ("trajectory.tum", "trajectory-2.tum")] == [4, 2]
 
 
+@pytest.mark.slow
 def test_the_plot_is_drawn_at_the_end(tmp_path, make_result):
     with open_sink("trajectory", tmp_path) as sink:
         for index in range(9):

@@ -42,6 +42,7 @@ def test_an_untouched_rig_has_even_rows() -> None:
     assert not health.pitch.is_significant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("axis", "angle_deg"), [("roll", 0.1), ("pitch", 0.1), ("roll", -0.3)])
 def test_a_turn_is_found_with_its_sign_and_can_be_corrected(axis: str, angle_deg: float) -> None:
     health = room_health(f"{axis}:{angle_deg}")
@@ -56,6 +57,7 @@ def test_a_turn_is_found_with_its_sign_and_can_be_corrected(axis: str, angle_deg
     assert not again.pitch.is_significant
 
 
+@pytest.mark.slow
 def test_yaw_hides_in_the_rows_and_shows_in_the_size_of_a_board() -> None:
     health = room_health("yaw:0.1")
     assert health.median_px < 0.15

@@ -52,6 +52,7 @@ def test_corners_without_noise_give_the_true_rig(lens: str) -> None:
     np.testing.assert_allclose(solution.right_from_left.translation_m, truth.right_from_left.translation_m, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lens", LENSES)
 def test_truth_lies_in_the_stated_intervals(lens: str) -> None:
     inside, total = 0, 0

@@ -23,7 +23,6 @@ from roma_device.app.verify.model_check import check_model  # noqa: E402
 from roma_device.runtime.card import ModelError, load_card  # noqa: E402
 from roma_device.runtime.engine import EngineOptions, open_engine  # noqa: E402
 
-
 BOARD_SIZE = (192, 96)
 
 

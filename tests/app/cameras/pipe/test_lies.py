@@ -295,6 +295,7 @@ def _say_all(folder: Path, examples: int) -> int:
     return sent
 
 
+@pytest.mark.slow
 def test_a_thousand_malformed_messages_give_sentences_only(tmp_path: Path) -> None:
     assert _say_all(tmp_path, 600) >= 1000
 

@@ -47,6 +47,7 @@ def few_pairs(shared_data: Path, tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_real_pairs_twice_the_same_and_accurate(few_pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = [call(capsys, "evaluate", "pose", str(few_pairs), "--json") for _ in range(2)]
     assert outputs[0] == outputs[1] and outputs[0][0] == 0
