@@ -19,8 +19,21 @@ from roma_device.app.model_store import BUNDLED
 from roma_device.app.simulation.scene import Scene
 from roma_device.runtime import engine
 from roma_device.runtime.card import ModelCard, load_card
+from tests.skips import ALLOWED, SkipFloor
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--skips", choices=sorted(ALLOWED), help="fail where tests skip for a reason not in tests/skips.py"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    run = config.getoption("--skips")
+    if run is not None:
+        config.pluginmanager.register(SkipFloor(run), "skip floor")
 
 
 @pytest.fixture(autouse=True)
