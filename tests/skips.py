@@ -16,7 +16,7 @@ MACHINE = (
     r"cameras need hardware$",
     r"^no Chromium on this machine$",
     r"^there is no mosquitto$",
-    r"^could not import '(rclpy|zenoh)'",
+    r"^could not import '(rclpy|zenoh|distributed)'",
     r"^there is no systemd-analyze here$",
     r"^this systemd cannot analyze units offline$",
     r"^no /dev/full on this system$",
