@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import configparser
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from roma_device.runtime.extras import PACKAGES, install_line
 
 ROOT = Path(__file__).parent.parent
 LAYERS = ("app", "runtime", "calibration", "configs")
@@ -27,6 +30,23 @@ def test_every_folder_with_code_is_listed() -> None:
     folders = {path.parent for layer in LAYERS for path in (ROOT / layer).rglob("__init__.py")}
     names = {".".join(["roma_device", *folder.relative_to(ROOT).parts]) for folder in folders}
     assert listed == {"roma_device", *names}
+
+
+def test_sentences_name_the_packages_of_each_extra() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    extras = config["options.extras_require"]
+    for name, packages in PACKAGES.items():
+        assert tuple(line.partition(">")[0] for line in extras[name].split()) == packages
+    assert install_line("zenoh") == "pip install eclipse-zenoh rosbags"
+
+
+def test_nothing_promises_a_package_on_an_index() -> None:
+    """roma-device is not on PyPI: whoever took its name could have its users run anything."""
+    texts = [path for folder in (*LAYERS, "api", "docs", "contrib") for path in (ROOT / folder).rglob("*.*")]
+    for path in [ROOT / "README.md", *texts]:
+        if path.suffix in (".md", ".py", ".yaml", ".html"):
+            assert not re.search(r"pip install\s+'?roma[-_]device(?!-)", path.read_text()), path
 
 
 @pytest.mark.slow

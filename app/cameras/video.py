@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from itertools import count
 
+from loguru import logger
+
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
@@ -57,11 +59,15 @@ class VideoCamera(Camera):
         self._stack.close()
 
     def _check_end(self, taken: int, ended: list[bool]) -> None:
-        """Raises CameraError unless the video, or both videos, ended where they should."""
+        """Raises CameraError unless the video, or both videos, ended where they should; of two, one may end a little
+        earlier, as where two programs were stopped one after the other."""
         for stream, has_ended in zip(self._streams, ended, strict=True):
             if has_ended and taken < stream.least_frames:
                 message = f"{stream.name} breaks off after {taken} of {stream.expected_frames} frames"
                 raise CameraError(message) if URL.match(stream.name) else broken(message)
         if not all(ended):
             short, long = self._streams if ended[0] else reversed(self._streams)
-            raise broken(f"{short.name} ends after {taken} frames, but {long.name} goes on: are they one recording?")
+            words = f"{short.name} ends after {taken} frames, but {long.name} goes on"
+            if taken < long.least_frames:
+                raise broken(f"{words}: are they one recording?")
+            logger.warning("{}: its last frames have no partner", words)

@@ -10,6 +10,7 @@ from roma_device.app.doctor import CheckResult, Machine
 from roma_device.app.model_store import find_model
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.engine import AUTO_NODES, AUTO_ORDER, ENGINES, engine_class
+from roma_device.runtime.extras import install_line
 
 from .npu import has_npu, npu_state
 
@@ -42,7 +43,7 @@ def check_engines(machine: Machine) -> Iterator[CheckResult]:
     if wanted != "auto" and usable[wanted]:
         yield CheckResult("fail", "engine", f"{wanted}: {usable[wanted]}", "install it, or set engine: auto")
     elif not there:
-        yield CheckResult("fail", "engine", "no engine can run", "pip install roma-device[onnx]")
+        yield CheckResult("fail", "engine", "no engine can run", install_line("onnx"))
     else:
         chosen = wanted if wanted != "auto" else there[0]
         yield CheckResult("ok", "engine", f"{chosen} (usable: {', '.join(there)})")

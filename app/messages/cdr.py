@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from roma_device.calibration.errors import RomaError
+from roma_device.runtime.extras import install_line
 
 from .types import Message
 
@@ -25,7 +26,7 @@ class Encoder:
         try:
             from rosbags.typesys import Stores, get_typestore
         except ImportError:
-            message = f"this needs a package more: pip install 'roma-device[{extra}]'"
+            message = f"this needs a package more: {install_line(extra)}"
             raise CdrError(message, exit_code=os.EX_UNAVAILABLE) from None
         self.typestore: Any = get_typestore(Stores(f"ros2_{distro}"))
 

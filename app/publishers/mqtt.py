@@ -22,6 +22,7 @@ import numpy as np
 from roma_device.app.sinks import SinkError
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.storage.files import read_text
+from roma_device.runtime.extras import install_line
 from roma_device.runtime.types import Result
 
 from .options import split, usage, whole
@@ -87,7 +88,7 @@ class MqttPublisher:
             from paho.mqtt.client import Client
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
-            message = "publishing to mqtt needs a package more: pip install 'roma-device[mqtt]'"
+            message = f"publishing to mqtt needs a package more: {install_line('mqtt')}"
             raise SinkError(message, exit_code=os.EX_UNAVAILABLE) from None
         client = Client(CallbackAPIVersion.VERSION2, client_id=f"roma-{self._id}")
         client.will_set(self._topic("state"), "lost", qos=1, retain=True)

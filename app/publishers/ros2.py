@@ -15,6 +15,7 @@ from roma_device.app.messages.cdr import type_name_of
 from roma_device.app.messages.topics import TOPICS, Quality, Topic
 from roma_device.app.messages.types import Message
 from roma_device.app.sinks import SinkError
+from roma_device.runtime.extras import install_line
 
 from .options import KEYS, TopicOptions, split, usage
 from .topic_publisher import TopicPublisher
@@ -45,7 +46,7 @@ class Ros2Publisher(TopicPublisher):
         except ImportError:
             message = (
                 "publishing to ros2 needs rclpy in this Python: source /opt/ros/DISTRO/setup.bash first, "
-                "or publish to zenoh, which needs no ROS (pip install 'roma-device[zenoh]')"
+                f"or publish to zenoh, which needs no ROS ({install_line('zenoh')})"
             )
             raise SinkError(message, exit_code=os.EX_UNAVAILABLE) from None
         try:

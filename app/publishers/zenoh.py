@@ -18,6 +18,7 @@ from roma_device.app.messages.cdr import DISTROS, CdrError, Encoder
 from roma_device.app.messages.topics import TOPICS, Quality, Topic
 from roma_device.app.messages.types import Message
 from roma_device.app.sinks import SinkError
+from roma_device.runtime.extras import install_line
 
 from .options import KEYS, TopicOptions, split, usage
 from .topic_publisher import TopicPublisher
@@ -72,7 +73,7 @@ class ZenohPublisher(TopicPublisher):
         try:
             import zenoh
         except ImportError:
-            message = "publishing to zenoh needs packages more: pip install 'roma-device[zenoh]'"
+            message = f"publishing to zenoh needs packages more: {install_line('zenoh')}"
             raise SinkError(message, exit_code=os.EX_UNAVAILABLE) from None
         try:
             encoder = Encoder(self._distro)

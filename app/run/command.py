@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 import click
@@ -20,6 +20,7 @@ from roma_device.app.service.reload import Reloader, reload_on_hangup
 from roma_device.app.settings.settings import Settings
 from roma_device.app.sinks import SinkError
 from roma_device.app.sinks.sink_set import SinkSet
+from roma_device.calibration.errors import RomaError
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Engine
 from roma_device.runtime.pipeline import Pipeline
@@ -80,15 +81,31 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         observers: list[Observer] = [summary, monitor, narrator, watch, reloader, printer]
         observers += [*([folder] if folder else []), *view]
         first_index = folder.first_index if folder else 0
-        for result in run_frames(source, pipelines, sinks, settings.frames, first_index):
-            for observer in observers:
-                observer.observe(result)
+
+        def report() -> None:
+            if as_json or not is_quiet:
+                print_report(summary, monitor, watch, as_json)
+            narrator.end(sinks.problem)
+
+        with _told_of_if_broken(summary, report):
+            for result in run_frames(source, pipelines, sinks, settings.frames, first_index):
+                for observer in observers:
+                    observer.observe(result)
         if folder is not None:
             folder.end(sinks.problem, "stopped by a signal" if stop.is_set() else None)
-    if as_json or not is_quiet:
-        print_report(summary, monitor, watch, as_json)
-    narrator.end(sinks.problem)
+    report()
     return SinkError.exit_code if sinks.failed or (recorder is not None and recorder.failures) else 0
+
+
+@contextmanager
+def _told_of_if_broken(summary: Summary, report: Callable[[], None]) -> Iterator[None]:
+    """What was done before an error ends the run is told before it: hours of frames may stand behind them."""
+    try:
+        yield
+    except RomaError:
+        if summary.frames:
+            report()
+        raise
 
 
 def _narrator(

@@ -1,12 +1,11 @@
 """Results as an MCAP file, which Foxglove and other tools open: image, depth, geometry, and pose where it is known.
 
-Messages are JSON in Foxglove's schemas. Depth is ``16UC1``, millimetres along Z with 0 for unknown: as ``32FC1``
-Foxglove would show metres as brightness. Chunks are small and synced, so that a power cut costs at most a second.
+Messages are JSON in Foxglove's schemas; a topic without messages has no channel. Chunks are small and synced, so that a
+power cut costs at most a second.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from contextlib import suppress
@@ -14,47 +13,15 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import cv2
-
-from roma_device.calibration.pose import Pose
-from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.depth import encode_depth_mm
+from roma_device.runtime.extras import install_line
 from roma_device.runtime.types import Result
 
 from . import SinkError
-from .file_sink import left_image
+from .foxglove import TOPICS, Message, messages_of
 from .growing_file import GrowingFile
 
 NAME = "results.mcap"
-FRAME_ID = "left_optical_frame"
-JPEG_QUALITY = 90
 CHUNK_BYTES = 64 << 10
-
-_TIME = {"type": "object", "properties": {"sec": {"type": "integer"}, "nsec": {"type": "integer"}}}
-_TEXT, _NUMBER, _WHOLE = {"type": "string"}, {"type": "number"}, {"type": "integer"}
-_BYTES = {"type": "string", "contentEncoding": "base64"}
-_NUMBERS = {"type": "array", "items": _NUMBER}
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties}
-
-
-_VECTOR = _object(x=_NUMBER, y=_NUMBER, z=_NUMBER)
-_QUATERNION = _object(x=_NUMBER, y=_NUMBER, z=_NUMBER, w=_NUMBER)
-_HEAD = {"timestamp": _TIME, "frame_id": _TEXT}
-_SIZE = {"width": _WHOLE, "height": _WHOLE}
-TOPICS: dict[str, tuple[str, dict[str, Any]]] = {
-    "/left/image": ("foxglove.CompressedImage", _object(**_HEAD, data=_BYTES, format=_TEXT)),
-    "/depth": ("foxglove.RawImage", _object(**_HEAD, **_SIZE, encoding=_TEXT, step=_WHOLE, data=_BYTES)),
-    "/left/calibration": (
-        "foxglove.CameraCalibration",
-        _object(**_HEAD, **_SIZE, distortion_model=_TEXT, D=_NUMBERS, K=_NUMBERS, R=_NUMBERS, P=_NUMBERS),
-    ),
-    "/pose": ("foxglove.PoseInFrame", _object(**_HEAD, pose=_object(position=_VECTOR, orientation=_QUATERNION))),
-    "/odometry": ("foxglove.PoseInFrame", _object(**_HEAD, pose=_object(position=_VECTOR, orientation=_QUATERNION))),
-}
-"""Topic -> Foxglove's schema, by name and as JSON schema."""
 
 
 class McapSink:
@@ -78,7 +45,7 @@ class McapSink:
         try:
             from mcap.writer import Writer
         except ImportError:
-            raise SinkError("saving mcap needs a package more: pip install 'roma-device[mcap]'") from None
+            raise SinkError(f"saving mcap needs a package more: {install_line('mcap')}") from None
         self._writer_of = Writer
         self._begin(self._free_path() if self._is_resumed else self._folder / NAME)
         self._is_open = True
@@ -98,20 +65,19 @@ class McapSink:
         """Append the messages of one result; raises SinkError."""
         if not self._is_open:
             raise ValueError("results are written inside the sink's with block")
-        image = encode_jpeg(result)
+        messages = list(messages_of(result))
         if self._file is not None and self._file.is_gone:
             self._abandon()
         file = self._file or self._begin(self._free_path())
-        self._add_all(result, image)
+        for message in messages:
+            self._add(result, message)
         self._flush(file)
 
     def _begin(self, path: Path) -> GrowingFile:
         self._pending = _Pending()
         self._writer = self._writer_of(self._pending, chunk_size=CHUNK_BYTES)
         self._writer.start(profile="", library="roma-device")
-        for topic, (name, schema) in TOPICS.items():
-            number = self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
-            self._channels[topic] = self._writer.register_channel(topic, "json", number)
+        self._channels = {}
         file = GrowingFile(path, of_lines=False)
         file.begin()
         self._file = file
@@ -141,23 +107,22 @@ class McapSink:
             path = self._folder / NAME.replace(".", f"-{next(numbers)}.")
         return path
 
-    def _add_all(self, result: Result, image: str) -> None:
-        self._add(result, "/left/image", {"data": image, "format": "jpeg"})
-        if result.rig is not None and result.rig.focal_px is not None:
-            self._add(result, "/left/calibration", calibration_message(result.rig))
-        if result.depth is not None:
-            self._add(result, "/depth", depth_message(result))
-        if result.frame.truth is not None and result.frame.truth.world_from_left is not None:
-            self._add(result, "/pose", pose_message(result.frame.truth.world_from_left), "world")
-        if result.pose is not None and result.pose.odom_from_camera is not None:
-            self._add(result, "/odometry", pose_message(result.pose.odom_from_camera), "odom")
-
-    def _add(self, result: Result, topic: str, fields: dict[str, Any], frame_id: str = FRAME_ID) -> None:
+    def _add(self, result: Result, message: Message) -> None:
         now_ns = self._since_1970_ns(result.frame.timestamp_ns)
         sec, nsec = divmod(now_ns, 1_000_000_000)
-        message = {"timestamp": {"sec": sec, "nsec": nsec}, "frame_id": frame_id, **fields}
-        data = json.dumps(message, allow_nan=False).encode()
-        self._writer.add_message(self._channels[topic], now_ns, data, now_ns, result.index)
+        stamp = {"sec": sec, "nsec": nsec}
+        fields = {"timestamp": stamp, "frame_id": message.frame_id, **message.fields}
+        if "transforms" in message.fields:  # each with its own frames
+            fields = {"transforms": [{"timestamp": stamp, **each} for each in message.fields["transforms"]]}
+        data = json.dumps(fields, allow_nan=False).encode()
+        self._writer.add_message(self._channel(message.topic), now_ns, data, now_ns, result.index)
+
+    def _channel(self, topic: str) -> int:
+        if topic not in self._channels:
+            name, schema = TOPICS[topic]
+            number = self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
+            self._channels[topic] = self._writer.register_channel(topic, "json", number)
+        return self._channels[topic]
 
     def _since_1970_ns(self, timestamp_ns: int) -> int:
         if self._epoch_ns is None:
@@ -186,45 +151,3 @@ class _Pending:
         self._before += len(data)
         self._data.clear()
         return data
-
-
-def encode_jpeg(result: Result) -> str:
-    """The rectified left image, as base64."""
-    done, data = cv2.imencode(".jpg", left_image(result), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-    if not done:
-        raise SinkError("OpenCV could not encode the image as JPEG")
-    return base64.b64encode(data.tobytes()).decode()
-
-
-def depth_message(result: Result) -> dict[str, Any]:
-    """Fields of a RawImage."""
-    assert result.depth is not None
-    depth_mm = encode_depth_mm(result.depth.depth_m)
-    height, width = depth_mm.shape
-    data = base64.b64encode(depth_mm.astype("<u2").tobytes()).decode()
-    return {"width": width, "height": height, "encoding": "16UC1", "step": 2 * width, "data": data}
-
-
-def calibration_message(rig: RectifiedRig) -> dict[str, Any]:
-    """Fields of a CameraCalibration: the rectified left camera, which has no distortion."""
-    focal_px = rig.focal_px or 0.0
-    width, height = rig.size
-    matrix = [focal_px, 0.0, rig.cx, 0.0, focal_px, rig.cy, 0.0, 0.0, 1.0]
-    projection = [*matrix[:3], 0.0, *matrix[3:6], 0.0, *matrix[6:], 0.0]
-    identity = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
-    return {
-        "width": width,
-        "height": height,
-        "distortion_model": "plumb_bob",
-        "D": [0.0] * 5,
-        "K": matrix,
-        "R": identity,
-        "P": projection,
-    }
-
-
-def pose_message(pose: Pose) -> dict[str, Any]:
-    """Fields of a PoseInFrame."""
-    position = dict(zip("xyz", map(float, pose.translation_m), strict=True))
-    orientation = dict(zip("xyzw", map(float, pose.quaternion), strict=True))
-    return {"pose": {"position": position, "orientation": orientation}}

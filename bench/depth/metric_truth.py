@@ -89,7 +89,7 @@ def by_points(pair: StereoPair, true_px: FloatImage) -> FloatImage:
     known = np.isfinite(start).all(axis=1)
     corners, start, columns, rows = corners[known], start[known], columns[known], rows[known]
     window, flags = (WINDOW_PX, WINDOW_PX), cv2.OPTFLOW_USE_INITIAL_FLOW
-    ends, found, _ = cv2.calcOpticalFlowPyrLK(left, right, corners, start, winSize=window, maxLevel=0, flags=flags)  # type: ignore[call-overload]
+    ends, found, _ = cv2.calcOpticalFlowPyrLK(left, right, corners, start, winSize=window, maxLevel=0, flags=flags)
     near = (found.ravel() > 0) & (np.abs(ends - start).max(axis=1) < FAR_PX)
     disparity = np.full(true_px.shape, np.nan, np.float32)
     disparity[rows[near], columns[near]] = (corners - ends)[near, 0]

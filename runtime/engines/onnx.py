@@ -8,6 +8,7 @@ import numpy as np
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
+from roma_device.runtime.extras import install_line
 from roma_device.runtime.onnx.external import read_self_contained
 
 from .host import onnx_file, reason_of
@@ -48,7 +49,7 @@ def _onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise EngineError("ONNX Runtime is not installed: pip install 'roma-device[onnx]'") from None
+        raise EngineError(f"ONNX Runtime is not installed: {install_line('onnx')}") from None
     return onnxruntime
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import EngineError, EngineOptions, allocate
+from roma_device.runtime.extras import install_line
 from roma_device.runtime.onnx.external import read_self_contained
 
 from .host import onnx_file, reason_of
@@ -39,7 +40,7 @@ def _openvino() -> Any:
     try:
         import openvino
     except ImportError:
-        raise EngineError("OpenVINO is not installed: pip install 'roma-device[openvino]'") from None
+        raise EngineError(f"OpenVINO is not installed: {install_line('openvino')}") from None
     return openvino
 
 

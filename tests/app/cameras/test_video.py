@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,11 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loguru import logger
 
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.video import VideoCamera
 from roma_device.app.cameras.video_stream import split_names
 from roma_device.runtime.types import StereoFrame
+from tests.app.command_line import call
 
 WriteVideo = Callable[[str, int, tuple[int, int]], Path]
 
@@ -74,11 +77,32 @@ def test_a_video_that_breaks_off_gives_its_good_frames_and_then_an_error(write_v
 @pytest.mark.parametrize("shorter", ["l.avi", "r.avi"])
 def test_videos_of_different_lengths_are_an_error_after_the_last_pair(write_video: WriteVideo, shorter: str) -> None:
     for name in ("l.avi", "r.avi"):
-        path = write_video(name, 7 if name == shorter else 9, (48, 32))
+        path = write_video(name, 7 if name == shorter else 14, (48, 32))
     taken, error = read_until_error(f"{path.parent}/l.avi,{path.parent}/r.avi")
     assert taken == 7
     assert f"{shorter} ends after 7 frames" in str(error)
     assert error.exit_code == os.EX_DATAERR
+
+
+def test_a_video_that_ends_a_frame_earlier_is_warned_of(write_video: WriteVideo) -> None:
+    lines: list[str] = []
+    number = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
+    try:
+        assert len(read(f"{write_video('l.avi', 7, (48, 32))},{write_video('r.avi', 8, (48, 32))}")) == 7
+    finally:
+        logger.remove(number)
+    assert len(lines) == 1 and "l.avi ends after 7 frames, but" in lines[0]
+
+
+def test_a_video_that_breaks_off_has_its_summary(
+    write_video: WriteVideo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, right = write_video("l.avi", 2, (64, 32)), write_video("r.avi", 9, (64, 32))
+    words = ["--rectified", "--input-width", "64", "--engine", "opencv", "--output", str(tmp_path / "out")]
+    code, out, err = call(capsys, "run", "--camera", f"video:{left},{right}", *words, "--save", "results")
+    assert code == os.EX_DATAERR and "are they one recording?" in err
+    assert "2 frames done, results in" in out
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["state"] == "failed"
 
 
 def test_videos_of_different_sizes_are_an_error_that_names_both(write_video: WriteVideo) -> None:

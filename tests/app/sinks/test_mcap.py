@@ -14,6 +14,7 @@ from roma_device.app.sinks import SinkError, growing_file, open_sink
 from roma_device.app.sinks import mcap as mcap_module
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.depth import decode_depth_mm
+from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import StereoFrame, Truth
 
 reader = pytest.importorskip("mcap.reader")
@@ -40,6 +41,7 @@ def test_what_is_written_can_be_read_back(tmp_path, make_result):
         "/left/image": 3,
         "/depth": 3,
         "/left/calibration": 3,
+        "/tf": 3,
     }
     name, time_ns, depth = found["/depth"][1]
     assert name == "foxglove.RawImage" and depth["encoding"] == "16UC1"
@@ -64,6 +66,34 @@ def test_a_pose_that_is_known_is_written(tmp_path, make_result):
     assert name == "foxglove.PoseInFrame" and message["frame_id"] == "world"
     assert message["pose"]["position"] == {"x": 1, "y": 2, "z": 3}
     assert message["pose"]["orientation"]["z"] == pytest.approx(np.sin(0.1))
+
+
+def test_frames_are_connected_from_odometry_to_the_right_camera(tmp_path, make_result):
+    pose = PoseEstimate(0, "ok", (), 1, Pose.from_rotation_vector([0, 0, 0.2], [1, 2, 3]))
+    with open_sink("mcap", tmp_path) as sink:
+        sink.write(make_result(pose=pose))
+    ((name, time_ns, message),) = messages(tmp_path / "results.mcap")["/tf"]
+    assert name == "foxglove.FrameTransforms"
+    chain = {each["child_frame_id"]: each for each in message["transforms"]}
+    assert {child: each["parent_frame_id"] for child, each in chain.items()} == {
+        "camera_link": "odom",
+        "left_optical_frame": "camera_link",
+        "right_optical_frame": "left_optical_frame",
+    }
+    assert chain["camera_link"]["translation"] == {"x": 1, "y": 2, "z": 3}
+    assert chain["right_optical_frame"]["translation"] == {"x": 0.1, "y": 0, "z": 0}
+    assert all(each["timestamp"]["sec"] == time_ns // 10**9 for each in chain.values())
+
+
+@pytest.mark.parametrize("metric", [True, False])
+def test_there_is_no_channel_without_messages(tmp_path, make_result, metric):
+    with open_sink("mcap", tmp_path) as sink:
+        sink.write(make_result(metric=metric))
+    with (tmp_path / "results.mcap").open("rb") as file:
+        summary = reader.make_reader(file).get_summary()
+    counts = summary.statistics.channel_message_counts
+    assert {summary.channels[number].topic for number in counts} == {each.topic for each in summary.channels.values()}
+    assert len(summary.schemas) == len(summary.channels) == (4 if metric else 2)
 
 
 def test_a_file_without_its_end_can_still_be_read(tmp_path, make_result):
@@ -106,11 +136,11 @@ def test_after_a_full_disk_a_new_file_begins_and_the_old_one_stays_readable(tmp_
         with pytest.raises(Exception):  # noqa: B017  (it has no end)
             for record in stream.StreamReader(file).records:
                 kinds.append(type(record).__name__)
-    assert kinds.count("Message") == 3
-    assert [len(each) for each in messages(tmp_path / "results-2.mcap").values()] == [1, 1, 1]
+    assert kinds.count("Message") == 4
+    assert [len(each) for each in messages(tmp_path / "results-2.mcap").values()] == [1, 1, 1, 1]
 
 
 def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "mcap.writer", None)
-    with pytest.raises(SinkError, match=r"pip install 'roma-device\[mcap\]'"), open_sink("mcap", tmp_path):
+    with pytest.raises(SinkError, match="pip install mcap"), open_sink("mcap", tmp_path):
         pass
