@@ -69,6 +69,11 @@ class Matches:
     makes_sense: bool = True  # False: the network's outputs are none, and the certainty is 0 everywhere
 
     @property
+    def makes_any(self) -> bool:
+        """False where no network ran, as for poses alone: then certainties of 0 say nothing."""
+        return self.disparity_px is not None or self.two_view_warp is not None
+
+    @property
     def warp(self) -> FloatImage:
         """(H, W, 2): right pixel (x, y) of each left pixel."""
         if self.two_view_warp is not None:

@@ -46,6 +46,11 @@ class FinishChoice:
     temperature_c: float | None = None
     kept: str = ""  # what is there to go on with after an interruption: a clause
 
+    def facts(self, made_at: str) -> dict[str, str]:
+        """What of and when, for people; "" where it is not known."""
+        degrees = "" if self.temperature_c is None else f"{self.temperature_c:g} \N{DEGREE SIGN}C"
+        return {"calibrated at": made_at, "serial": self.serial, "camera": self.camera, "temperature": degrees}
+
     def check(self) -> None:
         """Refuse before the work what could not be written after it; raises CalibrationError."""
         for path in (self.output, self.report):
@@ -126,7 +131,8 @@ def finish(
     if choice.report is not None:
         from roma_device.calibration.quality.page import report_page
 
-        _write_page(choice.report, report_page(report, _without_view(seen), example))
+        facts = choice.facts(calibration.made_at)
+        _write_page(choice.report, report_page(report, _without_view(seen), example, facts))
     return Calibrated(report, as_text(report), seen, saved)
 
 
@@ -149,13 +155,14 @@ def calibrate_one_camera(folder: str, board_text: str, format_name: str, choice:
         seen = image_observations(folder, board)
         report = make_camera_report(solve_camera(seen.views, board, seen.size, choice.lens))
     check_lens(report.solution.camera, format_name)
+    facts = _facts(report, choice)
     if choice.output is not None:
-        save_camera(choice.output, report.solution.camera, format_name, _facts(report, choice))
+        save_camera(choice.output, report.solution.camera, format_name, facts)
     if choice.report is not None:
         from roma_device.calibration.quality.page import camera_page
 
         example = grey_file(seen.files[report.solution.views[0].name][0])
-        _write_page(choice.report, camera_page(report, _without_view(seen), example))
+        _write_page(choice.report, camera_page(report, _without_view(seen), example, choice.facts(facts["made_at"])))
     saved = None if choice.output is None else {"file": str(choice.output)}
     return Calibrated(report, camera_as_text(report), seen, saved)
 

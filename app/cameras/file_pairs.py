@@ -40,10 +40,19 @@ def find_pairs(argument: str, max_skew_ms: float | None = None) -> list[Pair]:
 
 
 def find_images(argument: str) -> list[Path]:
-    """The images of a single camera: of a folder or a pattern, in order; raises CameraError."""
-    if any((Path(argument) / side).is_dir() for side in ("left", "right")):
-        raise _missing(f"{argument} holds pairs: name one camera's folder, such as {Path(argument) / 'left'}")
-    return _images(argument)
+    """The images of a single camera: of a folder or a pattern, in order; raises CameraError, for those of two too."""
+    folder = Path(argument)
+    inside = [folder / side for side in ("left", "right") if (folder / side).is_dir()]
+    if inside or (folder.is_dir() and (inside := list(side_folders(folder) or ()))):
+        raise _missing(f"{argument} holds pairs: name one camera's folder, such as {inside[0]}")
+    found = _images(argument)
+    if sides_of := _sides(found):
+        left, right = (files[0] for files in sides_of)
+        raise _missing(
+            f"{argument} holds images of two cameras, such as {left.name} and {right.name}: name those of one, by a "
+            "pattern in quotes or a folder of their own"
+        )
+    return found
 
 
 def _exists(name: str) -> bool:
@@ -99,16 +108,21 @@ def _pairs_in(folder: Path, max_skew_ms: float | None) -> list[Pair]:
 
 def _by_convention(folder: Path, max_skew_ms: float | None) -> list[Pair]:
     """Pairs of images in one folder by the first convention of which both sides are there; none where there is none."""
-    files = sorted(_files_in(folder), key=lambda file: natural_key(file.name))
+    sides = _sides(sorted(_files_in(folder), key=lambda file: natural_key(file.name)))
+    return pair_files((str(folder), str(folder)), *sides, max_skew_ms) if sides else []
+
+
+def _sides(files: list[Path]) -> tuple[list[Path], list[Path]] | None:
+    """The left and the right camera's of ``files`` by the first convention that fits, None where there is none."""
     stems = [file.stem for file in files]
     convention = next((convention for convention in CONVENTIONS if convention.fits(stems)), None)
     if convention is None:
-        return []
+        return None
     sides: dict[str, list[Path]] = {"left": [], "right": []}
     for file in files:
         if (found := convention.split(file.stem)) is not None:
             sides[found[0]].append(file)
-    return pair_files((str(folder), str(folder)), sides["left"], sides["right"], max_skew_ms)
+    return sides["left"], sides["right"]
 
 
 def _missing(message: str) -> CameraError:

@@ -120,7 +120,7 @@ class Summary:
         elapsed_s = max(self.finished_s - self.started_s, 1e-9)
         record: dict[str, Any] = {
             "frames": self.frames,
-            "fps": round(self.frames / elapsed_s, 2) if self.frames else 0.0,
+            "fps": round(self.frames / elapsed_s, 2) if self.frames else None,
             "dropped": self.dropped,
             "stages_ms": {stage: _spread(values) for stage, values in self.stages_ms.items()},
         }
@@ -137,7 +137,8 @@ class Summary:
         lines = [f"{'stage':<12}{'median ms':>11}{'95 % ms':>11}{'max ms':>11}"]
         for stage, spread in record["stages_ms"].items():
             lines.append(f"{stage:<12}{spread['median']:>11.2f}{spread['p95']:>11.2f}{spread['max']:>11.2f}")
-        lines.append(f"{self.frames} frames, {record['fps']:.1f} fps with capture and saving")
+        rate = f", {record['fps']:.1f} fps with capture and saving" if self.frames else ""
+        lines.append(f"{self.frames} frames{rate}")
         if "valid_ratio" in record:
             lines.append(f"{100 * record['valid_ratio']:.1f} % of the pixels have a value")
         if "depth_error" in record:

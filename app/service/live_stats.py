@@ -31,7 +31,7 @@ class FrameStats:
     latency_ms: float | None  # from the kernel's timestamp to the last sink; None where stamps are not of now
     mailbox_age_ms: float
     skew_ms: float
-    valid_ratio: float
+    valid_ratio: float | None  # None where no network ran
 
 
 class RowWatch(Protocol):
@@ -62,7 +62,8 @@ class LiveStats:
         done_ns = time.monotonic_ns()
         latency_ms = (done_ns - result.frame.timestamp_ns) / 1e6 if self.source.is_live else None
         valid = result.depth.valid_ratio if result.depth else float(result.valid.mean())
-        figures = FrameStats(done_ns, latency_ms, self.source.mailbox_age_ns / 1e6, result.frame.skew_ns / 1e6, valid)
+        known = valid if result.matches.makes_any else None
+        figures = FrameStats(done_ns, latency_ms, self.source.mailbox_age_ns / 1e6, result.frame.skew_ns / 1e6, known)
         self.frames += 1
         self.nonsense += not result.matches.makes_sense
         self.recent.append(figures)
@@ -75,7 +76,7 @@ class LiveStats:
         if self.task == "pose":
             is_useful = result.pose is not None and result.pose.state != "lost"
         else:
-            is_useful = figures.valid_ratio >= LEAST_VALID_RATIO
+            is_useful = (figures.valid_ratio or 0.0) >= LEAST_VALID_RATIO
         if is_useful or not self.last_useful_ns:
             self.last_useful_ns = figures.done_ns
         self.useless = 0 if is_useful else self.useless + 1
@@ -87,7 +88,7 @@ class LiveStats:
                 "swapped, turned, out of step, or both the same one?",
                 self.task,
                 self.useless,
-                100 * figures.valid_ratio,
+                100 * (figures.valid_ratio or 0.0),
             )
 
     @property
@@ -117,7 +118,7 @@ class LiveStats:
             "latency_ms": _median(each.latency_ms for each in recent if each.latency_ms is not None),
             "mailbox_age_ms": _median(each.mailbox_age_ms for each in recent),
             "skew_ms": _median(each.skew_ms for each in recent),
-            "valid_ratio": _median(each.valid_ratio for each in recent),
+            "valid_ratio": _median(each.valid_ratio for each in recent if each.valid_ratio is not None),
             "vertical_px": None if (vertical_px := self.vertical_px) is None else round(vertical_px, 3),
             "last_frame_age_s": None if age_s is None else round(age_s, 3),
             "useless_frames": self.useless,

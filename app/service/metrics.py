@@ -62,7 +62,7 @@ class Metrics:
         self._mailbox.observe(stats.mailbox_age_ms / 1000)
         self._skew.observe(abs(stats.skew_ms) / 1000)
         self._frames.inc()
-        self._valid.set(stats.valid_ratio)
+        self._valid.set(math.nan if stats.valid_ratio is None else stats.valid_ratio)
         self._last.set_to_current_time()
         if result.obstacles is not None:
             self._add_obstacles(result.obstacles)

@@ -18,7 +18,7 @@ def result_record(result: Result) -> dict[str, Any]:
 
     Medians are over the known pixels. The keys are the same for every frame.
     """
-    known = result.known
+    known, has_matches = result.known, result.matches.makes_any
     depth_m = None if result.depth is None else result.depth.depth_m
     return {
         "index": result.index,
@@ -27,10 +27,10 @@ def result_record(result: Result) -> dict[str, Any]:
         "size": list(result.frame.size),
         "times": {name: _number(value) for name, value in result.times.as_json().items()},
         "total_ms": _number(result.times.total_ms, 3),
-        "valid_ratio": _mean(known),
+        "valid_ratio": _mean(known) if has_matches else None,
         "median_depth_m": _median(depth_m, known),
         "median_disparity_px": _median(result.matches.disparity_px, known),
-        "mean_certainty": _mean(result.matches.certainty),
+        "mean_certainty": _mean(result.matches.certainty) if has_matches else None,
         "dropped": result.dropped,
         "pose": None if result.pose is None else result.pose.as_json(),
         "obstacles": None if result.obstacles is None else result.obstacles.as_json(),

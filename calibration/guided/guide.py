@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -106,7 +107,12 @@ class CaptureGuide:
     def is_complete(self) -> bool:
         """Enough pairs, and nothing missing any more, or hope is given up for what is."""
         count = len(self.views)
-        return count >= PATIENCE * self.wanted or (count >= self.wanted and not self._missing())
+        return count >= self.most or (count >= self.wanted and not self._missing())
+
+    @property
+    def most(self) -> int:
+        """Pairs at which the capture ends, whatever is still missing."""
+        return math.ceil(PATIENCE * self.wanted)
 
     def advice(self) -> str:
         """The view that would help most now."""

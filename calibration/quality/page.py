@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import cv2
@@ -38,9 +38,15 @@ img { max-width: 100%; } td, th { padding: .15rem .9rem .15rem 0; text-align: le
 
 
 def report_page(
-    report: QualityReport, refused: Sequence[DroppedView], example: tuple[GreyImage, GreyImage] | None
+    report: QualityReport,
+    refused: Sequence[DroppedView],
+    example: tuple[GreyImage, GreyImage] | None,
+    facts: Mapping[str, str],
 ) -> str:
-    """The HTML page; ``example`` is a raw pair (H, W) to show rectified, ``refused`` the pairs without a view."""
+    """The HTML page; ``example`` is a raw pair (H, W) to show rectified, ``refused`` the pairs without a view.
+
+    ``facts``: what of, and when, by its name: the date, serial numbers.
+    """
     solution = report.solution
     rows = {pair.name: rms([pair.vertical_px]) for pair in report.held_out}
     views = view_plot(solution, rows, "per pair: corners (blue), rows when left out (red)")
@@ -53,7 +59,7 @@ def report_page(
         f"<h2>All figures</h2><pre>{escape(as_text(report))}</pre>",
         refused_list("Pairs", refused),
     ]
-    return page_of("Stereo calibration", report.verdict, report.findings, parts)
+    return page_of("Stereo calibration", report.verdict, report.findings, [facts_line(facts), *parts])
 
 
 def page_of(title: str, verdict: Grade, findings: Sequence[Reason], parts: Sequence[str]) -> str:
@@ -62,6 +68,11 @@ def page_of(title: str, verdict: Grade, findings: Sequence[Reason], parts: Seque
     top = f"<h1>{title}: <span class='{verdict}'>{verdict}</span></h1><ul>{reasons}</ul>"
     head = f"<meta charset='utf-8'><title>{title}: {verdict}</title><style>{STYLE}</style>"
     return f"<!doctype html><html lang='en'><head>{head}</head><body>{top}{''.join(parts)}</body></html>\n"
+
+
+def facts_line(facts: Mapping[str, str]) -> str:
+    """What is known of the camera and the day."""
+    return f"<p>{escape('; '.join(f'{name} {value}' for name, value in facts.items() if value))}</p>"
 
 
 def row_of(*figures: str) -> str:
@@ -109,8 +120,10 @@ def refused_list(what: str, refused: Sequence[DroppedView]) -> str:
     return f"<h2>{what} without a usable view</h2><ul>{items}</ul>"
 
 
-def camera_page(report: CameraReport, refused: Sequence[DroppedView], example: GreyImage | None) -> str:
-    """The HTML page; ``example`` is a raw image (H, W) to show undistorted, ``refused`` the images without a view."""
+def camera_page(
+    report: CameraReport, refused: Sequence[DroppedView], example: GreyImage | None, facts: Mapping[str, str]
+) -> str:
+    """The same for a single camera; ``example`` is a raw image (H, W) to show undistorted."""
     solution = report.solution
     views = view_plot(solution, report.held_out_px, "per image: corners (blue), corners when left out (red)")
     parts = [
@@ -120,7 +133,7 @@ def camera_page(report: CameraReport, refused: Sequence[DroppedView], example: G
         "" if example is None else _undistorted_example(solution.camera, example),
         refused_list("Images", refused),
     ]
-    return page_of("Camera calibration", report.verdict, report.findings, parts)
+    return page_of("Camera calibration", report.verdict, report.findings, [facts_line(facts), *parts])
 
 
 def _undistorted_example(camera: CameraModel, image: GreyImage) -> str:

@@ -122,7 +122,8 @@ def make_report(solution: StereoSolution, stated_baseline_m: float | None = None
         depth,
         [],
     )
-    report.findings.extend(judge_figures(_figures(report)))
+    at_5_m = next(error for error in depth if error.distance_m == 5)
+    report.findings.extend(judge_figures({**_figures(report), "depth_percent": at_5_m.percent}))
     report.findings.extend(judge_views(solution, [look for look in looks if isinstance(look, Look)]))
     report.findings.extend(judge_rig(solution, solution.right_from_left, stated_baseline_m))
     return report

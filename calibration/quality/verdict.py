@@ -19,6 +19,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "epipolar_px": (0.35, 1.0),
     "rms_px": (0.5, 1.5),
     "depth_px": (0.5, 1.5),
+    "depth_percent": (8.0, 20.0),
     "scale_percent": (0.5, 2.0),
     "dropped_share": (0.25, 0.5),
     "held_out_px": (0.6, 1.8),
@@ -27,7 +28,8 @@ LIMITS: dict[str, tuple[float, float]] = {
 """Figure -> up to where it is good, up to where it is usable.
 
 epipolar_px is what makers of stereo cameras advise; depth_px is the uncertainty of depth at 5 m as one of
-disparity, beside which a good matcher is 0.25 px off. held_out_px and direction_px are of single cameras: corners in
+disparity, beside which a good matcher is 0.25 px off; depth_percent is the same in percent, since with a short baseline
+few pixels are much. held_out_px and direction_px are of single cameras: corners in
 images left out, and how far directions are uncertain.
 """
 
@@ -70,6 +72,10 @@ def judge_figures(figures: dict[str, float]) -> list[Reason]:
         "depth_px": (
             "depth is uncertain by as much as {:.1f} px of disparity",
             "take more pairs, tilted, near and far",
+        ),
+        "depth_percent": (
+            "depth at 5 m is uncertain by as much as {:.0f} %",
+            "take more pairs, tilted, near and far; with a baseline this short, depth is for nearer things",
         ),
         "scale_percent": ("the board measures {:.1f} % wrong in pairs left out", "take more pairs at more distances"),
         "dropped_share": ("{:.0%} of the views did not fit the rest", "hold board and camera still"),

@@ -6,8 +6,8 @@ import json
 from contextlib import AbstractContextManager
 from http import HTTPStatus
 
+import click
 import cv2
-from loguru import logger
 
 from roma_device.app.web.request import Answer, Request
 from roma_device.app.web.server import WebServer
@@ -48,7 +48,7 @@ function grid(element, rows) {
 }
 function show(state) {
   at('board').textContent = state.board;
-  at('count').textContent = `${state.taken} of ${state.wanted} pairs, `
+  at('count').textContent = `${state.count}, `
     + `left ${Math.round(100 * state.coverage[0])} %, right ${Math.round(100 * state.coverage[1])} % covered`;
   at('bar').value = Math.min(1, state.taken / state.wanted);
   at('status').textContent = state.status;
@@ -87,7 +87,7 @@ class LivePage(AbstractContextManager["LivePage"]):
         self._server: WebServer | None = None
         if port is not None:
             self._server = WebServer("127.0.0.1", port, dict.fromkeys(PATHS, self._answer), key="--page")
-            logger.warning("live page: http://127.0.0.1:{}/", self.port)
+            click.echo(f"live page: http://127.0.0.1:{self.port}/", err=True)
 
     def _answer(self, request: Request) -> Answer:
         kind, data = self._content.get(request.path, ("", b""))

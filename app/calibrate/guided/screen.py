@@ -23,6 +23,7 @@ class CaptureState:
     folder: str
     taken: int
     wanted: int
+    most: int  # at which the capture ends, whatever view is still missing
     status: str  # what is seen now, or why the pair was refused
     accepted: bool
     advice: str
@@ -33,7 +34,15 @@ class CaptureState:
     now: tuple[float, float] | None  # where the board is in the left image, as shares of width and height
 
     def as_json(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {"count": self.count, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
+
+    @property
+    def count(self) -> str:
+        """How many pairs there are, and why the capture goes on where they are as many as were wanted."""
+        if self.taken < self.wanted:
+            return f"{self.taken} of {self.wanted} pairs"
+        left = self.most - self.taken
+        return f"{self.taken} pairs" + (f", up to {left} more for missing views" if left > 0 else "")
 
 
 def state_of(guide: CaptureGuide, folder: str, judgement: Judgement) -> CaptureState:
@@ -44,6 +53,7 @@ def state_of(guide: CaptureGuide, folder: str, judgement: Judgement) -> CaptureS
         folder,
         len(guide.views),
         guide.wanted,
+        guide.most,
         "taken: move on to another view" if judgement.accepted else judgement.reason,
         judgement.accepted,
         guide.advice(),
@@ -82,7 +92,7 @@ class LineScreen(Screen):
         self._last = ""
 
     def show(self, state: CaptureState) -> None:
-        line = f"{state.taken}/{state.wanted} pairs: {state.status}"
+        line = f"{state.count}: {state.status}"
         if line != self._last:
             ending = f"; next: {state.advice}" if state.accepted else ""
             click.echo(f"{line}{ending}", err=True)
@@ -121,7 +131,7 @@ def screen_lines(state: CaptureState) -> list[tuple[str, str]]:
     bar = "#" * round(30 * share) + "-" * (30 - round(30 * share))
     lines = [
         (f"Calibration with {state.board}", "bold"),
-        (f"[{bar}] {state.taken} of {state.wanted} pairs", ""),
+        (f"[{bar}] {state.count}", ""),
         ("", ""),
         (f"now:  {state.status}", "bold green" if state.accepted else "yellow"),
         (f"next: {state.advice}", "bold cyan"),

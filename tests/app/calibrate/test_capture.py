@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Sequence
+from dataclasses import replace
 from fcntl import ioctl
 from pathlib import Path
 from termios import TIOCSWINSZ
@@ -33,6 +34,7 @@ STATE = CaptureState(
     "/a/folder/with/quite/a/long/name/" * 4,
     7,
     24,
+    36,
     "left and right are 12.0 ms apart: the cameras are out of step",
     False,
     "hold the board into the upper left of the right image",
@@ -125,6 +127,21 @@ def test_in_a_terminal_of_80x24_interrupted_at_every_stage(tmp_path: Path) -> No
     assert "next:" in shown
     assert "Verdict:" in shown
     assert load_calibration(output).baseline_m == pytest.approx(0.12, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("taken", "said"),
+    [
+        (23, "23 of 24 pairs"),
+        (24, "24 pairs, up to 12 more for missing views"),
+        (35, "35 pairs, up to 1 more for missing views"),
+        (36, "36 pairs"),
+    ],
+)
+def test_the_count_never_exceeds_what_it_is_of(taken: int, said: str) -> None:
+    state = replace(STATE, taken=taken)
+    assert state.count == said and state.as_json()["count"] == said
+    assert all(len(text) <= 80 for text, _ in screen_lines(state)[:-2])
 
 
 def test_the_screen_fits_into_80x24() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,6 +36,7 @@ def test_one_camera_of_a_rig_is_found_and_written_for_ros(run: Run, pair_folder:
     assert report["verdict"] in ("good", "usable")
     assert "depth_error_95" not in report
     assert page.read_text().count("<svg") == 3
+    assert re.search(r"calibrated at 20\d\d-\d\d-\d\dT.*; serial A1<", page.read_text())
     assert "serial: A1" in output.read_text()
     section = read_section(output, "camera info", CalibrationError)
     assert section.section("projection_matrix").numbers("data")[3] == 0
@@ -54,6 +57,18 @@ def other_size(folder: Path) -> None:
     cv2.imwrite(str(folder / "01.png"), np.zeros((200, 320), np.uint8))
 
 
+def two_cameras(folder: Path, left: str, right: str) -> None:
+    for path in sorted(folder.iterdir()):
+        for name in (left, right):
+            shutil.copy(path, folder / f"{name.format(path.stem)}.png")
+        path.unlink()
+
+
+def two_folders(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).mkdir()
+
+
 @pytest.mark.parametrize(
     ("spoil", "board", "words_expected"),
     [
@@ -64,6 +79,9 @@ def other_size(folder: Path) -> None:
         (black, BOARD, "the image is black"),
         (other_size, BOARD, "one camera, one size"),
         (lambda folder: (folder / "left").mkdir(), BOARD, "holds pairs: name one camera's folder"),
+        (lambda folder: two_folders(folder, "cam0", "cam1"), BOARD, "holds pairs: name one camera's folder"),
+        (lambda folder: two_cameras(folder, "left{}", "right{}"), BOARD, "holds images of two cameras, such as left00"),
+        (lambda folder: two_cameras(folder, "{}_L", "{}_R"), BOARD, "holds images of two cameras, such as 00_L.png"),
     ],
 )
 def test_bad_input_is_one_sentence(

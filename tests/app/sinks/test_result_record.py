@@ -77,6 +77,11 @@ def test_unknown_numbers_are_null():
     assert record["valid_ratio"] == 0
 
 
+def test_without_a_network_there_is_no_share_of_known_pixels():
+    record = result_record(result(matches=Matches(np.zeros((1, 3), np.float32)), valid=(False, False, False)))
+    assert record["valid_ratio"] is None and record["mean_certainty"] is None
+
+
 def test_known_means_valid_and_with_a_possible_depth():
     case = result(depth_m=(0.0, np.inf, 3.0))
     np.testing.assert_array_equal(case.known, [[False, False, True]])
