@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from loguru import logger
 
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel, pinhole_matrix
@@ -18,36 +19,58 @@ from roma_device.calibration.storage.yaml_section import Section, dump_yaml, rea
 
 from .lens import camera_of
 from .raw_rig import RawRig
+from .refit import refitted
+
+MOST_OFF_PX = 1.0
+"""A lens that Kalibr has no model for is refitted; one that no refit comes nearer to than that is refused."""
+
+
+class KalibrLens(NamedTuple):
+    """A camera as Kalibr can have it, and what had to be done for that: "" where nothing."""
+
+    camera: CameraModel
+    remark: str
 
 
 def save_kalibr(path: Path, calibration: StereoCalibration) -> None:
-    """Write a camchain; raises CalibrationError for a lens that Kalibr has no model for."""
-    left, right = camera_document(calibration.left), camera_document(calibration.right)
+    """Write a camchain; raises CalibrationError for a lens that no model of Kalibr comes near to."""
+    lenses = {side: kalibr_lens(getattr(calibration, side)) for side in ("left", "right")}
+    remarks = [f"{side} camera: {lens.remark}" for side, lens in lenses.items() if lens.remark]
+    for remark in remarks:
+        logger.warning("{}: {}", path, remark)
+    left, right = (camera_document(lens.camera) for lens in lenses.values())
     right["T_cn_cnm1"] = calibration.right_from_left.matrix.tolist()
-    write_text(path, dump_yaml({"cam0": left, "cam1": right}), make_folder=True)
+    comments = "".join(f"# {remark}\n" for remark in remarks)
+    write_text(path, comments + dump_yaml({"cam0": left, "cam1": right}), make_folder=True)
 
 
-def camera_document(camera: CameraModel) -> dict[str, Any]:
-    """One camera of a camchain; raises CalibrationError for a lens that Kalibr has no model for."""
-    coefficients = camera.distortion
-    if camera.model == "plumb_bob" and coefficients[4] == 0:
-        name, coefficients = "radtan", coefficients[:4]
-    elif camera.model == "equidistant":
-        name = "equidistant"
-    else:
-        what = "a third radial coefficient" if camera.model == "plumb_bob" else "the rational model"
+def kalibr_lens(camera: CameraModel) -> KalibrLens:
+    """The camera itself, or refitted where Kalibr lacks its model; raises CalibrationError where that is not near."""
+    if camera.model == "equidistant" or (camera.model == "plumb_bob" and camera.distortion[4] == 0):
+        return KalibrLens(camera, "")
+    what = "a third radial coefficient" if camera.model == "plumb_bob" else "the rational model"
+    fit = refitted(camera)
+    if not fit.greatest_px <= MOST_OFF_PX:
         raise CalibrationError(
             lambda option: (
-                f"Kalibr has no lens with {what}, so this calibration cannot be written for it; "
+                f"Kalibr has no lens with {what}, and its nearest one is {fit.greatest_px:.1f} px off; "
                 f"calibrate with {option('lens', 'fisheye')}, or export for ros or opencv"
             ),
             exit_code=os.EX_DATAERR,
         )
+    name = "radtan" if fit.camera.model == "plumb_bob" else fit.camera.model
+    off = f"{fit.rms_px:.3f} px off (RMS over the image), {fit.greatest_px:.3f} px at most"
+    return KalibrLens(fit.camera, f"Kalibr has no lens with {what}: refitted as {name}, which is {off}")
+
+
+def camera_document(camera: CameraModel) -> dict[str, Any]:
+    """One camera of a camchain, with a lens that Kalibr has."""
+    is_fisheye = camera.model == "equidistant"
     return {
         "camera_model": "pinhole",
         "intrinsics": [camera.fx, camera.fy, camera.cx, camera.cy],
-        "distortion_model": name,
-        "distortion_coeffs": coefficients.tolist(),
+        "distortion_model": "equidistant" if is_fisheye else "radtan",
+        "distortion_coeffs": camera.distortion[:4].tolist(),
         "resolution": list(camera.size),
         "rostopic": "",
     }

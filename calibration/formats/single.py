@@ -8,12 +8,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+from loguru import logger
 
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.storage.files import write_text
 from roma_device.calibration.storage.yaml_section import dump_yaml
 
-from .kalibr import camera_document
+from .kalibr import camera_document, kalibr_lens
 from .ros import camera_info
 
 SINGLE = ("ros", "opencv", "kalibr")
@@ -22,16 +23,16 @@ SINGLE = ("ros", "opencv", "kalibr")
 def save_camera(path: Path, camera: CameraModel, format_name: str, facts: Mapping[str, str]) -> None:
     """Write ``path``, replacing what is there, with ``facts`` (board, date...) as comments.
 
-    Raises CalibrationError where it cannot be written, and for a lens that Kalibr has no model for.
+    Raises CalibrationError where it cannot be written, and for a lens that no model of Kalibr comes near to.
     """
     text = {"ros": _ros, "opencv": _opencv, "kalibr": _kalibr}[format_name](camera, facts)
     write_text(path, text, make_folder=True)
 
 
 def check_lens(camera: CameraModel, format_name: str) -> None:
-    """Raise CalibrationError where the format has no model for the lens."""
+    """Raise CalibrationError where the format has no model that comes near to the lens."""
     if format_name == "kalibr":
-        camera_document(camera)
+        kalibr_lens(camera)
 
 
 def _ros(camera: CameraModel, facts: Mapping[str, str]) -> str:
@@ -40,7 +41,11 @@ def _ros(camera: CameraModel, facts: Mapping[str, str]) -> str:
 
 
 def _kalibr(camera: CameraModel, facts: Mapping[str, str]) -> str:
-    return _commented({"cam0": camera_document(camera)}, facts)
+    lens = kalibr_lens(camera)
+    if lens.remark:
+        logger.warning("{}", lens.remark)
+        facts = {**facts, "lens": lens.remark}
+    return _commented({"cam0": camera_document(lens.camera)}, facts)
 
 
 def _commented(document: dict[str, Any], facts: Mapping[str, str]) -> str:

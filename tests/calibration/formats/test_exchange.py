@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from loguru import logger
 
 from roma_device.app.simulation.worlds.rigs import LENSES, virtual_rig
+from roma_device.calibration.arrays import Size
+from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import WRITTEN, export_calibration, format_of, import_calibration
 from roma_device.calibration.rig import StereoCalibration
@@ -42,13 +47,38 @@ def test_what_is_written_projects_the_same_when_read_again(tmp_path: Path, lens:
     assert greatest_difference_px(again, calibration) < 1e-6
 
 
-def test_a_third_radial_coefficient_is_not_lost_without_a_word(tmp_path: Path) -> None:
-    from dataclasses import replace
-
+@pytest.mark.parametrize(
+    ("lens", "model"),
+    [((-0.1, 0.02, 0, 0, 0.01), "equidistant"), ((-0.3, 0.12, 1e-3, -5e-4, -0.03), "plumb_bob")],
+)
+def test_a_third_radial_coefficient_is_refitted_for_kalibr_and_the_error_stated(
+    tmp_path: Path, lens: tuple[float, ...], model: str
+) -> None:
     rig = virtual_rig(SIZE)
-    bent = replace(rig, left=replace(rig.left, distortion=np.array([-0.1, 0.02, 0, 0, 0.01])))
-    with pytest.raises(CalibrationError, match="third radial"):
+    bent = replace(rig, left=CameraModel(Size(*SIZE), rig.left.matrix, np.array(lens)))
+    lines: list[str] = []
+    number = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
+    try:
         export_calibration(tmp_path / "chain.yaml", bent, "kalibr")
+    finally:
+        logger.remove(number)
+    again = import_calibration([tmp_path / "chain.yaml"])
+    pixels = np.stack(np.meshgrid(np.linspace(0, 639, 40), np.linspace(0, 399, 30)), -1).reshape(-1, 2)
+    off_px = np.linalg.norm(again.left.project(bent.left.unproject(pixels)) - pixels, axis=1)
+    (line,) = lines
+    found = re.search(r"left camera: .*, which is ([\d.]+) px off \(RMS over the image\), ([\d.]+) px at most", line)
+    assert found is not None and found[0] in (tmp_path / "chain.yaml").read_text()
+    assert again.left.model == model and off_px.max() < 1
+    assert float(found[2]) == pytest.approx(off_px.max(), abs=0.002)
+    assert float(found[1]) == pytest.approx((off_px**2).mean() ** 0.5, rel=0.2, abs=0.001)
+    np.testing.assert_array_equal(again.right.distortion, rig.right.distortion)
+
+
+def test_a_lens_that_no_model_of_kalibr_comes_near_to_is_refused(tmp_path: Path) -> None:
+    rig = virtual_rig(SIZE, "rational", 2)
+    with pytest.raises(CalibrationError, match=r"the rational model, and its nearest one is \d\.\d px off"):
+        export_calibration(tmp_path / "chain.yaml", rig, "kalibr")
+    assert not (tmp_path / "chain.yaml").exists()
 
 
 def test_the_right_projection_matrix_of_ros_has_a_negative_offset(tmp_path: Path) -> None:
