@@ -15,6 +15,8 @@ from .rig import StereoCalibration
 
 USUAL_BASELINE_M = 0.01, 3.0
 POSSIBLE_BASELINE_M = 0.001, 10.0
+WIDE_BASELINE_M = 1.0  # more is a rig on a vehicle, or inches and centimetres taken for metres
+USUAL_TANGENTIAL, POSSIBLE_TANGENTIAL = 0.02, 0.1  # p1 and p2; those of a real lens are below 0.01
 USUAL_ASPECT, POSSIBLE_ASPECT = 1.2, 2.1  # fx / fy, or the other way round
 USUAL_FOCALS, POSSIBLE_FOCALS = 1.25, 2.5  # of one camera to the other
 USUAL_FOCAL_SHARE, POSSIBLE_FOCAL_SHARE = (0.2, 6.0), (0.05, 60.0)  # focal length in image widths
@@ -52,6 +54,7 @@ def rig_findings(calibration: StereoCalibration) -> Iterator[Finding]:
     yield from direction_findings(calibration.right_from_left.translation_m)
     if SAID_UNIT not in calibration.origin:
         yield from baseline_findings(calibration.baseline_m)
+        yield from _wide_findings(calibration.baseline_m)
     for side, camera in (("left", calibration.left), ("right", calibration.right)):
         for finding in camera_findings(camera):
             yield Finding(finding.is_absurd, f"{side} camera: {finding.words}")
@@ -78,6 +81,17 @@ def baseline_findings(baseline_m: float) -> Iterator[Finding]:
     else:
         words += f" ({low:g} to {high:g} m); if it is right, import with --unit m"
     yield Finding(not POSSIBLE_BASELINE_M[0] <= baseline_m <= POSSIBLE_BASELINE_M[1], words)
+
+
+def _wide_findings(baseline_m: float) -> Iterator[Finding]:
+    """Whether a baseline of a file could be one in inches or centimetres."""
+    if WIDE_BASELINE_M < baseline_m <= USUAL_BASELINE_M[1]:
+        readings = " or ".join(f"{baseline_m * UNITS_M[unit] * 1000:.5g} mm in {unit}" for unit in ("inch", "cm"))
+        yield Finding(
+            False,
+            f"the baseline is {baseline_m:.5g} m, which is wide; is it in another unit ({readings})? Say so at import "
+            "with --unit inch, or --unit m if it is right",
+        )
 
 
 def direction_findings(translation_m: FloatArray) -> Iterator[Finding]:
@@ -119,7 +133,19 @@ def camera_findings(camera: CameraModel) -> Iterator[Finding]:
         absurd = not POSSIBLE_FOCAL_SHARE[0] <= share <= POSSIBLE_FOCAL_SHARE[1]
         words = f"fx is {camera.fx:.5g} px for an image of {camera.size} px: is it in px, and for this size?"
         yield Finding(absurd, words)
+    yield from _lens_findings(camera)
     yield from _fold_findings(camera)
+
+
+def _lens_findings(camera: CameraModel) -> Iterator[Finding]:
+    """Whether coefficients of another model stand where the tangential ones belong."""
+    if camera.model != "equidistant" and (greatest := float(np.abs(camera.distortion[2:4]).max())) > USUAL_TANGENTIAL:
+        shown = " and ".join(f"{value:.4g}" for value in camera.distortion[2:4])
+        words = (
+            f"the tangential distortion {shown} is more than lenses have: are these the coefficients of a fisheye lens "
+            "(distortion_model: equidistant), or in another order?"
+        )
+        yield Finding(greatest > POSSIBLE_TANGENTIAL, words)
 
 
 def _fold_findings(camera: CameraModel) -> Iterator[Finding]:

@@ -1,15 +1,37 @@
-"""Bad lines of a list: left out, counted and warned of; above a share the file is refused."""
+"""Bad lines or entries of a list: left out, counted and warned of; above a share the file is refused."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from loguru import logger
 
 from roma_device.app.evaluate import EvaluationError
 
+T = TypeVar("T")
+
 MOST_BAD = 0.1
-"""Share of the lines."""
+"""Share of the lines or entries."""
+
+
+def good_entries(path: Path, entries: Sequence[Any], parse: Callable[[int, Any], T]) -> list[T]:
+    """What ``parse`` makes of each entry and its number; those for which it raises EvaluationError are left out.
+
+    Raises the first one's where they are more than MOST_BAD of all.
+    """
+    found, problems = [], []
+    for number, entry in enumerate(entries):
+        try:
+            found.append(parse(number, entry))
+        except EvaluationError as error:
+            problems.append(error)
+            if len(problems) > MOST_BAD * len(entries):
+                raise problems[0] from None
+    if problems:
+        logger.warning("{}; left out, {} of {} entries of {}", problems[0], len(problems), len(entries), path)
+    return found
 
 
 class BadLines:

@@ -15,6 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from loguru import logger
 
 from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.camera import CameraModel
@@ -35,6 +36,9 @@ NAMES = {
     "R": ("R", "rotation"),
     "T": ("T", "translation"),
 }
+FISHEYE_SHARE = 0.55
+"""Focal length over width below which (84 degrees) lenses are often fisheyes."""
+
 MODEL_NAMES = ("distortion_model", "camera_model", "lens_model", "model")
 WIDTHS, HEIGHTS = ("image_width", "width", "imageWidth"), ("image_height", "height", "imageHeight")
 
@@ -90,8 +94,15 @@ def read_opencv(paths: list[Path], size: Size | None = None) -> RawRig:
 
 
 def _camera(nodes: dict[str, FloatArray], number: int, size: Size, facts: dict[str, Any]) -> CameraModel:
-    """Four coefficients may be a fisheye lens as well, but then distortion_model has to say so."""
-    return camera_of(size, nodes[f"M{number}"].reshape(3, 3), facts.get("model", ""), nodes[f"D{number}"])
+    """Four coefficients without a name may be a fisheye lens's: said, where the image is as wide as one's."""
+    matrix, lens, model = nodes[f"M{number}"].reshape(3, 3), nodes[f"D{number}"], facts.get("model", "")
+    if not model and lens.size == 4 and lens.any() and matrix[0, 0] < FISHEYE_SHARE * size[0]:
+        logger.warning(
+            "camera {}: four coefficients without a distortion_model are taken for k1 k2 p1 p2 of plumb_bob; at this "
+            "angle of view they may be a fisheye lens's: then add the line distortion_model: equidistant",
+            number,
+        )
+    return camera_of(size, matrix, model, lens)
 
 
 def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) -> None:

@@ -40,6 +40,7 @@ def test_a_usual_rig_has_no_findings() -> None:
         (rig(matrix=matrix(cx=960)), "960,240"),
         (rig(matrix=matrix(fx=2000)), "fx 2000 and fy 500"),
         (rig(matrix=matrix(4, 4)), "fx is 4 px"),
+        (rig(distortion=np.array([0.1, 0.0, 0.3, -0.2, 0])), "0.3 and -0.2 .*fisheye"),
         (rig(distortion=np.array([-2.0, 0, 0, 0, 0])), "-2 .*folds over"),
     ],
 )
@@ -53,6 +54,8 @@ def test_absurd_numbers_are_refused_with_their_value(calibration: StereoCalibrat
     [
         (rig(6), "6 m.*60 mm if it is in cm"),
         (rig(0.005), "0.005 m"),
+        (rig(2.4), "2.4 m.*60.96 mm in inch.*--unit inch"),
+        (rig(distortion=np.array([0.1, 0.0, 0.03, 0.001, 0])), "0.03 and 0.001 .*fisheye"),
         (rig(matrix=matrix(cx=100)), "100,240"),
         (rig(matrix=matrix(fx=700)), "fx 700 and fy 500"),
         (rig(distortion=np.array([-0.6, 0, 0, 0, 0])), "folds over"),

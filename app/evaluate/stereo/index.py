@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from loguru import logger
 
 from roma_device.app.evaluate import EvaluationError, reading
+from roma_device.app.evaluate.bad_lines import good_entries
 from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 from roma_device.calibration.storage.files import read_json
 
@@ -86,12 +87,15 @@ class StereoPair:
 
 
 def load_index(path: Path) -> list[StereoPair]:
-    """Read an index; raises EvaluationError naming the file, the pair and the key at fault."""
+    """Read an index; single bad entries are left out with a warning.
+
+    Raises EvaluationError naming the file, the pair and the key at fault where they are many.
+    """
     raw = read_json(path, "index", EvaluationError)
     if not isinstance(raw, dict) or not isinstance(entries := raw.get("pairs"), list) or not entries:
         raise EvaluationError(f"{path}: 'pairs' must be a list of at least one pair")
     _check_keys(raw, {"protocol", "pairs"}, {"pairs"}, str(path))
-    pairs = [_pair(entry, path, number) for number, entry in enumerate(entries)]
+    pairs = good_entries(path, entries, lambda number, entry: _pair(entry, path, number))
     if repeated := [name for name, count in Counter(pair.id for pair in pairs).items() if count > 1]:
         raise EvaluationError(f"{path}: pair {repeated[0]!r}: id: stands there twice")
     return pairs

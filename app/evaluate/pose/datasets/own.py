@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from roma_device.app.evaluate import EvaluationError
+from roma_device.app.evaluate.bad_lines import good_entries
 from roma_device.app.evaluate.pose.datasets import PoseImage, PosePair, checked_matrix, checked_pose
 from roma_device.calibration.storage.files import read_json
 
@@ -20,11 +21,11 @@ _TEXTS = ("id", "a", "b")
 
 
 def load_own(path: Path, images: Path) -> list[PosePair]:
-    """Raises EvaluationError naming the file, the pair and the key at fault."""
+    """Single bad entries are left out with a warning; raises EvaluationError naming what is wrong where they are many."""
     raw = read_json(path, "pairs", EvaluationError)
     if not isinstance(raw, dict) or not isinstance(entries := raw.get("pairs"), list):
         raise EvaluationError(f"{path}: 'pairs' must be a list")
-    return [_pair(entry, number, path, images) for number, entry in enumerate(entries)]
+    return good_entries(path, entries, lambda number, entry: _pair(entry, number, path, images))
 
 
 def _pair(entry: Any, number: int, path: Path, images: Path) -> PosePair:

@@ -4,6 +4,7 @@ import os
 import cv2
 import numpy as np
 import pytest
+from loguru import logger
 
 from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.stereo.index import load_index
@@ -52,6 +53,22 @@ def test_a_given_mask_wins(folder):
     cv2.imwrite(str(folder / "m.png"), np.full((4, 6), 255, np.uint8))
     [pair] = load_index(write(folder, ENTRY | {"nonocc_mask": "m.png"}))
     assert pair.load().nonocc.all()
+
+
+def test_one_bad_entry_of_many_is_left_out_and_warned_of(folder):
+    entries = [ENTRY | {"id": f"{number}"} for number in range(12)]
+    entries[3] = entries[3] | {"scale": -1}
+    lines = []
+    sink = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
+    try:
+        pairs = load_index(write(folder, *entries))
+    finally:
+        logger.remove(sink)
+    assert len(pairs) == 11 and "3" not in [pair.id for pair in pairs]
+    (line,) = lines
+    assert "pair '3': scale: must be above 0" in line and "left out, 1 of 12 entries" in line
+    entries[5] = 7
+    assert "pair '3': scale" in refusal(write(folder, *entries))[0]
 
 
 def test_optional_keys(folder):
