@@ -21,7 +21,7 @@ _TEXTS = ("id", "a", "b")
 
 
 def load_own(path: Path, images: Path) -> list[PosePair]:
-    """Single bad entries are left out with a warning; raises EvaluationError naming what is wrong where they are many."""
+    """Single bad entries are left out with a warning; raises EvaluationError where they are many."""
     raw = read_json(path, "pairs", EvaluationError)
     if not isinstance(raw, dict) or not isinstance(entries := raw.get("pairs"), list):
         raise EvaluationError(f"{path}: 'pairs' must be a list")
