@@ -35,7 +35,7 @@ LINES = "\n".join(BLOCKS).replace("\\\n", " ").splitlines()
 COMMANDS = [shlex.split(line, comments=True)[1:] for line in LINES if line.startswith("roma-device ")]
 SAVED = re.findall(r"^\| `(\w+)` \| `([\w./]+)` \|", TEXT, re.MULTILINE)
 
-CAMERA = "simulated:room?size=192x120&frames=2"
+CAMERA = "images:DIR"
 BOARD_CAMERA = "simulated:board?frames=3"
 SMALL = ["--input-width", "96", "--engine", "opencv"]
 NAME = f"readme-{os.getpid()}"
@@ -90,8 +90,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "recording export": Recipe({"recordings/NAME": "recordings/one"}, [], ("bag/metadata.yaml",), needs="rosbags"),
     "service install": Recipe(more=["--dry-run"], said="would write"),
-    "doctor": Recipe(said=r"(ok|WARN|FAIL)  packages: roma-device", codes=(0, 1, 2)),
-    "evaluate stereo": Recipe({}, ["--engine", "opencv", "--threads", "1"], (), "(?s)stereo.*sgbm"),
+    "doctor": Recipe(said=r"(ok  |WARN|FAIL)  packages: roma-device", codes=(0, 1, 2)),
+    "evaluate stereo": Recipe({}, ["--engine", "opencv", "--passes", "0"], (), "(?s)stereo.*sgbm"),
     "run --task pose": Recipe(
         {"images:A,B": "images:left.png,right.png", "FX,FY,CX,CY": "120,120,95.5,59.5"},
         ["--matcher", "orb"],
@@ -102,7 +102,7 @@ RECIPES: dict[str, Recipe] = {
 }
 """By how a command begins; the longest that fits counts."""
 
-SLOW = {"calibrate --camera CAMERA", "bench", "verify stereo"}
+SLOW = {"calibrate --camera CAMERA", "calibrate check", "bench", "verify stereo"}
 
 
 def recipe_of(words: list[str]) -> tuple[str, Recipe]:
@@ -130,7 +130,7 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = {"left": frame.left.image, "right": frame.right.image}
     for side, image in images.items():
         (folder / "DIR" / side).mkdir(parents=True)
-        for path in (folder / f"{side}.png", folder / "DIR" / side / "000000.png"):
+        for path in (folder / f"{side}.png", *(folder / "DIR" / side / f"00000{number}.png" for number in range(2))):
             cv2.imwrite(str(path), image)
     both = np.hstack([np.atleast_3d(image).repeat(1 if image.ndim == 3 else 3, axis=2) for image in images.values()])
     video = cv2.VideoWriter(str(folder / "both.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 25, both.shape[1::-1])
@@ -199,12 +199,25 @@ def test_the_table_of_saved_files_is_true(workplace: Path, capsys: pytest.Captur
     kinds = [
         kind for kind in named if kind not in ("mcap", "rosbag2") or find_spec({"rosbag2": "rosbags"}.get(kind, kind))
     ]
-    code, _, err = call(capsys, "run", "--camera", CAMERA, *SMALL, "--output", "out", "--save", ",".join(kinds))
+    code, _, err = call(
+        capsys,
+        "run",
+        "--camera",
+        CAMERA,
+        "--calibration",
+        "rig.yaml",
+        *SMALL,
+        "--save",
+        ",".join(kinds),
+        "--output",
+        "out",
+    )
     assert code == 0, err
     for kind in kinds:
         assert (workplace / "out" / named[kind].replace("NNNNNN", "000001")).exists(), kind
 
 
+@pytest.mark.slow
 def test_the_python_of_readme_runs(tmp_path: Path) -> None:
     (program,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
     text = program.replace("frames=10", "frames=1").replace('"simulated:room"', '"simulated:room", engine="opencv"')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from roma_device.calibration.pose import Pose as RigidPose
+from roma_device.runtime.obstacles.obstacle_map import GroundPlane
 from roma_device.runtime.pose_estimate import BODY_FROM_OPTICAL, PoseEstimate
 
 from .types import (
@@ -31,6 +32,12 @@ def transform(header: Header, child: str, parent_from_child: RigidPose) -> Trans
     """Where ``child`` is in the header's frame."""
     place, turn = _numbers(parent_from_child)
     return TransformStamped(header, child, Transform(Vector3(*place), Quaternion(*turn)))
+
+
+def ground_from(ground: GroundPlane) -> RigidPose:
+    """Pose camera_from_ground: the foot of the perpendicular from the camera, axes forward, left and up."""
+    forward, right, up = (BODY_FROM_OPTICAL @ axis for axis in ground.axes)
+    return RigidPose(np.stack([forward, -right, up], axis=1), -ground.height_m * up)
 
 
 def odometry(header: Header, child: str, estimate: PoseEstimate) -> Odometry:

@@ -14,8 +14,8 @@ from roma_device.runtime.types import Result
 from .camera import camera_info, depth_image, disparity_image, image, point_cloud
 from .clock import WallClock
 from .diagnostics import diagnostics
-from .motion import CAMERA_FROM_OPTICAL, odometry, transform
-from .scan import laser_scan
+from .motion import CAMERA_FROM_OPTICAL, ground_from, odometry, transform
+from .scan import laser_scan, obstacle_scan
 from .types import (
     CameraInfo,
     DiagnosticArray,
@@ -35,6 +35,7 @@ Quality = Literal["sensor", "reliable", "latched"]
 local, for those who come later."""
 
 ODOM, CAMERA, LEFT, RIGHT = "odom", "camera_link", "left_optical_frame", "right_optical_frame"
+GROUND = "camera_footprint"  # on the ground below the camera, x forward along it, z up
 
 
 @dataclass(slots=True)
@@ -80,6 +81,10 @@ class Maker:
         return None if result.depth is None else point_cloud(self.header(result, LEFT), result, self.stride)
 
     def scan(self, result: Result) -> LaserScan | None:
+        """Of the middle rows; where obstacles are looked for, of these, and none while the ground is not seen."""
+        if result.obstacles is not None:
+            header = self.header(result, GROUND)
+            return None if result.obstacles.ground is None else obstacle_scan(header, result.obstacles)
         return None if result.depth is None else laser_scan(self.header(result, CAMERA), result)
 
     def odometry(self, result: Result) -> Odometry | None:
@@ -88,9 +93,12 @@ class Maker:
         return odometry(self.header(result, ODOM), CAMERA, result.pose)
 
     def tf(self, result: Result) -> TFMessage | None:
-        if result.pose is None or result.pose.odom_from_camera is None:
-            return None
-        return TFMessage([transform(self.header(result, ODOM), CAMERA, result.pose.odom_from_camera)])
+        frames = []
+        if result.pose is not None and result.pose.odom_from_camera is not None:
+            frames.append(transform(self.header(result, ODOM), CAMERA, result.pose.odom_from_camera))
+        if result.obstacles is not None and result.obstacles.ground is not None:
+            frames.append(transform(self.header(result, CAMERA), GROUND, ground_from(result.obstacles.ground)))
+        return TFMessage(frames) if frames else None
 
     def tf_static(self, result: Result) -> TFMessage:
         """The left optical frame sits at the camera's, the right one beside it."""

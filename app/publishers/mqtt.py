@@ -41,7 +41,13 @@ SENSORS = {
 
 
 def nearest_m(result: Result, share: float = 0.001) -> float | None:
-    """Distance along Z that a thousandth of the image is nearer than: single pixels are no obstacle. None: unknown."""
+    """The nearest obstacle on the ground where obstacles are looked for (m along it), None where there is none.
+
+    Else the distance along Z that a thousandth of the image is nearer than: single pixels are no obstacle. None:
+    unknown.
+    """
+    if result.obstacles is not None:
+        return None if result.obstacles.nearest is None else float(result.obstacles.nearest.distance_m)
     if result.depth is None:
         return None
     depth_m = result.depth.depth_m[result.known]

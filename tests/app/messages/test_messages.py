@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from roma_device.app.messages.clock import JUMP_NS, WallClock
 from roma_device.app.messages.topics import TOPICS, Maker, messages
 from roma_device.calibration.pose import Pose
+from roma_device.runtime.obstacles.obstacle_map import GroundPlane
 from roma_device.runtime.pose_estimate import PoseEstimate
+from tests.app.sinks.conftest import OBSTACLES
 
 SECOND_NS = 1_000_000_000
 
@@ -67,6 +70,7 @@ def test_frames_are_a_tree_by_rep_105(made: dict[str, Any]) -> None:
     ]
     assert edges == [
         ("odom", "camera_link"),
+        ("camera_link", "camera_footprint"),
         ("camera_link", "left_optical_frame"),
         ("left_optical_frame", "right_optical_frame"),
     ]
@@ -83,7 +87,7 @@ def test_odometry_carries_the_covariance(made: dict[str, Any]) -> None:
 
 
 def test_a_scan_sees_the_nearest_and_unknown_is_not_free(make_result: Any) -> None:
-    result = make_result()
+    result = make_result(obstacles=None)
     depth_m, valid = result.depth.depth_m, result.valid
     depth_m[:], valid[:] = 2.0, True
     depth_m[:, :10], valid[:, :10] = np.nan, False
@@ -95,6 +99,27 @@ def test_a_scan_sees_the_nearest_and_unknown_is_not_free(make_result: Any) -> No
     assert np.allclose(ranges[seen] * np.cos(angles[seen]), 2.0, rtol=0.02)
     to_the_left = angles > np.arctan((23 - 9) / 40)
     assert to_the_left.any() and np.isnan(ranges[to_the_left]).all()
+
+
+def test_a_scan_of_obstacles_lies_on_the_ground(make_result: Any) -> None:
+    """Beams keep the nearest; ground alone is inf, unknown is NaN; the frame lies below the camera."""
+    rad = np.arctan(np.linspace(1, -1, 161)).astype(np.float32)
+    scan_m = np.full(161, np.nan, np.float32)
+    scan_m[:60], scan_m[100] = np.inf, 1.5
+    up = np.array([0.0, -np.cos(0.2), -np.sin(0.2)])  # looks down by 0.2 rad
+    ground = GroundPlane(up, 1.2, 0.5)
+    result = make_result(obstacles=replace(OBSTACLES, ground=ground, scan_m=scan_m, scan_rad=rad))
+    found = {topic.name: message for topic, message in messages(Maker(), result, lambda _: True)}
+    scan = found["scan"]
+    angles = scan.angle_min + scan.angle_increment * np.arange(len(scan.ranges))
+    assert scan.header.frame_id == "camera_footprint" and scan.angle_max == pytest.approx(angles[-1])
+    (at,) = np.flatnonzero(np.isfinite(scan.ranges))
+    assert scan.ranges[at] == 1.5 and angles[at] == pytest.approx(rad[100], abs=scan.angle_increment / 2 + 1e-6)
+    assert np.isinf(scan.ranges[angles > rad[58]]).all() and np.isnan(scan.ranges[angles < rad[102]]).all()
+    (step,) = [each for each in found["/tf"].transforms if each.child_frame_id == "camera_footprint"]
+    place, turn = step.transform.translation, step.transform.rotation
+    assert (place.x, place.y, place.z) == pytest.approx((1.2 * np.sin(0.2), 0, -1.2 * np.cos(0.2)))
+    assert (turn.x, turn.y, turn.z, turn.w) == pytest.approx((0, np.sin(-0.1), 0, np.cos(0.1)))
 
 
 def test_what_a_result_has_not_is_not_sent(make_result: Any) -> None:
@@ -147,6 +172,7 @@ def test_a_clock_that_is_set_for_the_first_time_is_followed_at_once() -> None:
     assert clock.stamp_ns(clocks.monotonic_ns) == clocks.wall_ns
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.tuples(st.integers(1_000_000, SECOND_NS), st.integers(-(10**12), 10**12)), max_size=30))
 def test_stamps_rise_whatever_the_wall_clock_does(steps: list[tuple[int, int]]) -> None:
     clocks = Clocks()

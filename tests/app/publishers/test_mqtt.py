@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -152,20 +153,40 @@ def test_state_health_and_discovery_are_retained_and_outlive_the_broker(broker: 
     listener.close()
 
 
-def test_a_board_that_is_killed_is_told_by_its_last_will(broker: Broker) -> None:
-    program = [
-        sys.executable,
-        "-c",
-        f"""
-import time
+@contextmanager
+def board(broker: Broker, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of its own that is connected as ``name`` and does nothing."""
+    spec = f"mqtt:127.0.0.1:{broker.port}?id={name}&keepalive_s=1"
+    program = f"""
+import signal
 from roma_device.app.publishers import open_publisher
-with open_publisher("mqtt:127.0.0.1:{broker.port}?id=dying"):
-    time.sleep(600)""",
-    ]
-    process = subprocess.Popen(program, cwd=ROOT)
-    listener = Listener(broker.port)
-    listener.wait("roma/dying/state", "online")
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    listener.wait("roma/dying/state", "lost")
-    listener.close()
+with open_publisher({spec!r}):
+    signal.pause()"""
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_board_that_is_killed_is_told_by_its_last_will(broker: Broker) -> None:
+    with board(broker, "dying") as process:
+        listener = Listener(broker.port)
+        listener.wait("roma/dying/state", "online")
+        process.send_signal(signal.SIGKILL)
+        listener.wait("roma/dying/state", "lost")
+        listener.close()
+
+
+@pytest.mark.slow
+def test_a_board_that_hangs_is_told_by_its_last_will_and_is_back_when_it_goes_on(broker: Broker) -> None:
+    """The broker waits for 1.5 times the keepalive; mosquitto looks every 5 s."""
+    with board(broker, "hung") as process:
+        listener = Listener(broker.port)
+        listener.wait("roma/hung/state", "online")
+        process.send_signal(signal.SIGSTOP)
+        listener.wait("roma/hung/state", "lost")
+        process.send_signal(signal.SIGCONT)
+        listener.wait("roma/hung/state", "online")
+        listener.close()
