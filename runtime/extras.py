@@ -9,6 +9,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "rosbag2": ("rosbags",),
     "zenoh": ("eclipse-zenoh", "rosbags"),
     "mqtt": ("paho-mqtt",),
+    "batch": ("distributed",),
 }
 
 

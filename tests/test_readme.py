@@ -89,6 +89,13 @@ RECIPES: dict[str, Recipe] = {
         {"v4l2:LEFT,RIGHT": CAMERA, "shm:depth": f"shm:{NAME}"}, SMALL, (), "published", needs="zenoh"
     ),
     "recording export": Recipe({"recordings/NAME": "recordings/one"}, [], ("bag/metadata.yaml",), needs="rosbags"),
+    "batch recordings/": Recipe(
+        {"local:4": "local:1"},
+        SMALL,
+        ("results/batch.json", "results/items/*/done.json"),
+        "DIR|done",
+    ),
+    "batch status": Recipe(files=("results/batch.json",)),
     "service install": Recipe(more=["--dry-run"], said="would write"),
     "doctor": Recipe(said=r"(ok  |WARN|FAIL)  packages: roma-device", codes=(0, 1, 2)),
     "evaluate stereo": Recipe({}, ["--engine", "opencv", "--passes", "0"], (), "(?s)stereo.*sgbm"),
@@ -105,10 +112,13 @@ RECIPES: dict[str, Recipe] = {
 SLOW = {"calibrate --camera CAMERA", "calibrate check", "bench", "verify stereo"}
 
 
+NO_RECIPE = "a new command of README: give it a recipe"
+
+
 def recipe_of(words: list[str]) -> tuple[str, Recipe]:
     line = " ".join(words)
-    begin = max((begin for begin in RECIPES if line.startswith(begin)), key=len)
-    return begin, RECIPES[begin]
+    begin = max((begin for begin in RECIPES if line.startswith(begin)), key=len, default=f"{NO_RECIPE}: {line}")
+    return begin, RECIPES.get(begin, Recipe(more=["--help"]))
 
 
 def parameters() -> list[Any]:
@@ -186,6 +196,8 @@ def test_each_command_of_readme_does_what_it_says(
         pytest.skip(f"{recipe.needs} is not installed")
     if "recording" in " ".join(words[:3]):
         record(capsys)
+    if words[:2] == ["batch", "status"]:
+        assert call(capsys, "batch", "DIR", "--output", "results", "--calibration", "rig.yaml", *SMALL)[0] == 0
     code, out, err = call(capsys, *(recipe.changes.get(word, word) for word in words), *recipe.more)
     assert code in recipe.codes, out + err
     assert re.search(recipe.said, out + err), out + err

@@ -18,6 +18,7 @@ from roma_device.app.settings.settings import Settings, SettingsError
 from roma_device.app.sinks import DENSE_SINKS, Sink, open_sink
 from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.card import ModelCard, ModelError
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.obstacle_pipeline import ObstaclePipeline
@@ -188,11 +189,16 @@ def begin_run(
     folder.begin(facts, model_facts(card), geometry.as_json(), redo_last=not isinstance(camera, LiveCamera))
 
 
-def open_recorder(settings: Settings, camera: Camera, stack: ExitStack) -> Recorder | None:
-    """Who keeps the raw pairs until ``stack`` closes; None where nobody asked for it."""
+def open_recorder(
+    settings: Settings, camera: Camera, calibration: StereoCalibration | None, stack: ExitStack
+) -> Recorder | None:
+    """Who keeps the raw pairs, and the calibration that the run has, until ``stack`` closes.
+
+    None where nobody asked for it.
+    """
     if settings.record is None:
         return None
     facts = {"software": f"roma-device {version('roma-device')}", "settings": settings.model_dump(mode="json")}
-    folder = new_session(settings.record, facts, camera.calibration)
+    folder = new_session(settings.record, facts, calibration or camera.calibration)
     logger.info(f"recording into {folder}")
     return stack.enter_context(Recorder(folder, wait=not isinstance(camera, LiveCamera)))

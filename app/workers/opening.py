@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from roma_device.runtime.extras import install_line
+
 from . import Workers, WorkersError
 from .address import Local, parse_address
 
@@ -21,7 +23,7 @@ def open_workers(text: str, model: str | None = None) -> Workers:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("dask", "distributed"):
             raise
-        message = f"--on {text} needs Dask: pip install 'roma-device[batch]'; --on local:1 needs nothing"
+        message = f"--on {text} needs Dask: {install_line('batch')}; --on local:1 needs nothing"
         raise WorkersError(message) from None
 
     if isinstance(place, Local):
