@@ -71,9 +71,9 @@ class Session:
         with ExitStack() as stack:
             folder = open_run_folder(settings, stack)
             self.output = None if folder is None else folder.path
-            self.recorder = open_recorder(settings, camera, stack)
-            source = open_source(camera, self.stop, settings.max_fps, self.recorder)
             geometry = choose_geometry(settings, camera, self._calibration)
+            self.recorder = open_recorder(settings, camera, geometry.calibration, stack)
+            source = open_source(camera, self.stop, settings.max_fps, self.recorder)
             self.sinks = SinkSet(open_sinks(settings, sink_names(settings, geometry, source.is_live), folder))
             begin_run(folder, settings, self._card, camera, geometry)
             pipelines = build_pipelines(settings, self._card, geometry.rectification)

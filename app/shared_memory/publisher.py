@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class SharedMemoryPublisher:
         self._name, self._fields = name, fields
         self._server: Server | None = None
         self._ring: Ring | None = None
+        self._shapes: list[tuple[str, tuple[int, ...], np.dtype[Any]]] = []  # of the ring's planes
         self._number = 0
 
     @classmethod
@@ -70,9 +72,10 @@ class SharedMemoryPublisher:
 
     def _ring_for(self, result: Result, planes: dict[str, AnyArray]) -> Ring:
         """The ring at hand, or a new one where the images are not as they were."""
-        layout = Layout.of(result.frame.size, list(planes.items()))
-        if self._ring is not None and self._ring.layout == layout:
+        shapes = [(name, image.shape, image.dtype) for name, image in planes.items()]
+        if self._ring is not None and shapes == self._shapes:
             return self._ring
+        layout = Layout.of(result.frame.size, list(planes.items()))
         try:
             fresh = Ring.create(layout)
         except OSError as error:
@@ -81,7 +84,7 @@ class SharedMemoryPublisher:
         self._server.change_ring(fresh.descriptor)
         if self._ring is not None:
             self._ring.close()
-        self._ring = fresh
+        self._ring, self._shapes = fresh, shapes
         return fresh
 
     def __exit__(self, *_: object) -> None:
