@@ -24,7 +24,7 @@ Record = npt.NDArray[np.void]
 
 
 _HEAD = struct.Struct("<QQqqQII5d")
-"""The fields from CHECKED_FROM on: number, index, timestamp_ns, skew_ns, dropped, present, has_rig, the rig's numbers."""
+"""The fields from CHECKED_FROM on: number, index, timestamp_ns, skew_ns, dropped, present, has_rig, the rig's five."""
 
 _UINT32 = struct.Struct("<I")
 _CHECKSUM_AT, _TEXT_BYTES_AT = (FRAME.fields[name][1] for name in ("checksum", "text_bytes"))  # type: ignore[index]
