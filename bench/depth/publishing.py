@@ -1,6 +1,6 @@
 """Cost of publishing: what ``write`` takes with a reader in another process, and how old frames are when they arrive.
 
-    python -m bench.publishing [shm] [zenoh] [--frames 1000] [--fps 30] [--fields left,depth,confidence]
+    python -m bench.depth.publishing [shm] [zenoh] [--frames 1000] [--fps 30] [--fields left,depth,confidence]
 
 Frames of 640x400 are written as a camera would, at a steady rate. Printed are the wall and the processor time of
 ``write`` (least, median, 95 %, greatest) and the age of a depth image in its reader (shm: a copy that is looked at;
