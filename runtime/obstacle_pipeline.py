@@ -25,5 +25,6 @@ class ObstaclePipeline(WrappedPipeline):
         if result.matches.disparity_px is None:
             return result
         with timed(result.times, "obstacles"):
-            obstacles = self._finder.find(result.matches.disparity_px, result.known, result.matches.certainty)
+            matches = result.matches
+            obstacles = self._finder.find(result.matches.disparity_px, result.known, matches.certainty, result.images)
         return replace(result, obstacles=obstacles)

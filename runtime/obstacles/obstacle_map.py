@@ -13,6 +13,8 @@ from roma_device.calibration.arrays import FloatArray, FloatImage
 UNKNOWN, FREE, OCCUPIED = -1, 0, 100
 """States of a cell, as in ROS's nav_msgs/OccupancyGrid."""
 
+GridCells = npt.NDArray[np.int8]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroundPlane:
@@ -55,7 +57,7 @@ class ObstacleMap:
     """Obstacles of one frame; without a ground plane all is unknown."""
 
     ground: GroundPlane | None
-    grid: npt.NDArray[np.int8]  # (forward, sideways): row 0 at the camera, first column left; UNKNOWN, FREE, OCCUPIED
+    grid: GridCells  # (forward, sideways): row 0 at the camera, first column left; UNKNOWN, FREE, OCCUPIED
     cell_m: float
     scan_m: FloatImage  # (N,) distance on the ground by direction; inf: only ground was seen; NaN: unknown
     scan_rad: FloatImage  # (N,) direction, to the left positive (REP 103), from left to right

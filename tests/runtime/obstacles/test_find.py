@@ -55,7 +55,7 @@ def test_a_box_ahead_is_the_nearest_obstacle(distance_m: float, side_m: float) -
 
 
 def test_flat_ground_has_no_obstacle_and_is_free_ahead() -> None:
-    for seed in range(20):
+    for seed in range(8):
         obstacles = found(seen(0.8, 12.0, []), noise_px=0.15, seed=seed)
         assert obstacles.nearest is None and not (obstacles.grid == OCCUPIED).any()
         assert obstacles.clear_m > 3

@@ -1,0 +1,110 @@
+"""Proof by the images: does an obstacle, or the ground behind it, look the same in both?
+
+Where ground has no texture along the row (planks, smooth floors), the disparity of a network bulges, and the bulge
+looks like a low obstacle. The images then fit the ground about as well as the bulge. That both hypotheses are
+compared is the idea of stereo by inverse perspective mapping (Bertozzi, Broggi 1998).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from roma_device.calibration.arrays import FloatImage, GreyImage, IntArray, Mask
+from roma_device.calibration.rectify import RectifiedRig
+from roma_device.runtime.rectified_images import RectifiedImages
+
+from .grid import Grid, around_cells
+from .ground import noise_scale
+
+WINDOW_PX = 15
+"""Brightness counts against the mean of this neighbourhood: two cameras expose differently."""
+
+PLANE_ERRORS_PX = (-0.5, -0.25, 0.0, 0.25, 0.5)
+"""The ground's disparity may be off by so much: of these the one counts that fits best."""
+
+CLEAR_PX, CLEAR_CERTAINTY = 4.0, 0.85
+"""Where the disparity differs so much from the ground's and the network is so sure, images without texture do."""
+
+WEAK, MEAN, STRONG = (1.5, 2.0), (1.8, 2.5), (2.0, 4.0)
+"""Else the ground must fit worse than the obstacle by a factor and by grey levels: by WEAK in each of its cells, by
+MEAN on average over cells that touch, and by STRONG in one of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What speaks for obstacle points (N,)."""
+
+    excess_px: FloatImage  # disparity beyond that of the ground
+    certainty: FloatImage
+    measured: FloatImage  # absolute difference of both images with the measured disparity, in grey levels
+    ground: tuple[FloatImage, ...]  # the same with the ground's, for each of PLANE_ERRORS_PX
+
+
+class ImageProof:
+    """Compares what the images say of obstacle and ground."""
+
+    def __init__(self, rig: RectifiedRig, stride_px: int) -> None:
+        self._stride_px, self._scale = stride_px, noise_scale(rig)
+        self._offset_px = np.float32(rig.disparity_offset_px)
+
+    def evidence(
+        self,
+        images: RectifiedImages,
+        place: tuple[IntArray, IntArray],
+        measured_px: FloatImage,
+        ground_px: FloatImage,
+        certainty: FloatImage,
+    ) -> Evidence:
+        """Evidence at points of the map, ``place`` being their rows and columns; disparities with the rig's offset."""
+        left, right = (_texture(image) for image in images.grey)
+        row, column = (self._stride_px * each for each in place)
+        here, y = left[row, column].astype(np.float32), row.astype(np.float32)
+        x = column.astype(np.float32) + self._offset_px
+        measured, *ground = (
+            np.abs(here - _sampled(right, x - disparity_px, y))
+            for disparity_px in (measured_px, *(ground_px + np.float32(self._scale * off) for off in PLANE_ERRORS_PX))
+        )
+        return Evidence(measured_px - ground_px, certainty, measured, tuple(ground))
+
+    def proven(self, occupied: Mask, grid: Grid, cell: IntArray, evidence: Evidence) -> Mask:
+        """Those ``occupied`` cells where the obstacle fits better than the ground does, or is clear of it."""
+        excess_px, certainty, measured, *ground = (
+            around_cells(grid.count(cell, each))
+            for each in (evidence.excess_px, evidence.certainty, evidence.measured, *evidence.ground)
+        )
+        number, least = around_cells(grid.count(cell)), np.minimum.reduce(ground)
+        is_clear = (excess_px > CLEAR_PX * self._scale * number) & (certainty > CLEAR_CERTAINTY * number)
+        weak = occupied & (is_clear | _exceeds(least, measured, number, WEAK))
+        strong = occupied & _exceeds(least, measured, number, STRONG)
+        label = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)[1]
+        ground_sum, measured_sum, number_sum = (
+            np.bincount(label.ravel(), values.ravel()).astype(np.float32) for values in (least, measured, number)
+        )
+        is_strong = _exceeds(ground_sum, measured_sum, number_sum, MEAN)
+        is_strong &= np.isin(np.arange(len(is_strong)), label[strong & weak])
+        is_strong[label[occupied & is_clear]] = True
+        return np.asarray(weak & is_strong[label])
+
+
+def _exceeds(
+    ground: FloatImage, measured: FloatImage, number: FloatImage, factor_and_levels: tuple[float, float]
+) -> Mask:
+    factor, levels = factor_and_levels
+    return np.asarray(ground > factor * measured + levels * number)
+
+
+def _texture(image: GreyImage) -> npt.NDArray[np.int16]:
+    blurred = cv2.blur(image, (WINDOW_PX, WINDOW_PX))
+    return np.asarray(cv2.subtract(image, blurred, dtype=cv2.CV_16S), np.int16)
+
+
+def _sampled(image: npt.NDArray[np.int16], x: FloatImage, y: FloatImage) -> FloatImage:
+    """Values (N,) between pixels; the border repeats."""
+    rows = -(-len(x) // 1024)  # remap takes no more than 32767 columns
+    map_x, map_y = (np.resize(axis, rows * 1024).reshape(rows, 1024) for axis in (x, y))
+    values = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values.ravel()[: len(x)], np.float32)
