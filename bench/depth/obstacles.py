@@ -1,8 +1,8 @@
 """Obstacles found on the simulated rig's truth: ``python -m bench.depth.obstacles [--scenes 84] [--frames 6]``.
 
 Floors with boxes of 0.2 to 0.6 m at random places, 1 to 5 m ahead of a camera at 0.6 to 1 m that looks down a little,
-and as many floors without any. Printed are errors of ground height and pitch, the share of boxes in view on which a
-cell is occupied, false alarms (occupied cells farther than 0.3 m from any box, and frames that have one), free cells
+and as many floors without any. Printed are errors of ground height and pitch, the share of boxes on which a cell is
+occupied, of those of which at least a quarter of a side is seen, false alarms (occupied cells farther than 0.3 m from any box, and frames that have one), free cells
 inside boxes, and the CPU time of the search with the rectification of both images that it asks for. Frames come ten
 a second, the camera sways. ``--truth`` takes the true disparity with noise instead of the network's.
 """
@@ -21,12 +21,12 @@ from roma_device.app.simulation.paint.printed_textures import PALETTE, checks, c
 from roma_device.app.simulation.scene import Light, Scene, Surface, box, quad, swaying, turned
 from roma_device.app.simulation.textures import bricks, marble, patches, planks, weave
 from roma_device.app.simulation.worlds.catalogue import SCENES
-from roma_device.calibration.arrays import FloatArray
-from roma_device.calibration.rectify import Rectification
+from roma_device.calibration.arrays import FloatArray, FloatImage
+from roma_device.calibration.rectify import Rectification, RectifiedRig
 from roma_device.runtime.filters.options import DepthOptions
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.obstacles.find import ObstacleFinder
-from roma_device.runtime.obstacles.obstacle_map import FREE, OCCUPIED
+from roma_device.runtime.obstacles.obstacle_map import FREE, OCCUPIED, GroundPlane
 from roma_device.runtime.obstacles.options import ObstacleOptions
 from roma_device.runtime.pipeline import StereoPipeline
 from roma_device.runtime.types import Result
@@ -34,6 +34,7 @@ from roma_device.runtime.types import Result
 WALL_M = 9.0
 REACH_M = 5.0
 SLACK_M = 0.3
+SEEN_SHARE = 0.25
 NOISE_PX = 0.15
 
 
@@ -132,10 +133,11 @@ def judge(
     occupied, free = (_places(one, found.grid.shape[1], found.cell_m) for one in cells)
     boxes = _seen_from(floor, world_from_rectified, truth.world_from_left.translation_m, up)
     near = np.zeros(len(occupied), bool)
+    on_ground_m = _on_ground(truth.depth_m, rig, up)
     for x, z, side in boxes:
         away = np.hypot(occupied[:, 0] - z, occupied[:, 1] - x) if len(occupied) else np.zeros(0)
         near |= away < side * 0.71 + SLACK_M
-        if abs(x) < 0.5 * z and 1.2 < z < REACH_M:
+        if 1.2 < z < REACH_M and _seen_px(on_ground_m, x, z, side) > SEEN_SHARE * (side * (rig.focal_px or 0) / z) ** 2:
             score.boxes += 1
             score.found += int((away < side * 0.71 + SLACK_M).any())
             score.free_inside += int((np.hypot(free[:, 0] - z, free[:, 1] - x) < side / 2 - 0.1).sum())
@@ -146,6 +148,23 @@ def judge(
 def _places(cells: FloatArray, columns: int, cell_m: float) -> FloatArray:
     """(N, 2): forward and right of the cells' middles."""
     return np.column_stack([(cells[:, 0] + 0.5) * cell_m, (cells[:, 1] + 0.5 - columns / 2) * cell_m])
+
+
+def _on_ground(depth_m: FloatImage, rig: RectifiedRig, up: FloatArray) -> FloatImage:
+    """(3, H, W): truth forward, right and up from the camera, along the ground."""
+    axes = GroundPlane(up, 0.0, 1.0).axes
+    row, column = np.mgrid[: depth_m.shape[0], : depth_m.shape[1]]
+    focal_px = rig.focal_px or 0
+    points_m = np.stack([(column - rig.cx) / focal_px, (row - rig.cy) / focal_px, np.ones(depth_m.shape)]) * depth_m
+    return np.asarray(np.einsum("ij,jhw->ihw", axes, points_m), np.float32)
+
+
+def _seen_px(on_ground_m: FloatImage, x: float, z: float, side: float) -> int:
+    """Pixels of a box that are seen, of its upper four fifths: they stand above the floor beyond doubt."""
+    forward_m, right_m, up_m = on_ground_m
+    floor_m = np.nanmin(up_m)
+    inside = (np.hypot(forward_m - z, right_m - x) < 0.75 * side) & (up_m > floor_m + 0.2 * side)
+    return int((inside & (up_m < floor_m + 1.1 * side)).sum())
 
 
 def _seen_from(

@@ -26,12 +26,20 @@ WINDOW_PX = 15
 PLANE_ERRORS_PX = (-0.5, -0.25, 0.0, 0.25, 0.5)
 """The ground's disparity may be off by so much: of these the one counts that fits best."""
 
-CLEAR_PX, CLEAR_CERTAINTY = 4.0, 0.85
-"""Where the disparity differs so much from the ground's and the network is so sure, images without texture do."""
+WEAK, MEAN, STRONG = (1.5, 2.0), (1.8, 2.5), (2.0, 3.0)
+"""The ground must fit worse than the obstacle by a factor and by grey levels: by WEAK in each of its cells, by MEAN on
+average over cells that touch, and by STRONG in one of them."""
 
-WEAK, MEAN, STRONG = (1.5, 2.0), (1.8, 2.5), (2.0, 4.0)
-"""Else the ground must fit worse than the obstacle by a factor and by grey levels: by WEAK in each of its cells, by
-MEAN on average over cells that touch, and by STRONG in one of them."""
+SURE, UNSURE = 0.8, (2.0, 5.0)
+"""Mean certainty over cells that touch: on bulges it is lower, on obstacles above 0.9. Else the ground must fit much
+worse on average: what is hardly seen behind another obstacle is uncertain, too."""
+
+LEAST_POINTS = 8
+"""Fewer points in cells that touch are no obstacle; each counts for its cell and the eight around it."""
+
+CLEAR_PX, CLEAR_CERTAINTY, CLEAR_CELLS = 4.0, 0.9, 4
+"""Where the disparity of so many cells differs so much from the ground's and the network is so sure, images without
+texture do."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,15 +87,17 @@ class ImageProof:
         number, least = around_cells(grid.count(cell)), np.minimum.reduce(ground)
         is_clear = (excess_px > CLEAR_PX * self._scale * number) & (certainty > CLEAR_CERTAINTY * number)
         weak = occupied & (is_clear | _exceeds(least, measured, number, WEAK))
-        strong = occupied & _exceeds(least, measured, number, STRONG)
         label = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)[1]
-        ground_sum, measured_sum, number_sum = (
-            np.bincount(label.ravel(), values.ravel()).astype(np.float32) for values in (least, measured, number)
+        ground_sum, measured_sum, certainty_sum, number_sum = (
+            np.bincount(label.ravel(), values.ravel()).astype(np.float32)
+            for values in (least, measured, certainty, number)
         )
-        is_strong = _exceeds(ground_sum, measured_sum, number_sum, MEAN)
-        is_strong &= np.isin(np.arange(len(is_strong)), label[strong & weak])
-        is_strong[label[occupied & is_clear]] = True
-        return np.asarray(weak & is_strong[label])
+        has_strong = np.bincount(label[weak & _exceeds(least, measured, number, STRONG)], minlength=len(number_sum)) > 0
+        is_proven = has_strong & _exceeds(ground_sum, measured_sum, number_sum, MEAN)
+        is_proven &= (certainty_sum > SURE * number_sum) | _exceeds(ground_sum, measured_sum, number_sum, UNSURE)
+        is_proven &= number_sum >= 9 * LEAST_POINTS
+        is_proven |= np.bincount(label[weak & is_clear], minlength=len(number_sum)) >= CLEAR_CELLS
+        return np.asarray(weak & is_proven[label])
 
 
 def _exceeds(

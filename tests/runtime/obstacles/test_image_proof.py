@@ -85,6 +85,6 @@ def test_images_exposed_differently_bear_it_out_too() -> None:
 
 def test_a_wall_without_texture_counts_where_the_network_is_sure() -> None:
     disparity_px, _ = box(2.0, 0.7)
-    blank = pair(disparity_px, contrast=0)
-    assert found(disparity_px, blank).nearest is not None
+    blank, sure = pair(disparity_px, contrast=0), np.full_like(SURE, 0.95)
+    assert found(disparity_px, blank, sure).nearest is not None
     assert found(disparity_px, blank, np.full_like(SURE, 0.6)).nearest is None
