@@ -6,6 +6,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "onnx": ("onnxruntime",),
     "openvino": ("openvino",),
     "mcap": ("mcap",),
+    "live": ("foxglove-sdk",),
     "rosbag2": ("rosbags",),
     "zenoh": ("eclipse-zenoh", "rosbags"),
     "mqtt": ("paho-mqtt",),

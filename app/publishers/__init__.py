@@ -9,6 +9,7 @@ from roma_device.app.sinks import Sink, SinkError
 from roma_device.runtime import registry
 
 PUBLISHERS: dict[str, str] = {
+    "foxglove": "roma_device.app.publishers.foxglove:FoxglovePublisher",
     "mqtt": "roma_device.app.publishers.mqtt:MqttPublisher",
     "ros2": "roma_device.app.publishers.ros2:Ros2Publisher",
     "shm": "roma_device.app.shared_memory.publisher:SharedMemoryPublisher",

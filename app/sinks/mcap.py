@@ -1,23 +1,20 @@
-"""Results as an MCAP file, which Foxglove and other tools open: image, depth, geometry, and pose where it is known.
+"""Results as an MCAP file, which Foxglove and other tools open, on the channels that are offered live, too.
 
-Messages are JSON in Foxglove's schemas; a topic without messages has no channel. Chunks are small and synced, so that a
-power cut costs at most a second.
+A topic without messages has no channel. Chunks are small and synced, so that a power cut costs at most a second.
 """
 
 from __future__ import annotations
 
-import json
-import time
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from roma_device.app.foxglove.channels import Channel, Maker, encoded
 from roma_device.runtime.extras import install_line
 from roma_device.runtime.types import Result
 
 from . import SinkError
-from .foxglove import TOPICS, Message, messages_of
 from .growing_file import GrowingFile
 
 NAME = "results.mcap"
@@ -34,7 +31,7 @@ class McapSink:
         self._writer_of: Any = None
         self._writer: Any = None
         self._channels: dict[str, int] = {}
-        self._epoch_ns: int | None = None  # since 1970, where the frames' clock is 0
+        self._maker = Maker()
         self._is_resumed = self._is_open = False
 
     def resume(self) -> None:
@@ -65,12 +62,13 @@ class McapSink:
         """Append the messages of one result; raises SinkError."""
         if not self._is_open:
             raise ValueError("results are written inside the sink's with block")
-        messages = list(messages_of(result))
+        messages = list(encoded(self._maker, result, lambda channel: channel.in_file))
         if self._file is not None and self._file.is_gone:
             self._abandon()
         file = self._file or self._begin(self._free_path())
-        for message in messages:
-            self._add(result, message)
+        stamp_ns = self._maker.stamp_ns(result)
+        for channel, data in messages:
+            self._writer.add_message(self._channel(channel), stamp_ns, data, stamp_ns, result.index)
         self._flush(file)
 
     def _begin(self, path: Path) -> GrowingFile:
@@ -107,27 +105,11 @@ class McapSink:
             path = self._folder / NAME.replace(".", f"-{next(numbers)}.")
         return path
 
-    def _add(self, result: Result, message: Message) -> None:
-        now_ns = self._since_1970_ns(result.frame.timestamp_ns)
-        sec, nsec = divmod(now_ns, 1_000_000_000)
-        stamp = {"sec": sec, "nsec": nsec}
-        fields = {"timestamp": stamp, "frame_id": message.frame_id, **message.fields}
-        if "transforms" in message.fields:  # each with its own frames
-            fields = {"transforms": [{"timestamp": stamp, **each} for each in message.fields["transforms"]]}
-        data = json.dumps(fields, allow_nan=False).encode()
-        self._writer.add_message(self._channel(message.topic), now_ns, data, now_ns, result.index)
-
-    def _channel(self, topic: str) -> int:
-        if topic not in self._channels:
-            name, schema = TOPICS[topic]
-            number = self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
-            self._channels[topic] = self._writer.register_channel(topic, "json", number)
-        return self._channels[topic]
-
-    def _since_1970_ns(self, timestamp_ns: int) -> int:
-        if self._epoch_ns is None:
-            self._epoch_ns = time.time_ns() - timestamp_ns
-        return self._epoch_ns + timestamp_ns
+    def _channel(self, channel: Channel) -> int:
+        if channel.topic not in self._channels:
+            schema = self._writer.register_schema(*channel.schema())
+            self._channels[channel.topic] = self._writer.register_channel(channel.topic, channel.encoding, schema)
+        return self._channels[channel.topic]
 
 
 class _Pending:

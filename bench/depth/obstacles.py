@@ -2,9 +2,10 @@
 
 Floors with boxes of 0.2 to 0.6 m at random places, 1 to 5 m ahead of a camera at 0.6 to 1 m that looks down a little,
 and as many floors without any. Printed are errors of ground height and pitch, the share of boxes on which a cell is
-occupied, of those of which at least a quarter of a side is seen, false alarms (occupied cells farther than 0.3 m from any box, and frames that have one), free cells
-inside boxes, and the CPU time of the search with the rectification of both images that it asks for. Frames come ten
-a second, the camera sways. ``--truth`` takes the true disparity with noise instead of the network's.
+occupied, of those of which at least a quarter of a side is seen, false alarms (occupied cells farther than 0.3 m from
+any box, and frames that have one), free cells inside boxes, and the CPU time of the search with the rectification of
+both images that it asks for. Frames come ten a second, the camera sways. ``--truth`` takes the true disparity with
+noise instead of the network's.
 """
 
 from __future__ import annotations

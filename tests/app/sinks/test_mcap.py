@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections import defaultdict
 
@@ -12,23 +11,39 @@ import pytest
 
 from roma_device.app.sinks import SinkError, growing_file, open_sink
 from roma_device.app.sinks import mcap as mcap_module
+from roma_device.app.sinks.images import DepthSink
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.depth import decode_depth_mm
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import StereoFrame, Truth
 
 reader = pytest.importorskip("mcap.reader")
+descriptor_pool = pytest.importorskip("google.protobuf.descriptor_pool")
+descriptor_pb2 = pytest.importorskip("google.protobuf.descriptor_pb2")
+message_factory = pytest.importorskip("google.protobuf.message_factory")
 
 
 def messages(path):
-    """Topic -> list of (schema name, log time, message)."""
+    """Topic -> list of (schema name, log time, message), decoded by the schemas that the file itself holds."""
     found = defaultdict(list)
     with path.open("rb") as file:
         for schema, channel, message in reader.make_reader(file).iter_messages():
-            assert channel.message_encoding == "json" and schema.encoding == "jsonschema"
-            json.loads(schema.data)
-            found[channel.topic].append((schema.name, message.log_time, json.loads(message.data)))
+            found[channel.topic].append((schema.name, message.log_time, decoded(schema, channel, message.data)))
     return found
+
+
+def decoded(schema, channel, data):
+    if channel.message_encoding == "json":
+        assert schema.encoding == "jsonschema" and json.loads(schema.data)["type"] == "object"
+        return json.loads(data)
+    assert channel.message_encoding == schema.encoding == "protobuf"
+    files, pool = descriptor_pb2.FileDescriptorSet.FromString(schema.data), descriptor_pool.DescriptorPool()
+    for file in files.file:
+        pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(schema.name)).FromString(data)
+
+
+def vector(message):
+    return [getattr(message, axis) for axis in "xyz"]
 
 
 def test_what_is_written_can_be_read_back(tmp_path, make_result):
@@ -42,18 +57,24 @@ def test_what_is_written_can_be_read_back(tmp_path, make_result):
         "/depth": 3,
         "/left/calibration": 3,
         "/tf": 3,
+        "/scan": 3,
+        "/status": 3,
     }
     name, time_ns, depth = found["/depth"][1]
-    assert name == "foxglove.RawImage" and depth["encoding"] == "16UC1"
-    raw = np.frombuffer(base64.b64decode(depth["data"]), "<u2").reshape(depth["height"], -1)
-    assert depth["step"] == 2 * depth["width"] == 2 * raw.shape[1]
-    np.testing.assert_allclose(decode_depth_mm(raw), results[1].depth.depth_m, atol=0.0006)
-    assert time_ns == depth["timestamp"]["sec"] * 10**9 + depth["timestamp"]["nsec"]
+    assert name == "foxglove.RawImage" and depth.encoding == "16UC1" and depth.frame_id == "left_optical_frame"
+    raw = np.frombuffer(depth.data, "<u2").reshape(depth.height, -1)
+    assert depth.step == 2 * depth.width == 2 * raw.shape[1]
+    png = DepthSink(tmp_path).encode(results[1])
+    np.testing.assert_array_equal(raw, cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED))
+    assert time_ns == depth.timestamp.seconds * 10**9 + depth.timestamp.nanos
     assert time_ns - found["/depth"][0][1] == 1  # as the frames' stamps are
-    image = cv2.imdecode(np.frombuffer(base64.b64decode(found["/left/image"][0][2]["data"]), np.uint8), 1)
+    image = cv2.imdecode(np.frombuffer(found["/left/image"][0][2].data, np.uint8), 1)
     assert image.shape == results[0].images.left.shape
     calibration = found["/left/calibration"][0][2]
-    assert calibration["K"][0] == results[0].rig.focal_px and len(calibration["P"]) == 12
+    assert calibration.K[0] == results[0].rig.focal_px and len(calibration.P) == 12
+    assert [status["index"] for _, _, status in found["/status"]] == [0, 1, 2]
+    scan = found["/scan"][0][2]
+    assert scan.start_angle == -scan.end_angle == -0.5 and list(scan.ranges[:2]) == [1.5, np.inf]
 
 
 def test_a_pose_that_is_known_is_written(tmp_path, make_result):
@@ -63,9 +84,9 @@ def test_a_pose_that_is_known_is_written(tmp_path, make_result):
     with open_sink("mcap", tmp_path) as sink:
         sink.write(make_result(frame=frame))
     ((name, _, message),) = messages(tmp_path / "results.mcap")["/pose"]
-    assert name == "foxglove.PoseInFrame" and message["frame_id"] == "world"
-    assert message["pose"]["position"] == {"x": 1, "y": 2, "z": 3}
-    assert message["pose"]["orientation"]["z"] == pytest.approx(np.sin(0.1))
+    assert name == "foxglove.PoseInFrame" and message.frame_id == "world"
+    assert vector(message.pose.position) == [1, 2, 3]
+    assert message.pose.orientation.z == pytest.approx(np.sin(0.1))
 
 
 def test_frames_are_connected_from_odometry_to_the_right_camera(tmp_path, make_result):
@@ -74,15 +95,16 @@ def test_frames_are_connected_from_odometry_to_the_right_camera(tmp_path, make_r
         sink.write(make_result(pose=pose))
     ((name, time_ns, message),) = messages(tmp_path / "results.mcap")["/tf"]
     assert name == "foxglove.FrameTransforms"
-    chain = {each["child_frame_id"]: each for each in message["transforms"]}
-    assert {child: each["parent_frame_id"] for child, each in chain.items()} == {
+    chain = {each.child_frame_id: each for each in message.transforms}
+    assert {child: each.parent_frame_id for child, each in chain.items()} == {
         "camera_link": "odom",
         "left_optical_frame": "camera_link",
         "right_optical_frame": "left_optical_frame",
+        "ground": "left_optical_frame",
     }
-    assert chain["camera_link"]["translation"] == {"x": 1, "y": 2, "z": 3}
-    assert chain["right_optical_frame"]["translation"] == {"x": 0.1, "y": 0, "z": 0}
-    assert all(each["timestamp"]["sec"] == time_ns // 10**9 for each in chain.values())
+    assert vector(chain["camera_link"].translation) == [1, 2, 3]
+    assert vector(chain["right_optical_frame"].translation) == [0.1, 0, 0]
+    assert all(each.timestamp.seconds == time_ns // 10**9 for each in chain.values())
 
 
 @pytest.mark.parametrize("metric", [True, False])
@@ -93,7 +115,7 @@ def test_there_is_no_channel_without_messages(tmp_path, make_result, metric):
         summary = reader.make_reader(file).get_summary()
     counts = summary.statistics.channel_message_counts
     assert {summary.channels[number].topic for number in counts} == {each.topic for each in summary.channels.values()}
-    assert len(summary.schemas) == len(summary.channels) == (4 if metric else 2)
+    assert len(summary.schemas) == len(summary.channels) == (6 if metric else 3)
 
 
 def test_a_file_without_its_end_can_still_be_read(tmp_path, make_result):
@@ -136,8 +158,8 @@ def test_after_a_full_disk_a_new_file_begins_and_the_old_one_stays_readable(tmp_
         with pytest.raises(Exception):  # noqa: B017  (it has no end)
             for record in stream.StreamReader(file).records:
                 kinds.append(type(record).__name__)
-    assert kinds.count("Message") == 4
-    assert [len(each) for each in messages(tmp_path / "results-2.mcap").values()] == [1, 1, 1, 1]
+    assert kinds.count("Message") == 6
+    assert [len(each) for each in messages(tmp_path / "results-2.mcap").values()] == [1] * 6
 
 
 def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Foxglove: results on typed channels, the same ones in an MCAP file and live."""

@@ -1,0 +1,116 @@
+"""Fields of messages: what a result says, under the names of Foxglove's schemas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from roma_device.app.messages.scan import laser_scan
+from roma_device.app.messages.types import Header, Time
+from roma_device.app.sinks import SinkError
+from roma_device.app.sinks.file_sink import left_image
+from roma_device.calibration.arrays import FloatImage
+from roma_device.calibration.pose import Pose
+from roma_device.calibration.rectify import RectifiedRig
+from roma_device.runtime.depth import back_project, encode_depth_mm
+from roma_device.runtime.obstacles.obstacle_map import ObstacleMap
+from roma_device.runtime.types import DepthMap, Result
+
+from .schemas import FLOAT32, UINT8
+
+JPEG_QUALITY = 90
+POINT = np.dtype([(name, "<f4") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue", "alpha")])
+ORIGIN = {"position": {"x": 0.0, "y": 0.0, "z": 0.0}, "orientation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 1.0}}
+
+
+def compressed_image(result: Result) -> dict[str, Any]:
+    """The rectified left image as JPEG."""
+    done, data = cv2.imencode(".jpg", left_image(result), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    if not done:
+        raise SinkError("OpenCV could not encode the image as JPEG")
+    return {"data": data.tobytes(), "format": "jpeg"}
+
+
+def depth_image(depth: DepthMap) -> dict[str, Any]:
+    """``16UC1``, millimetres along Z with 0 for unknown: as ``32FC1`` Foxglove would show metres as brightness."""
+    depth_mm = encode_depth_mm(depth.depth_m)
+    height, width = depth_mm.shape
+    data = depth_mm.astype("<u2").tobytes()
+    return {"width": width, "height": height, "encoding": "16UC1", "step": 2 * width, "data": data}
+
+
+def calibration(rig: RectifiedRig) -> dict[str, Any]:
+    """The rectified left camera, which has no distortion."""
+    focal_px, (width, height) = rig.focal_px or 0.0, rig.size
+    matrix = np.array([[focal_px, 0, rig.cx], [0, focal_px, rig.cy], [0, 0, 1.0]])
+    return {
+        "width": width,
+        "height": height,
+        "distortion_model": "plumb_bob",
+        "D": np.zeros(5),
+        "K": matrix.ravel(),
+        "R": np.eye(3).ravel(),
+        "P": np.column_stack([matrix, np.zeros(3)]).ravel(),
+    }
+
+
+def point_cloud(result: Result, stride: int) -> dict[str, Any]:
+    """The known pixels, every ``stride``-th of each row and column, in metres and colour."""
+    assert result.depth is not None and result.rig is not None
+    cloud = back_project(result.depth.depth_m, result.known, left_image(result), result.rig, stride)
+    points = np.empty(len(cloud.points_m), POINT)
+    for axis, name in enumerate("xyz"):
+        points[name] = cloud.points_m[:, axis]
+    for channel, name in enumerate(("red", "green", "blue")):
+        points[name] = cloud.colours[:, channel]
+    points["alpha"] = 255
+    fields = [
+        {"name": name, "offset": place[1], "type": FLOAT32 if name in "xyz" else UINT8}
+        for name, place in (POINT.fields or {}).items()
+    ]
+    return {"pose": ORIGIN, "point_stride": POINT.itemsize, "fields": fields, "data": points.tobytes()}
+
+
+def numbers(pose: Pose) -> tuple[dict[str, float], dict[str, float]]:
+    """Place and turn of a pose."""
+    place = dict(zip("xyz", map(float, pose.translation_m), strict=True))
+    return place, dict(zip("xyzw", map(float, pose.quaternion), strict=True))
+
+
+def pose(pose_: Pose) -> dict[str, Any]:
+    """A Pose."""
+    place, turn = numbers(pose_)
+    return {"position": place, "orientation": turn}
+
+
+def depth_scan(result: Result) -> dict[str, Any]:
+    """What a planar scanner at the camera would see; NaN where nothing is known."""
+    scan = laser_scan(Header(Time(0, 0), ""), result)
+    return _scan(scan.angle_min, scan.angle_max, scan.ranges)
+
+
+def obstacle_scan(obstacles: ObstacleMap) -> dict[str, Any]:
+    """Obstacles on the ground, at even angles from right to left; inf where ground alone was seen, NaN unknown."""
+    angles = np.linspace(obstacles.scan_rad[-1], obstacles.scan_rad[0], len(obstacles.scan_rad))
+    rising = obstacles.scan_rad[::-1]
+    middles = (rising[1:] + rising[:-1]) / 2
+    return _scan(float(angles[0]), float(angles[-1]), obstacles.scan_m[::-1][np.searchsorted(middles, angles)])
+
+
+def _scan(start: float, end: float, ranges_m: FloatImage) -> dict[str, Any]:
+    return {"pose": ORIGIN, "start_angle": start, "end_angle": end, "ranges": ranges_m}
+
+
+def status(result: Result) -> dict[str, Any]:
+    """Figures to plot, as JSON."""
+    return {
+        "index": result.index,
+        "known": round(float(result.known.mean()), 5),
+        "dropped": result.dropped,
+        "total_ms": round(result.times.total_ms, 3),
+        "stages_ms": {name: round(value, 3) for name, value in result.times.stages_ms.items()},
+        "pose": "not asked for" if result.pose is None else result.pose.state,
+        "obstacles": None if result.obstacles is None else result.obstacles.as_json(),
+    }
