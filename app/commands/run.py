@@ -70,7 +70,7 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 @click.option(
     "--publish",
     multiple=True,
-    help="Give results to other programs too: shm:NAME, zenoh, ros2 or mqtt:HOST, each with ?options; repeatable.",
+    help="Give results to other programs too: shm:NAME, zenoh, ros2, mqtt:HOST, foxglove; with ?options; repeatable.",
 )
 @click.option("--frames", type=click.IntRange(1), help="Stop after so many frames.")
 @click.option("--min-confidence", type=click.FloatRange(0, 1), help="Drop less certain pixels.")

@@ -9,9 +9,8 @@ import numpy as np
 
 from roma_device.app.messages.scan import laser_scan
 from roma_device.app.messages.types import Header, Time
-from roma_device.app.sinks import SinkError
-from roma_device.app.sinks.file_sink import left_image
 from roma_device.calibration.arrays import FloatImage
+from roma_device.calibration.errors import RomaError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.depth import back_project, encode_depth_mm
@@ -27,9 +26,9 @@ ORIGIN = {"position": {"x": 0.0, "y": 0.0, "z": 0.0}, "orientation": {"x": 0.0, 
 
 def compressed_image(result: Result) -> dict[str, Any]:
     """The rectified left image as JPEG."""
-    done, data = cv2.imencode(".jpg", left_image(result), (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    done, data = cv2.imencode(".jpg", result.images.left, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
     if not done:
-        raise SinkError("OpenCV could not encode the image as JPEG")
+        raise RomaError("OpenCV could not encode the image as JPEG")
     return {"data": data.tobytes(), "format": "jpeg"}
 
 
@@ -59,7 +58,9 @@ def calibration(rig: RectifiedRig) -> dict[str, Any]:
 def point_cloud(result: Result, stride: int) -> dict[str, Any]:
     """The known pixels, every ``stride``-th of each row and column, in metres and colour."""
     assert result.depth is not None and result.rig is not None
-    cloud = back_project(result.depth.depth_m, result.known, left_image(result), result.rig, stride)
+    left = result.images.left
+    bgr = np.repeat(left[:, :, None], 3, axis=2) if left.ndim == 2 else left
+    cloud = back_project(result.depth.depth_m, result.known, bgr, result.rig, stride)
     points = np.empty(len(cloud.points_m), POINT)
     for axis, name in enumerate("xyz"):
         points[name] = cloud.points_m[:, axis]

@@ -9,8 +9,8 @@ from typing import Any
 
 from loguru import logger
 
+from roma_device.app.addresses import is_loopback, parse_address
 from roma_device.app.foxglove.channels import CHANNELS, Channel, Maker, encoded
-from roma_device.app.settings.sections import is_loopback, parse_address
 from roma_device.app.sinks import SinkError
 from roma_device.runtime.extras import install_line
 from roma_device.runtime.types import Result

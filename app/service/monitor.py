@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from loguru import logger
 
-from roma_device.app.settings.sections import parse_address
+from roma_device.app.addresses import parse_address
 from roma_device.app.web.request import Answer, Request
 from roma_device.runtime.types import Result
 

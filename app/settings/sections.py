@@ -1,8 +1,7 @@
-"""Sections of the settings file whose keys are the fields of a dataclass, names and defaults with them; addresses."""
+"""Sections of the settings file whose keys are the fields of a dataclass, names and defaults with them."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
@@ -59,21 +58,3 @@ def section_of(field: FieldInfo) -> type[BaseModel] | None:
     ):  # tuple[str, ...] is a type in Python 3.10
         return None
     return annotation if issubclass(annotation, BaseModel) else None
-
-
-def parse_address(text: str) -> tuple[str, int]:
-    """ "127.0.0.1:9470" or "[::1]:9470" -> host and port; raises ValueError."""
-    host, _, port = text.rpartition(":")
-    host = host.strip("[]")
-    ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
-    if not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"{port!r} is no port")
-    return host, int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach ``host``."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

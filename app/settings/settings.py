@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from roma_device.app.addresses import is_loopback, parse_address
 from roma_device.app.cameras import CAMERAS
 from roma_device.app.publishers import PUBLISHERS
 from roma_device.app.sinks import SINKS
@@ -27,7 +28,7 @@ from roma_device.runtime.filters.options import DepthOptions, Region
 from roma_device.runtime.obstacles.options import ObstacleOptions
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
-from .sections import AnyPath, OfDataclass, Positive, Section, is_loopback, parse_address, section_of
+from .sections import AnyPath, OfDataclass, Positive, Section, section_of
 from .yaml_lines import KeyPath, YamlDocument, parse_yaml
 
 

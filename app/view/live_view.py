@@ -8,7 +8,7 @@ from typing import Any
 
 from loguru import logger
 
-from roma_device.app.settings.sections import is_loopback, parse_address
+from roma_device.app.addresses import is_loopback, parse_address
 from roma_device.app.settings.settings import PageSettings
 from roma_device.app.web.server import WebServer
 from roma_device.runtime.types import Result

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from roma_device.app.settings.sections import is_loopback
+from roma_device.app.addresses import is_loopback
 
 Parts = Callable[[], bytes | None]
 """What a stream sends next: asked whenever the client has taken all before; b"" for nothing new yet, None for the end.

@@ -17,7 +17,7 @@ from http import HTTPStatus
 
 from loguru import logger
 
-from roma_device.app.settings.sections import is_loopback
+from roma_device.app.addresses import is_loopback
 from roma_device.calibration.errors import RomaError
 
 from .client import Client

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from roma_device.app.settings.sections import is_loopback
+from roma_device.app.addresses import is_loopback
 
 from . import WorkersError
 
