@@ -138,7 +138,7 @@ class Summary:
         for stage, spread in record["stages_ms"].items():
             lines.append(f"{stage:<12}{spread['median']:>11.2f}{spread['p95']:>11.2f}{spread['max']:>11.2f}")
         rate = f", {record['fps']:.1f} fps with capture and saving" if self.frames else ""
-        lines.append(f"{self.frames} frames{rate}")
+        lines.append(f"{self.frames} frame{'' if self.frames == 1 else 's'}{rate}")
         if "valid_ratio" in record:
             lines.append(f"{100 * record['valid_ratio']:.1f} % of the pixels have a value")
         if "depth_error" in record:

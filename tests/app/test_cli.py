@@ -43,7 +43,7 @@ def test_run_writes_what_was_asked_for(
     words = ["--rectified", "--focal-px", "400", "--baseline-m", "0.1", "--output", str(tmp_path), "--save", names]
     code, out, err = call(capsys, "run", "--camera", images(pair), *words)
     assert (code, err) == (0, "")
-    assert "1 frames" in out and "engine" in out
+    assert "1 frame," in out and "engine" in out
     written = {path.name for path in tmp_path.iterdir()}
     frame = ("disparity.pfm", "depth.png", "confidence.png", "preview.png")
     assert written == {"run.json", "results.jsonl", "000000.ply", *(f"000000_{name}" for name in frame)}
