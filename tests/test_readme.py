@@ -104,12 +104,13 @@ RECIPES: dict[str, Recipe] = {
         ["--matcher", "orb"],
         codes=(0, 1),
     ),
-    "bench": Recipe({}, ["--repeat", "1", "--warmup", "0", "--engine", "opencv"], (), r"run|network"),
+    "bench": Recipe({}, ["--repeat", "1", "--warmup", "0", "--engine", "opencv"], (), r"engine:[\s\S]*rate: "),
     "verify stereo": Recipe({}, ["--size", "64x64"], (), "", (0, 1), "onnxruntime"),
 }
 """By how a command begins; the longest that fits counts."""
 
-SLOW = {"calibrate --camera CAMERA", "calibrate check", "bench", "verify stereo"}
+SLOW = {"calibrate check", "bench", "verify stereo"}
+THOROUGH = {"calibrate --camera CAMERA"}
 
 
 NO_RECIPE = "a new command of README: give it a recipe"
@@ -124,8 +125,11 @@ def recipe_of(words: list[str]) -> tuple[str, Recipe]:
 def parameters() -> list[Any]:
     marked = []
     for words in COMMANDS:
-        is_slow = recipe_of(words)[0] in SLOW
-        marked.append(pytest.param(words, id=" ".join(words)[:60], marks=[pytest.mark.slow] if is_slow else []))
+        name = recipe_of(words)[0]
+        marks = [
+            getattr(pytest.mark, mark) for mark, those in (("slow", SLOW), ("thorough", THOROUGH)) if name in those
+        ]
+        marked.append(pytest.param(words, id=" ".join(words)[:60], marks=marks))
     return marked
 
 
@@ -232,7 +236,7 @@ def test_the_table_of_saved_files_is_true(workplace: Path, capsys: pytest.Captur
 @pytest.mark.slow
 def test_the_python_of_readme_runs(tmp_path: Path) -> None:
     (program,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
-    text = program.replace("frames=10", "frames=1").replace('"simulated:room"', '"simulated:room", engine="opencv"')
+    text = program.replace("frames=10", "frames=1")
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert re.fullmatch(r"\d\.\d+ m, certainty 0\.\d+\n", done.stdout), done.stderr
 
