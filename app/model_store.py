@@ -1,4 +1,4 @@
-"""Where model bundles are found: by folder, or by name among those that come with the package."""
+"""Where model bundles are found: by folder, by name among those that come with the package, or installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 
 from roma_device.runtime.card import CARD_NAME, ModelCard, ModelError, load_card
 
+from .installed import is_installed, version_number
+from .installed.models import InstalledModels
+
 BUNDLED = Path(str(files("roma_device.configs"))) / "models"
+DEFAULT_BUNDLE = "stereo"
 
 
 def bundled_models() -> list[str]:
@@ -23,7 +27,12 @@ def model_facts(card: ModelCard) -> dict[str, Any]:
 
 
 def find_model(name: str) -> ModelCard:
-    """The card of the bundle ``name``: a folder with a card, or a bundled name; raises ModelError."""
+    """The card of the bundle ``name``: a folder with a card, a bundled name, or ``installed[:NUMBER]``.
+
+    ``installed`` without a version in use is the bundled default. Raises ModelError and InstallError.
+    """
+    if is_installed(name):
+        return load_card(InstalledModels().bundle(version_number(name)) or BUNDLED / DEFAULT_BUNDLE)
     for folder in (Path(name), BUNDLED / name):
         if (folder / CARD_NAME).is_file():
             return load_card(folder)

@@ -111,7 +111,9 @@ model_options = together(
 )
 """Which network, and what runs it."""
 
-config_option = click.option("--config", type=PATH, help="Settings file; options on the command line win over it.")
+config_option = click.option(
+    "--config", type=PATH, help="Settings file, or installed; options on the command line win over it."
+)
 
 geometry_options = together(
     click.option("--calibration", type=PATH, help="Calibration file of the rig (YAML)."),
@@ -142,12 +144,13 @@ camera_options = together(
 
 def settings_from_options(config: Path | None, options: Mapping[str, Any], base: Settings | None = None) -> Settings:
     """The file's settings, else ``base`` or the defaults, with the options given on the command line on top."""
+    from roma_device.app.installed.settings import settings_path
     from roma_device.app.settings.settings import Settings, load_settings
 
     from .option_checks import check_contradictions, check_effect
 
     check_contradictions(options)
-    settings = (base or Settings()) if config is None else load_settings(config)
+    settings = (base or Settings()) if config is None else load_settings(settings_path(config))
     flags = {_DOTTED.get(name, name): value for name, value in options.items()}
     for key in ("output.save", "task"):
         if flags.get(key) is not None:

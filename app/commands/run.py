@@ -101,6 +101,10 @@ def run(config: Path | None, as_json: bool, **options: Any) -> int:
     def load() -> Settings:
         return settings_from_options(config, options)
 
+    if config is not None and str(config) == "installed":
+        from roma_device.app.run.installed import run_installed
+
+        return run_installed(load, as_json, is_quiet())
     return run_from_settings(load(), load, as_json, is_quiet())
 
 

@@ -40,7 +40,9 @@ from .geometry import choose_geometry
 from .loop import ResizingPipeline, run_frames, stop_on_signals
 from .narrator import Narrator, RunFacts
 from .printer import JsonPrinter, PosePrinter, print_report
+from .serving import served, serving_facts
 from .summary import Summary
+from .trial_guard import TrialGuard
 
 
 class Observer(Protocol):
@@ -53,10 +55,17 @@ class Observer(Protocol):
 DEFAULT_CAMERA = "simulated"
 
 
-def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json: bool, is_quiet: bool = False) -> int:
+def run_from_settings(
+    settings: Settings,
+    load: Callable[[], Settings],
+    as_json: bool,
+    is_quiet: bool = False,
+    guard: TrialGuard | None = None,
+) -> int:
     """Process frames until the camera ends or a signal comes; returns the exit code.
 
     ``load`` reads the settings anew when SIGHUP asks for it. ``is_quiet``: nothing is said of the run itself.
+    ``guard``: who judges what is on trial.
     """
     summary, notifier = Summary(), Notifier()
     with ExitStack() as stack:
@@ -73,13 +82,14 @@ def run_from_settings(settings: Settings, load: Callable[[], Settings], as_json:
         pipelines, watch = build_pipelines(settings, card, geometry.rectification), open_watch(settings, card)
         stats = LiveStats(source, watch)
         monitor = stack.enter_context(_open_monitor(settings, stats, sinks, recorder, notifier))
+        observers: list[Observer] = [summary, monitor, *_guarded(guard, stats)]
+        monitor.tell(lambda: served(serving_facts(settings, card, geometry), guard))
         view = _open_view(settings, monitor, watch, stack)
         reloader.apply_with(lambda new: _apply(new, pipelines, source))
         printer = JsonPrinter(stats) if as_json else PosePrinter()
         facts = run_facts(settings, geometry, camera, folder, sinks)
         narrator = _narrator(facts, pipelines, watch, as_json, is_quiet)
-        observers: list[Observer] = [summary, monitor, narrator, watch, reloader, printer]
-        observers += [*([folder] if folder else []), *view]
+        observers += [narrator, watch, reloader, printer, *([folder] if folder else []), *view]
         first_index = folder.first_index if folder else 0
 
         def report() -> None:
@@ -106,6 +116,13 @@ def _told_of_if_broken(summary: Summary, report: Callable[[], None]) -> Iterator
         if summary.frames:
             report()
         raise
+
+
+def _guarded(guard: TrialGuard | None, stats: LiveStats) -> list[Observer]:
+    if guard is None:
+        return []
+    guard.attach(stats)
+    return [guard]
 
 
 def _narrator(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from roma_device.app.installed.settings import SERVICE_SETTINGS
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.storage.files import write_atomic, write_exit_code
 
@@ -20,7 +21,7 @@ from .rights import GRANTS, ServiceEngine, engine_of
 
 UNIT = "roma-device.service"
 EXECUTABLE_MARK = "@EXECUTABLE@"
-CONFIG = Path("/etc/roma-device/config.yaml")
+CONFIG = SERVICE_SETTINGS
 DROP_IN = Path(f"/etc/systemd/system/{UNIT}.d/npu.conf")
 PLAIN = re.compile(r"[\w/.@%$+:,=-]+")
 """What needs no quotes in a unit."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
@@ -36,6 +37,7 @@ class Monitor:
         self.health, self.stats, self._notifier = health, health.stats, notifier
         self._status = None if status_file is None else StatusFile(status_file)
         self._metrics: Any = None
+        self._facts: Callable[[], Mapping[str, Any]] = dict
         self.web: WebServer | None = None  # further pages may be added to it
         self._stack = ExitStack()
         self._logged_s = time.monotonic()
@@ -64,7 +66,11 @@ class Monitor:
 
     def status(self) -> dict[str, Any]:
         """All figures, for JSON."""
-        return {**self.health.as_json(), **self.stats.as_json()}
+        return {**self.health.as_json(), **self.stats.as_json(), **self._facts()}
+
+    def tell(self, facts: Callable[[], Mapping[str, Any]]) -> None:
+        """Have ``facts`` stand among the figures; asked from any thread."""
+        self._facts = facts
 
     def observe(self, result: Result) -> None:
         """A frame went all the way through."""
