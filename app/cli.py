@@ -21,8 +21,10 @@ from .commands.bench import bench
 from .commands.calibrate import calibrate
 from .commands.calibration import calibration
 from .commands.cameras import cameras
+from .commands.config import config
 from .commands.doctor import doctor
 from .commands.evaluate import evaluate
+from .commands.fleet import fleet
 from .commands.measure import measure
 from .commands.model import model
 from .commands.recording import recording
@@ -125,8 +127,10 @@ for command in (
     calibrate,
     calibration,
     cameras,
+    config,
     doctor,
     evaluate,
+    fleet,
     measure,
     model,
     recording,

@@ -11,6 +11,7 @@ from .errors import CalibrationError
 from .formats.exchange import load_calibration
 from .formats.own import save_calibration
 from .rig import StereoCalibration
+from .storage.owner import acting_as_owner
 from .storage.state_folder import state_folder
 from .storage.version_folder import VersionFolder
 
@@ -62,9 +63,10 @@ class CalibrationStore:
         """Keep a calibration under the next number; it is not put to use."""
         temporary = self.folder / f".roma-{secrets.token_hex(6)}.yaml"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_calibration(temporary, calibration)
-            number = self.kept.commit(temporary)
+            with acting_as_owner(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                save_calibration(temporary, calibration)
+                number = self.kept.commit(temporary)
         except OSError as error:
             raise self.kept.failed("write", error) from error
         finally:
@@ -74,11 +76,13 @@ class CalibrationStore:
 
     def use(self, number: int) -> Version:
         """Put a version to use."""
-        self.kept.use(number)
+        with acting_as_owner(self.folder):
+            self.kept.use(number)
         return self.version(number)
 
     def rollback(self) -> Version:
         """Go back to the version that was in use before the present one."""
-        number = self.kept.roll_back()
+        with acting_as_owner(self.folder):
+            number = self.kept.roll_back()
         assert number is not None
         return self.version(number)

@@ -79,11 +79,6 @@ def stored_versions() -> StoredVersions:
     return StoredVersions(store.folder, [(version, read_own(version.path)) for version in store.versions()])
 
 
-def use(number: int) -> str:
-    version = CalibrationStore().use(number)
-    return f"version {number} is in use: {version.path}"
-
-
 def rollback() -> str:
     version = CalibrationStore().rollback()
     return f"back at version {version.number}: {version.path}"

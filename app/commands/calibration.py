@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .options import PATH, json_option, show, size_option
+from .rollout_options import take_trial, trial_options
 
 if TYPE_CHECKING:
     from roma_device.calibration.arrays import Size
@@ -17,7 +18,7 @@ FORMATS = ["own", "ros", "opencv", "kalibr", "kitti", "euroc", "middlebury", "or
 
 @click.group()
 def calibration() -> None:
-    """Show, list, use, roll back, import and export calibrations."""
+    """Show, list, install, use, roll back, import and export calibrations."""
 
 
 @calibration.command("list")
@@ -41,11 +42,31 @@ def show_one(which: str | None, as_json: bool) -> None:
 
 @calibration.command()
 @click.argument("number", type=click.IntRange(1))
-def use(number: int) -> None:
+@trial_options
+@json_option
+def use(number: int, as_json: bool, **options: Any) -> int:
     """Put version NUMBER to use."""
-    from roma_device.app.calibrate import store_command
+    from roma_device.app.rollout import calibration_commands
 
-    click.echo(store_command.use(number))
+    outcome = calibration_commands.use(number, take_trial(options))
+    show(outcome, as_json)
+    return outcome.exit_code
+
+
+@calibration.command()
+@click.argument("path", type=PATH)
+@trial_options
+@json_option
+def install(path: Path, as_json: bool, **options: Any) -> int:
+    """Import a calibration file and put it to use, on trial where the service serves it.
+
+    On trial it goes back by itself unless good frames come in time; exit code 1 says that it did.
+    """
+    from roma_device.app.rollout import calibration_commands
+
+    outcome = calibration_commands.install(path, take_trial(options))
+    show(outcome, as_json)
+    return outcome.exit_code
 
 
 @calibration.command()

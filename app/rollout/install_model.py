@@ -16,10 +16,10 @@ from roma_device.app.installed.models import InstalledModels, Manifest, read_man
 from roma_device.app.verify.command import VerifyChoice, verify_command
 from roma_device.app.verify.compare import LimitChoice, VerifyReport
 from roma_device.calibration.storage.files import write_exit_code
+from roma_device.calibration.storage.owner import acting_as_caller, acting_as_owner
 from roma_device.runtime.card import CARD_NAME, ModelCard, ModelError, load_card
 
 from .bundle_source import BLOCK_BYTES, BROKEN, Files, open_bundle, torn
-from .owner import acting_as_caller, acting_as_owner
 
 MOST_BYTES = 2 << 30
 """A bundle as a whole; an archive may promise little and hold much."""

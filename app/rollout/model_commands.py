@@ -13,9 +13,9 @@ from roma_device.app.installed.settings import InstalledSettings
 from roma_device.app.installed.trial import read_trial
 from roma_device.app.settings.settings import Settings, load_settings
 from roma_device.app.verify.command import VerifyChoice
+from roma_device.calibration.storage.owner import acting_as_owner
 
 from .install_model import install_model
-from .owner import acting_as_owner
 from .put_to_use import Outcome, TrialChoice, check_is_served, is_of_service, put_to_use, roll_back
 
 

@@ -12,9 +12,8 @@ from roma_device.app.service.install import UNIT, ServiceError, run_tool
 from roma_device.app.service.state import STATUS_FILE
 from roma_device.app.service.status_file import read_status
 from roma_device.calibration.errors import RomaError
+from roma_device.calibration.storage.owner import acting_as_owner
 from roma_device.calibration.storage.state_folder import SERVICE_STATE
-
-from .owner import acting_as_owner
 
 RETURNED = 1
 """Exit code of a version that went back."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -17,6 +18,7 @@ from roma_device.runtime.obstacles.obstacle_map import ObstacleMap
 from roma_device.runtime.types import Result
 
 from .health import Health
+from .installed_metrics import InstalledCollector
 from .live_stats import FrameStats, LiveStats
 
 STAGE_BUCKETS_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
@@ -28,7 +30,8 @@ class Metrics:
 
     content_type = "text/plain; version=0.0.4; charset=utf-8"
 
-    def __init__(self, health: Health, model: str) -> None:
+    def __init__(self, health: Health, model: str, facts: Callable[[], Mapping[str, Any]] = dict) -> None:
+        """``facts``: what the run serves with, and which installed versions, as /healthz has it."""
         self._registry = CollectorRegistry()
         self._stages = self._histogram("roma_stage_duration_seconds", "Time per stage", STAGE_BUCKETS_S, ("stage",))
         self._latency = self._histogram(
@@ -49,6 +52,7 @@ class Metrics:
         build = Gauge("roma_build_info", "1", ("version", "model"), registry=self._registry)
         build.labels(version("roma-device"), model).set(1)
         self._registry.register(_HealthCollector(health))
+        self._registry.register(InstalledCollector(facts))
         ProcessCollector(registry=self._registry)
 
     def _histogram(self, name: str, text: str, buckets: Iterable[float], labels: tuple[str, ...] = ()) -> Histogram:

@@ -50,7 +50,7 @@ class Monitor:
 
         from .metrics import Metrics
 
-        self._metrics = Metrics(self.health, model)
+        self._metrics = Metrics(self.health, model, self._told)
         routes = {"/healthz": self._answer_health, "/metrics": self._answer_metrics}
         host, port = parse_address(address)
         self.web = WebServer(host, port, routes, allow_remote=allow_remote, key="monitor.listen")
@@ -67,6 +67,9 @@ class Monitor:
     def status(self) -> dict[str, Any]:
         """All figures, for JSON."""
         return {**self.health.as_json(), **self.stats.as_json(), **self._facts()}
+
+    def _told(self) -> Mapping[str, Any]:
+        return self._facts()
 
     def tell(self, facts: Callable[[], Mapping[str, Any]]) -> None:
         """Have ``facts`` stand among the figures; asked from any thread."""
