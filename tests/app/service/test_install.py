@@ -48,7 +48,7 @@ def test_everything_is_written_below_the_root_and_nothing_is_run(root: Path) -> 
         "usr/lib/sysusers.d/roma-device.conf",
     }
     unit = (root / "etc/systemd/system" / UNIT).read_text()
-    assert f"ExecStart={EXECUTABLE} -v run --config /etc/roma-device/config.yaml" in unit
+    assert f"ExecStart={EXECUTABLE} -v run --config installed" in unit
 
 
 def test_a_dry_run_only_talks(tmp_path: Path) -> None:
@@ -179,4 +179,4 @@ def test_systemds_exposure_score(tmp_path: Path, engine: ServiceEngine, most: in
 
 def test_the_settings_are_yaml_with_a_comment_for_each_part() -> None:
     text = next(file.content for file in service_files(EXECUTABLE) if file.path == CONFIG)
-    assert set(yaml.safe_load(text)) == {"camera", "calibration", "monitor"} and text.count("#") >= 4
+    assert set(yaml.safe_load(text)) == {"camera", "calibration", "model", "monitor"} and text.count("#") >= 4
