@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roma_device.app.doctor import Check, CheckResult, Machine
+from roma_device.app.installed.settings import InstalledSettings
 from roma_device.app.service.install import CONFIG
 from roma_device.app.settings.settings import Settings, SettingsError, load_settings
 
@@ -43,7 +44,8 @@ def examine(config: Path | None, root: Path = Path("/")) -> list[CheckResult]:
 
 
 def _settings(config: Path | None, root: Path) -> tuple[Settings, list[CheckResult]]:
-    path = config or root / CONFIG.relative_to("/")
+    in_use = InstalledSettings().path() if root == Path("/") else CONFIG
+    path = config or root / in_use.relative_to("/")
     if config is None and not path.exists():
         return Settings(), [CheckResult("ok", "settings", f"{path} is not there: these are the defaults")]
     try:

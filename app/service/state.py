@@ -39,9 +39,21 @@ class ServiceState:
             lines.append(f"ended by {unit['Result']}, exit code {unit['ExecMainStatus']}: `roma-device service logs`")
         if unit.get("StatusText"):
             lines.append(unit["StatusText"])
+        lines += _rollouts(self.figures.get("installed") or {})
         problems = self.figures.get("problems") or {}
         lines += [f"not well: {where}: {what}" for where, what in problems.items()] if self.exit_code == 0 else []
         return "\n".join(lines)
+
+
+def _rollouts(installed: dict[str, Any]) -> list[str]:
+    """What is on trial, and what went back."""
+    lines = []
+    for kind, facts in installed.items():
+        if facts["on_trial"]:
+            lines.append(f"{kind} version {facts['version']} is on trial")
+        if facts["returned"]:
+            lines.append(f"{kind} version {facts['returned']['version']} went back: {facts['returned']['why']}")
+    return lines
 
 
 def service_state(status_file: Path = STATUS_FILE) -> ServiceState:

@@ -104,7 +104,7 @@ install_app() {
     ln -s /usr/bin/python3 "$home/bin/python"
     printf 'home = /usr/bin\ninclude-system-site-packages = false\n' >"$home/pyvenv.cfg"
     # A stale build/lib would put deleted modules into the wheel: build from the sources alone.
-    (cd "$REPO" && tar -c --exclude=__pycache__ --exclude='*.egg-info' app runtime calibration configs \
+    (cd "$REPO" && tar -c --exclude=__pycache__ --exclude='*.egg-info' api app runtime calibration configs \
         setup.cfg pyproject.toml README.md LICENSE) | (mkdir -p "$out/source" && tar -x -C "$out/source")
     "$PYTHON" -m pip wheel -qq --no-deps -w "$out/wheel" "$out/source"
     "$PYTHON" -m pip install -qq --no-compile --target "$site" --only-binary=:all: --implementation cp \

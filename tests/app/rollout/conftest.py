@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,3 +45,9 @@ def bundle(stereo_bundle: Path, tmp_path: Path) -> Bundle:
         return folder
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a kill leaves does not depend on it, what a power cut leaves is not tested here."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
