@@ -111,7 +111,10 @@ class InstalledModels:
             shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Take away what is staged by nobody any more: who stages holds a lock."""
+        """Take away what a kill left: who stages a folder holds a lock of it, who writes a file that of the whole."""
+        for file in self.folder.glob(f"{STAGING}*.tmp"):
+            with contextlib.suppress(OSError):
+                file.unlink()
         for folder in self.folder.glob(f"{STAGING}*"):
             with contextlib.suppress(OSError):
                 descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
