@@ -88,7 +88,9 @@ class TrialGuard(AbstractContextManager["TrialGuard"]):
             return
         terms = self._trials[0][1].terms
         latest = self._stats.recent[-1]
-        is_good = result.matches.makes_sense and not self._stats.useless and latest.valid_ratio >= terms.least_valid
+        is_good = result.matches.makes_sense and not self._stats.useless
+        if is_good and latest.valid_ratio is not None:  # None where no network runs
+            is_good = latest.valid_ratio >= terms.least_valid
         if is_good and terms.most_latency_ms is not None and latest.latency_ms is not None:
             is_good = latest.latency_ms <= terms.most_latency_ms
         self._good = self._good + 1 if is_good else 0
@@ -134,7 +136,7 @@ class TrialGuard(AbstractContextManager["TrialGuard"]):
         seconds = f"{self._passed_s:.0f} s"
         if self._stats is None or not self._stats.frames:
             return f"no frame went through in {seconds}"
-        share = 100 * self._stats.recent[-1].valid_ratio
+        share = 100 * (self._stats.recent[-1].valid_ratio or 0.0)
         text = f"not enough good frames in a row in {seconds}: {self._good} of the last ones, {share:.1f} % known"
         return f"{text}, {self._stats.nonsense} without sense" if self._stats.nonsense else text
 
