@@ -87,6 +87,8 @@ def read_opencv(paths: list[Path], size: Size | None = None) -> RawRig:
             lambda option: f"{where}: the image size is not in it: give {option('size', 'WIDTHxHEIGHT')}",
             exit_code=os.EX_USAGE,
         )
+    if nodes["R"].size not in (3, 9):
+        raise CalibrationError(f"{where}: R holds {nodes['R'].size} numbers, neither 9 of a matrix nor 3 of a vector")
     with located(where):
         first, second = (_camera(nodes, number, size, facts) for number in (1, 2))
         rotation = nodes["R"] if nodes["R"].size == 9 else cv2.Rodrigues(nodes["R"])[0]
@@ -136,6 +138,8 @@ def _opened(text: str, path: Path) -> Iterator[Any]:
             raise CalibrationError(f"{path} is not a file of OpenCV's FileStorage")
         try:
             yield storage
+        except (cv2.error, SystemError) as error:
+            raise CalibrationError(f"{path} holds a matrix whose rows, columns and data do not fit") from error
         finally:
             storage.release()
 

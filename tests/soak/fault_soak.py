@@ -1,24 +1,20 @@
-"""The loop with a random fault every few hundred frames: sinks, disk, clients, reload; memory, descriptors and threads.
+"""The loop with a random fault every few hundred frames: cameras, sinks, disk, clients, reload, signals.
 
     python -m tests.soak.fault_soak --frames 100000 --seed 1
 
-Frames are noise, the engine gives zeros at once: what is left is the loop, its sinks, its monitor and its web server.
+Frames are noise of two cameras over a kernel of our own, the engine gives zeros at once: what is left is capture,
+sinks, monitor, reload and web server. Memory, descriptors and threads are told at the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import random
-import shutil
-import signal
-import socket
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from loguru import logger
@@ -32,52 +28,10 @@ from roma_device.app.service.reload import Reloader, reload_on_hangup
 from roma_device.app.settings.settings import Settings, load_settings
 from roma_device.app.sinks import open_sink
 from roma_device.app.sinks.sink_set import SinkSet
+from tests.app.cameras.v4l2.test_v4l2 import Rig, opened
 from tests.app.service.conftest import LiveStub, result
-from tests.descriptors import no_descriptors
 
-Fault = Callable[[Path, int], contextlib.AbstractContextManager[None]]
-BOMB = "a: &a [1,1,1,1,1,1,1,1,1]\n" + "".join(
-    f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefg", "bcdefgh", strict=True)
-)
-
-
-@contextlib.contextmanager
-def folder_removed(folder: Path, port: int) -> Iterator[None]:
-    shutil.rmtree(folder / "out", ignore_errors=True)
-    yield
-
-
-@contextlib.contextmanager
-def file_in_the_way(folder: Path, port: int) -> Iterator[None]:
-    shutil.rmtree(folder / "out", ignore_errors=True)
-    (folder / "out").write_text("in the way")
-    yield
-    (folder / "out").unlink()
-
-
-def without_descriptors(folder: Path, port: int) -> contextlib.AbstractContextManager[None]:
-    return no_descriptors()
-
-
-@contextlib.contextmanager
-def clients_hold_on(folder: Path, port: int) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        for _ in range(100):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
-            client.sendall(b"GET /metr")
-        yield
-
-
-@contextlib.contextmanager
-def evil_reload(folder: Path, port: int) -> Iterator[None]:
-    (folder / "settings.yaml").write_text(BOMB)
-    os.kill(os.getpid(), signal.SIGHUP)
-    yield
-    (folder / "settings.yaml").write_text("max_fps: 5.0\n")
-    os.kill(os.getpid(), signal.SIGHUP)
-
-
-FAULTS: tuple[Fault, ...] = (folder_removed, file_in_the_way, without_descriptors, clients_hold_on, evil_reload)
+from .faults import FAULTS, Attacked
 
 
 def soak(folder: Path, frames: int, seed: int) -> int:
@@ -100,9 +54,13 @@ def soak(folder: Path, frames: int, seed: int) -> int:
         stack.enter_context(reload_on_hangup(stack.enter_context(reloader)))
         reloader.apply_with(lambda _: None)
         assert monitor.web is not None
+        attacked = Attacked(folder, monitor.web.port, Rig(formats=("GREY",)))
+        camera = stack.enter_context(opened(attacked.rig, "?reconnect_s=10"))
+        pairs = camera.frames()
 
         def frame() -> None:
             nonlocal index
+            next(pairs)
             one = result(int(index) % 1000)
             sinks.write(one)
             monitor.observe(one)
@@ -114,7 +72,7 @@ def soak(folder: Path, frames: int, seed: int) -> int:
                 frame()
             fault = chance.choice(FAULTS)
             happened[fault.__name__] += 1
-            with fault(folder, monitor.web.port):
+            with fault(attacked):
                 for _ in range(20):
                     frame()
             begun_s = time.monotonic()
@@ -127,6 +85,8 @@ def soak(folder: Path, frames: int, seed: int) -> int:
                 samples.append((rss_mib(), descriptors(), threading.active_count()))
     print(f"{int(index)} frames, seed {seed}; faults: {dict(happened)}")
     print(f"not well again: {unhealed}; longest recovery {longest_s:.2f} s; missing: {sinks.problem}")
+    dropped = {reason: count for reason, count in camera.counts.dropped.items() if count}
+    print(f"cameras: {camera.counts.reconnects} reconnections, dropped {dropped}")
     print("RSS MiB, descriptors, threads by tenths:", [(round(rss, 1), fds, threads) for rss, fds, threads in samples])
     return int(unhealed > 0)
 

@@ -17,6 +17,7 @@ from roma_device.app.cameras import CameraError, LiveCamera
 from roma_device.app.cameras.v4l2 import abi as abi
 from roma_device.app.cameras.v4l2.camera import V4l2Camera
 from roma_device.app.cameras.v4l2.discover import cameras_as_text, find_cameras
+from roma_device.app.cameras.v4l2.frame_check import FROZEN_AFTER, FreezeCheck
 from roma_device.app.cameras.v4l2.spec import V4l2Spec
 from roma_device.runtime.types import StereoFrame
 
@@ -149,6 +150,14 @@ def test_the_same_picture_again_and_again_is_frozen_but_a_dark_room_is_not_black
         take(camera, 20)
     dropped = {reason: count for reason, count in camera.counts.dropped.items() if count}
     assert set(dropped) == {"frozen"} and dropped["frozen"] >= 10
+
+
+def test_only_repetitions_in_a_row_are_a_frozen_picture() -> None:
+    check, (one, other) = FreezeCheck(), (np.full((16, 16), level, np.uint8) for level in (1, 2))
+    for _ in range(5):
+        assert not any(check.look(one) for _ in range(FROZEN_AFTER))
+        assert not check.look(other)
+    assert [check.look(other) for _ in range(FROZEN_AFTER)] == [False] * (FROZEN_AFTER - 1) + [True]
 
 
 def test_one_device_may_deliver_both_sides() -> None:
