@@ -6,7 +6,9 @@ import os
 import queue
 import signal
 import threading
+from collections import deque
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -103,6 +105,39 @@ def test_frames_may_change_their_size(pipelines: ResizingPipeline) -> None:
     sizes = [(64, 32), (96, 64), (96, 64), (64, 32)]
     results = run_frames(open_source(ListedCamera(*sizes), threading.Event()), pipelines, SinkSet({}))
     assert [result.valid.shape[::-1] for result in results] == sizes
+
+
+class TwoAtOnce:
+    """A pipeline that keeps a frame until the next one was submitted, and loses what it holds when it is closed."""
+
+    capacity, engine = 2, None
+
+    def __init__(self, rectification: Rectification) -> None:
+        self.rig, self.held = rectification.rig, deque()
+
+    @property
+    def pending(self) -> int:
+        return len(self.held)
+
+    def submit(self, frame: StereoFrame, index: int = 0, dropped: int = 0) -> None:
+        assert frame.size == self.rig.size
+        self.held.append(SimpleNamespace(index=index))
+
+    def collect(self) -> Result:
+        return self.held.popleft()
+
+    def close(self) -> None:
+        self.held.clear()
+
+
+def test_no_frame_under_way_is_lost_where_the_size_changes() -> None:
+    pipelines = ResizingPipeline(
+        lambda size: Rectification.identity(RectifiedRig(size, None, None, size[0] / 2, size[1] / 2)), TwoAtOnce
+    )
+    sizes = [(64, 32), (64, 32), (96, 64), (64, 32), (64, 32)]
+    sink = Recorder()
+    assert run(ListedCamera(*sizes), pipelines, SinkSet({"sink": sink})) == [0, 1, 2, 3, 4]
+    assert sink.got == [0, 1, 2, 3, 4]
 
 
 def test_signals_end_the_run_after_the_frame_at_hand(pipelines: ResizingPipeline) -> None:
