@@ -88,6 +88,21 @@ def test_long_recordings_go_on_in_further_files(tmp_path: Path, monkeypatch: pyt
     assert [frame.left.sequence for frame in replay(folder)] == list(range(9))
 
 
+def test_the_name_of_every_new_file_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[set[str]] = []
+    flush = recorder.flush_folder
+
+    def watched(folder: Path) -> None:
+        flushed.append({path.name for path in folder.glob("*.pairs")})
+        flush(folder)
+
+    monkeypatch.setattr(recorder, "CHUNK_BYTES", 3000)
+    monkeypatch.setattr(recorder, "flush_folder", watched)
+    folder = record(tmp_path, pairs(5))
+    names = sorted(path.name for path in folder.glob("*.pairs"))
+    assert len(names) > 1 and flushed == [set(names[: count + 1]) for count in range(len(names))]
+
+
 def test_rounds_go_on_in_time(tmp_path: Path) -> None:
     record(tmp_path, pairs(3))
     stamps = [frame.timestamp_ns for frame in replay(f"{tmp_path}?loop=3")]
