@@ -90,15 +90,15 @@ def test_long_recordings_go_on_in_further_files(tmp_path: Path, monkeypatch: pyt
 
 def test_the_name_of_every_new_file_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[set[str]] = []
-    flush = recorder.flush_folder
+    flush = recorder_module.flush_folder
 
     def watched(folder: Path) -> None:
         flushed.append({path.name for path in folder.glob("*.pairs")})
         flush(folder)
 
-    monkeypatch.setattr(recorder, "CHUNK_BYTES", 3000)
-    monkeypatch.setattr(recorder, "flush_folder", watched)
-    folder = record(tmp_path, pairs(5))
+    monkeypatch.setattr(recorder_module, "CHUNK_BYTES", 10_000)
+    monkeypatch.setattr(recorder_module, "flush_folder", watched)
+    folder = record(tmp_path, pairs(9))
     names = sorted(path.name for path in folder.glob("*.pairs"))
     assert len(names) > 1 and flushed == [set(names[: count + 1]) for count in range(len(names))]
 
