@@ -16,7 +16,7 @@ MACHINE = (
     r"cameras need hardware$",
     r"^no Chromium on this machine$",
     r"^there is no mosquitto$",
-    r"^could not import '(rclpy|zenoh|distributed)'",
+    r"^could not import '(rclpy|zenoh|distributed|foxglove|websockets)\b",
     r"^there is no systemd-analyze here$",
     r"^this systemd cannot analyze units offline$",
     r"^no /dev/full on this system$",
@@ -33,7 +33,7 @@ OLDEST = (
     r"^OpenCV 4 has no GridSample",
     r"^(torch|onnx|onnxruntime|openvino|mypy) is not installed",
     r"^the extra \w+ is not installed$",
-    r"^could not import '(mcap|rosbags|paho|onnxruntime|openvino|onnx|torch)[\w.]*'",
+    r"^could not import '(mcap|rosbags|google|paho|onnxruntime|openvino|onnx|torch)\b",
 )
 """And what the run with the oldest versions does without: extras."""
 

@@ -16,11 +16,18 @@ import pytest
 from tests.skips import is_allowed
 
 ROOT = Path(__file__).parent.parent
-MODULES = {"eclipse-zenoh": "zenoh", "paho-mqtt": "paho", "pyyaml": "yaml", "opencv-python-headless": "cv2"}
+MODULES = {
+    "eclipse-zenoh": "zenoh",
+    "foxglove-sdk": "foxglove",
+    "opencv-python-headless": "cv2",
+    "paho-mqtt": "paho",
+    "protobuf": "google",
+    "pyyaml": "yaml",
+}
 """Package -> module, where the two differ."""
 
-NO_PACKAGES = {"rclpy"}
-"""Comes with ROS 2, and not from PyPI."""
+NO_EXTRAS = {"rclpy", "websockets"}
+"""The first comes with ROS 2, and not from PyPI; the other is a client of tests alone."""
 
 
 def optional_modules() -> set[str]:
@@ -28,7 +35,7 @@ def optional_modules() -> set[str]:
     setup.read(ROOT / "setup.cfg")
     lines = "\n".join(setup["options.extras_require"].values()).splitlines()
     packages = {re.split(r"[^\w.-]", line.strip())[0] for line in lines if line.strip()}
-    return NO_PACKAGES | {MODULES.get(name, name.replace("-", "_")) for name in packages}
+    return NO_EXTRAS | {MODULES.get(name, name.replace("-", "_")) for name in packages}
 
 
 def skipped_without() -> Iterator[tuple[str, str]]:
