@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from roma_device.app.run_folder.same_run import differences
 from roma_device.app.settings.settings import Settings
 from roma_device.app.workers.software import software
 from roma_device.calibration.formats.exchange import load_calibration
-from roma_device.calibration.storage.files import read_json, write_atomic, write_exit_code
+from roma_device.calibration.storage.files import MOST_BYTES, read_json, write_atomic, write_exit_code
 
 from . import BatchError
 from .folders import JOB, BatchFolder
@@ -34,7 +35,7 @@ NEUTRAL: dict[str, Any] = {
 """Settings of a live run that are put back to their defaults."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Job:
     """What is to be done to what."""
 
@@ -70,18 +71,28 @@ class Job:
 
     def settings_of(self, item: Item) -> Settings:
         """The batch's settings with the item's own on top; raises SettingsError."""
-        chosen = self.settings.overridden(f"item {item.name}", **item.settings)
+        chosen = self.settings.overridden(f"item {item.name}", **item.settings) if item.settings else self.settings
         return chosen.model_copy(update={"camera": item.camera})
 
     def key(self, item: Item) -> str:
-        """sha256 of all that decides on the item's results; raises CameraError and OSError."""
-        settings = self.settings_of(item)
-        facts = [self._content(), settings.model_dump(mode="json"), _input(item), _calibration(settings)]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+        """sha256 of all that decides on the item's results; raises RomaError and OSError."""
+        own = item.settings.get("calibration")
+        calibration = None if own is None else calibration_fingerprint(load_calibration(Path(own)))
+        facts = [self._digest, dict(item.settings), calibration, item.camera, _files(item)]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(json.dumps(self._content(), sort_keys=True).encode()).hexdigest()
 
     def _content(self) -> dict[str, Any]:
         """What is the same for all items."""
-        return {"software": dict(self.software), "model": self.model}
+        return {
+            "software": dict(self.software),
+            "model": self.model,
+            "calibration": self.calibration,
+            "settings": self.settings.model_dump(mode="json"),
+        }
 
     def as_json(self) -> dict[str, Any]:
         items = [{"name": item.name, "camera": item.camera, "settings": dict(item.settings)} for item in self.items]
@@ -90,8 +101,6 @@ class Job:
             "version": VERSION,
             "made_at": self.made_at,
             **self._content(),
-            "calibration": self.calibration,
-            "settings": self.settings.model_dump(mode="json"),
             "items": items,
         }
 
@@ -112,7 +121,7 @@ def read_job(path: Path) -> dict[str, Any] | None:
     """What the ``batch.json`` in ``path`` holds; None where there is none. Raises BatchError."""
     if not (path / JOB).exists():
         return None
-    found = read_json(path / JOB, "job of a batch", BatchError)
+    found = read_json(path / JOB, "job of a batch", BatchError, MOST_BYTES)
     if not isinstance(found, dict) or found.get("format") != FORMAT or found.get("version") != VERSION:
         message = f"{path / JOB} is no job of this version of the program"
         raise BatchError(message, exit_code=os.EX_DATAERR)
@@ -162,12 +171,7 @@ def _absolute(settings: Settings) -> Settings:
     return settings.model_copy(update=changes)
 
 
-def _input(item: Item) -> list[Any]:
-    """The camera, and name, size and time of change of each of its files."""
+def _files(item: Item) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of each of its files."""
     stats = [(str(path), path.stat()) for path in camera_files(item)]
-    return [item.camera, [(name, found.st_size, found.st_mtime_ns) for name, found in stats]]
-
-
-def _calibration(settings: Settings) -> str | None:
-    path = settings.calibration
-    return None if path is None else calibration_fingerprint(load_calibration(path))
+    return [(name, found.st_size, found.st_mtime_ns) for name, found in stats]

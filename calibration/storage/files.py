@@ -143,9 +143,11 @@ def decoded(data: bytes, path: Path, error: type[RomaError] = CalibrationError) 
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(path: Path, what: str = "", error: type[RomaError] = CalibrationError) -> Any:
+def read_json(
+    path: Path, what: str = "", error: type[RomaError] = CalibrationError, most_bytes: int = MOST_TEXT_BYTES
+) -> Any:
     """What a JSON file holds."""
-    text = read_text(path, what, error)
+    text = read_text(path, what, error, most_bytes)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as reason:
