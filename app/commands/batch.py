@@ -14,15 +14,11 @@ from .options import (
     geometry_options,
     json_option,
     model_options,
+    on_option,
     settings_from_options,
     show,
 )
 from .verbosity import is_quiet
-
-on_option = click.option(
-    "--on",
-    help="Where the work is done: local:N processes of this machine, or dask://HOST:PORT.  [default: local:1]",
-)
 
 
 class _WithInputs(click.Group):

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .options import PATH, engine_options, json_option, model_options, settings_from_options, show
+from .options import PATH, engine_options, json_option, model_options, on_option, settings_from_options, show
 from .run import MATCHER_HELP
 
 
@@ -38,21 +38,25 @@ def _shifts(context: click.Context, option: click.Parameter, text: str | None) -
     "--shift-rows", callback=_shifts, help="Shift right images by these px up and down instead, such as 0.25,0.5,1,2."
 )
 @click.option("--write-card", is_flag=True, help="With --shift-rows: note what is tolerated in the model's card.")
+@on_option
 @json_option
 def stereo(
     index: Path,
     compare: tuple[str, ...],
     shift_rows: list[float] | None,
     write_card: bool,
+    on: str | None,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Score the stereo model on the rectified pairs that INDEX (JSON) lists."""
+    if on is not None and shift_rows is not None:
+        raise click.UsageError("--on is not for --shift-rows, which one process measures.")
     settings = settings_from_options(None, options)
     if shift_rows is None:
         from roma_device.app.evaluate.stereo.evaluate import evaluate_from_settings
 
-        show(evaluate_from_settings(settings, index, compare), as_json)
+        show(evaluate_from_settings(settings, index, compare, on), as_json)
     else:
         from roma_device.app.evaluate.stereo.vertical_tolerance import tolerance_from_settings
 
@@ -77,6 +81,7 @@ def stereo(
 @click.option("--no-baseline", is_flag=True, help="Leave SIFT and ORB with OpenCV's MAGSAC away.")
 @click.option("--vary", help="Score changed pairs too, whose truth follows exactly: some of roll,scale,crop,both.")
 @click.option("--plot", type=PATH, help="With --vary: draw AUC@10 over roll and scale into this PNG.")
+@on_option
 @json_option
 def pose(pairs: Path, vary: str | None, plot: Path | None, as_json: bool, **options: Any) -> None:
     """Score relative poses on the pairs that PAIRS lists: AUC at 5, 10 and 20 degrees.
@@ -105,9 +110,16 @@ def pose(pairs: Path, vary: str | None, plot: Path | None, as_json: bool, **opti
 @click.option(
     "--tracker", default="klt", show_default=True, help="klt, or a two_view model that follows them: folder or name."
 )
+@on_option
 @json_option
 def odometry(
-    trajectory: Path | None, reference: Path | None, index: Path | None, points: int, tracker: str, as_json: bool
+    trajectory: Path | None,
+    reference: Path | None,
+    index: Path | None,
+    points: int,
+    tracker: str,
+    on: str | None,
+    as_json: bool,
 ) -> None:
     """Judge TRAJECTORY by REFERENCE (TUM or KITTI files): ATE, RPE and segment errors.
 
@@ -115,14 +127,17 @@ def odometry(
     """
     if (index is None) == (trajectory is None or reference is None) or (index is not None and trajectory is not None):
         raise click.UsageError("give either TRAJECTORY and REFERENCE, or --index INDEX")
-    from roma_device.app.evaluate.odometry.evaluate import evaluate_files, evaluate_index
+    from roma_device.app.evaluate.odometry.evaluate import evaluate_files, evaluate_index, evaluate_index_on
     from roma_device.app.run.from_settings import open_tracker
     from roma_device.runtime.matching_network import NetworkOptions
     from roma_device.runtime.odometry.stereo_odometry import OdometryOptions
 
-    if index is not None:
+    options = OdometryOptions(points=points)
+    if index is not None and on is not None:
+        report = evaluate_index_on(on, index, options, tracker)
+    elif index is not None:
         with closing(open_tracker(tracker, NetworkOptions())) as followed_by:
-            report = evaluate_index(index, OdometryOptions(points=points), followed_by)
+            report = evaluate_index(index, options, followed_by)
     else:
         assert trajectory is not None and reference is not None
         report = evaluate_files(trajectory, reference)

@@ -93,6 +93,11 @@ def together(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON to stdout.")
 
+on_option = click.option(
+    "--on",
+    help="Where the work is done: local:N processes of this machine, or dask://HOST:PORT.  [default: this process]",
+)
+
 engine_options = together(
     click.option("--engine", help="auto, axcl, ax, openvino, onnx or opencv.  [default: auto]"),
     click.option("--precision", help="auto, fp32 or int8 on a host engine.  [default: auto]"),

@@ -41,7 +41,12 @@ CONFIG = {
     "distributed.scheduler.allowed-failures": 0,  # we count ourselves
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
 }
+ONLY_HERE = "127.0.0.1:0"
+"""Of the servers for HTTP, which scheduler and workers have in any case: None would mean every interface."""
+
 CLOSE_S = 5.0
 
 
@@ -133,7 +138,8 @@ def local_workers(count: int, model: str | None) -> DaskWorkers:
             threads_per_worker=1,
             host="127.0.0.1",
             memory_limit=0,
-            dashboard_address=None,
+            dashboard_address=ONLY_HERE,
+            worker_dashboard_address=ONLY_HERE,
             silence_logs=logging.CRITICAL,
         )
         stack.callback(_close, cluster)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from roma_device.app.evaluate import EvaluationError
+from roma_device.app.evaluate.on_workers import in_order
+from roma_device.app.run.from_settings import open_tracker
 from roma_device.calibration.storage.files import read_json
+from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions, StereoOdometry
-from roma_device.runtime.odometry.trackers import Tracker
+from roma_device.runtime.odometry.trackers import TRACKERS, Tracker
 
 from .datasets import Clip, open_clip
 from .read import Trajectory, read_trajectory
-from .report import OdometryReport, score_trajectory
+from .report import OdometryReport, OdometryScore, score_trajectory
+
+NO_POSES = "no true poses in a known layout (karlsruhe, kitti)"
 
 
 def evaluate_files(trajectory: Path, reference: Path) -> OdometryReport:
@@ -27,16 +35,48 @@ def evaluate_index(
     index: Path, options: OdometryOptions | None = None, tracker: Tracker | None = None
 ) -> OdometryReport:
     """Run over every clip of an index that has true poses; raises EvaluationError where none has."""
-    scores, skipped = [], {}
-    for name, folder in read_clip_index(index):
-        clip = open_clip(folder)
-        if clip is None:
-            skipped[name] = "no true poses in a known layout (karlsruhe, kitti)"
-            continue
-        scores.append(score_trajectory(name, run_clip(clip, options, tracker), clip.reference))
+    clips = read_clip_index(index)
+    return _report(index, clips, [_score_clip(name, folder, options, tracker) for name, folder in clips])
+
+
+def evaluate_index_on(on: str, index: Path, options: OdometryOptions, tracker: str) -> OdometryReport:
+    """The same on workers; ``tracker`` is a name, of those of ``run`` or of a two-view bundle."""
+    clips = read_clip_index(index)
+    tasks = [_ClipTask(name, folder, options, tracker) for name, folder in clips]
+    return _report(index, clips, in_order(on, None if tracker in TRACKERS else tracker, _score_clip_of, tasks))
+
+
+def _report(index: Path, clips: Sequence[tuple[str, Path]], found: Sequence[OdometryScore | None]) -> OdometryReport:
+    """Of a score for each clip, None for one without true poses."""
+    scores = tuple(score for score in found if score is not None)
     if not scores:
         raise EvaluationError(f"{index}: no clip has true poses in a known layout", exit_code=os.EX_NOINPUT)
-    return OdometryReport(tuple(scores), skipped)
+    skipped = {name: NO_POSES for (name, _), score in zip(clips, found, strict=True) if score is None}
+    return OdometryReport(scores, skipped)
+
+
+def _score_clip(
+    name: str, folder: Path, options: OdometryOptions | None, tracker: Tracker | None
+) -> OdometryScore | None:
+    """None where the clip has no true poses."""
+    clip = open_clip(folder)
+    return None if clip is None else score_trajectory(name, run_clip(clip, options, tracker), clip.reference)
+
+
+@dataclass(frozen=True, slots=True)
+class _ClipTask:
+    """One clip, for a worker."""
+
+    name: str
+    folder: Path
+    options: OdometryOptions
+    tracker: str
+
+
+def _score_clip_of(task: _ClipTask) -> OdometryScore | None:
+    """On a worker."""
+    with closing(open_tracker(task.tracker, NetworkOptions())) as tracker:
+        return _score_clip(task.name, task.folder, task.options, tracker)
 
 
 def run_clip(clip: Clip, options: OdometryOptions | None = None, tracker: Tracker | None = None) -> Trajectory:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from roma_device.app.matchers import PairMatcher, open_matcher
+from roma_device.app.evaluate.on_workers import in_order
+from roma_device.app.matchers import DEFAULT_MATCHER, MATCHERS, PairMatcher, open_matcher
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.camera import CameraModel
@@ -49,6 +51,13 @@ class PoseEvaluation:
     precision: str | None = None  # of a model on a host engine
     no_baseline: bool = False
     vary: tuple[str, ...] = ()  # kinds of VARIATIONS
+    on: str | None = None  # where pairs are scored; None: in this process
+
+    @property
+    def model(self) -> str | None:
+        """The bundle that matches; None where none does."""
+        name = self.matcher or DEFAULT_MATCHER
+        return None if name in MATCHERS else name
 
 
 def run_evaluation(choice: PoseEvaluation) -> PoseReport:
@@ -64,22 +73,54 @@ def run_variations(choice: PoseEvaluation) -> VariationReport:
 
 def _evaluated(choice: PoseEvaluation, changes: Sequence[Variation]) -> list[PoseReport]:
     """A report for each change; pair by pair, so that an image is read once."""
-    settings = Settings().overridden(engine=choice.engine, threads=choice.threads, precision=choice.precision)
-    width = choice.size or 10**6
-    options = NetworkOptions(settings.engine, settings.threads, width, precision=settings.precision)
     pairs = load_pairs(choice.pairs, choice.format_name, choice.images)
-    baselines = {name: open_matcher(name, options) for name in (() if choice.no_baseline else BASELINES)}
-    named = None if choice.matcher is None else baselines.get(choice.matcher)  # shares its features
-    matcher = named or open_matcher(choice.matcher, options)
-    methods = [_ours(matcher), *(_plain(baseline) for baseline in baselines.values())]
-    with closing(matcher):
-        rows = [_scores(pair, choice.size, changes, methods) for pair in pairs]
-    names = ["ours", *baselines]
+    if choice.on is not None:
+        for_one = replace(choice, threads=choice.threads or 1)
+        tasks = [_PairTask(for_one, tuple(changes), pair) for pair in pairs]
+        scored = in_order(choice.on, choice.model, _score_pair, tasks)
+        used, rows = scored[0][0], [row for _, row in scored]
+    else:
+        matcher, methods = _open(choice)
+        with closing(matcher):
+            rows = [_scores(pair, choice.size, changes, methods) for pair in pairs]
+        used = matcher.name
+    names = ["ours", *(() if choice.no_baseline else BASELINES)]
     reports = []
     for of_change in zip(*rows, strict=True):
         ours, *others = map(PoseScores, names, zip(*of_change, strict=True))
-        reports.append(PoseReport(matcher.name, choice.size, ours, tuple(others)))
+        reports.append(PoseReport(used, choice.size, ours, tuple(others)))
     return reports
+
+
+def _open(choice: PoseEvaluation) -> tuple[PairMatcher, list[Method]]:
+    """Our matcher, and the methods that are compared, ours first."""
+    settings = Settings().overridden(engine=choice.engine, threads=choice.threads, precision=choice.precision)
+    width = choice.size or 10**6
+    options = NetworkOptions(settings.engine, settings.threads, width, precision=settings.precision)
+    baselines = {name: open_matcher(name, options) for name in (() if choice.no_baseline else BASELINES)}
+    named = None if choice.matcher is None else baselines.get(choice.matcher)  # shares its features
+    matcher = named or open_matcher(choice.matcher, options)
+    return matcher, [_ours(matcher), *(_plain(baseline) for baseline in baselines.values())]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _PairTask:
+    """One pair, for a worker."""
+
+    choice: PoseEvaluation
+    changes: tuple[Variation, ...]
+    pair: PosePair
+
+
+_opened = lru_cache(maxsize=1)(_open)
+"""Of a worker: it keeps its network from one pair to the next."""
+
+
+def _score_pair(task: _PairTask) -> tuple[str, list[list[PoseScore]]]:
+    """On a worker: the matcher's name, which may be the one that it fell back to, and the scores."""
+    matcher, methods = _opened(task.choice)
+    scores = _scores(task.pair, task.choice.size, task.changes, methods)
+    return matcher.name, scores
 
 
 def _scores(

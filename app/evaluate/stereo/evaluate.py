@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from roma_device.app.evaluate import EvaluationError
+from roma_device.app.evaluate.on_workers import in_order
 from roma_device.app.model_store import find_model
 from roma_device.app.run.from_settings import network_options
 from roma_device.app.settings.settings import Settings
@@ -48,10 +49,15 @@ def evaluate_stereo(
     """Run ``matcher`` and ``baselines`` on each pair at ``width_px``; raises EvaluationError."""
     matchers = (matcher, *baselines)
     rows = [_scores(pair, matchers, width_px) for pair in pairs]
+    return _report([method.name for method in matchers], rows, width_px)
+
+
+def _report(names: Sequence[str], rows: Sequence[Sequence[PairScore]], width_px: int) -> StereoReport:
+    """Of rows with a score for each of ``names``."""
     if not rows:
         raise EvaluationError("there is no pair to evaluate", exit_code=os.EX_NOINPUT)
     columns = zip(*rows, strict=True)
-    ours, *others = (MatcherScores(method.name, scores) for method, scores in zip(matchers, columns, strict=True))
+    ours, *others = (MatcherScores(name, scores) for name, scores in zip(names, columns, strict=True))
     return StereoReport(width_px, ours, tuple(others))
 
 
@@ -165,8 +171,38 @@ def _nearest_on_left(values: FloatImage, valid: Mask) -> FloatImage:
     return np.take_along_axis(values, np.maximum.accumulate(column, axis=1), axis=1)
 
 
-def evaluate_from_settings(settings: Settings, index: Path, compare: tuple[str, ...]) -> StereoReport:
-    """Scores of the model and of the baselines named in ``compare``."""
-    pairs = load_index(index)
-    with closing(NetworkMatcher(find_model(settings.model), network_options(settings))) as matcher:
+def evaluate_from_settings(
+    settings: Settings, index: Path, compare: tuple[str, ...], on: str | None = None
+) -> StereoReport:
+    """Scores of the model and of the baselines named in ``compare``; ``on``: where, None for this process."""
+    pairs, card = load_index(index), find_model(settings.model)
+    if on is not None:
+        for_one = settings.model_copy(update={"threads": settings.threads or 1})
+        tasks = [_PairTask(for_one, pair, compare) for pair in pairs]
+        names = (card.name, *(SgbmMatcher.name for _ in compare))
+        return _report(names, in_order(on, settings.model, _score_pair, tasks), PROTOCOL_WIDTH_PX)
+    with closing(NetworkMatcher(card, network_options(settings))) as matcher:
         return evaluate_stereo(pairs, matcher, [SgbmMatcher() for _ in compare])
+
+
+@dataclass(frozen=True, slots=True)
+class _PairTask:
+    """One pair, for a worker."""
+
+    settings: Settings
+    pair: StereoPair
+    compare: tuple[str, ...]
+
+
+_open_matchers: dict[str, tuple[StereoMatcher, ...]] = {}
+"""Of a worker, by its settings: it keeps its network from one pair to the next."""
+
+
+def _score_pair(task: _PairTask) -> list[PairScore]:
+    """On a worker."""
+    key = f"{task.settings.model_dump_json()} {task.compare}"
+    if key not in _open_matchers:
+        _open_matchers.clear()
+        network = NetworkMatcher(find_model(task.settings.model), network_options(task.settings))
+        _open_matchers[key] = (network, *(SgbmMatcher() for _ in task.compare))
+    return _scores(task.pair, _open_matchers[key], PROTOCOL_WIDTH_PX)

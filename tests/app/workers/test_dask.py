@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,6 +31,14 @@ def test_every_task_is_done_on_one_of_the_workers(workers: Workers) -> None:
     found = {over.key: over.result for over in work_through(workers, square, [(str(n), n) for n in range(20)])}
     assert found == {str(number): number * number for number in range(20)}
     assert workers.capacity == 2 and workers.pending == 0
+
+
+def test_nobody_outside_this_machine_can_reach_them(workers: Workers) -> None:
+    import psutil
+
+    ours = {os.getpid(), *(child.pid for child in psutil.Process().children(recursive=True))}
+    found = [one.laddr.ip for one in psutil.net_connections("tcp") if one.pid in ours and one.status == "LISTEN"]
+    assert len(found) >= 6 and set(found) <= {"127.0.0.1", "::1"}
 
 
 def test_an_error_arrives_as_its_sentence(workers: Workers) -> None:
