@@ -34,11 +34,9 @@ def scheduler() -> Iterator[str]:
 @contextmanager
 def workers(address: str, count: int) -> Iterator[Client]:
     """``count`` processes with a nanny each; a client that sees them all."""
-    words = ("worker", f"tcp://{address}", "--nworkers", str(count), "--nthreads", "1")
-    with (
-        _program((*words, "--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0"), dict(os.environ)),
-        Client(f"tcp://{address}") as client,
-    ):
+    here = ("--host", "127.0.0.1", "--dashboard-address", "127.0.0.1:0")
+    words = ("worker", f"tcp://{address}", "--nworkers", str(count), "--nthreads", "1", *here)
+    with _program(words, dict(os.environ)), Client(f"tcp://{address}") as client:
         client.wait_for_workers(count, timeout=120)
         yield client
 
