@@ -29,7 +29,7 @@ CONNECT_S = 10.0
 PATIENCE_S = 300.0
 """How long nothing is done for want of a worker before that is an error."""
 
-WORKER_TTL_S = 8.0
+WORKER_TTL_S = 10.0
 """A local worker that gives no sign of life for so long is replaced; it is noticed after twice that at most."""
 
 SLOW_TTL_S = 60.0

@@ -6,6 +6,7 @@ code, since a worker of another version may lack this module.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,8 @@ from loguru import logger
 from .software import fingerprint, software
 
 LOOK_S, FIRST_LOOK_S = 2.0, 0.1
+REFUSED = "-refused"
+"""Mark of a worker that has compared, and does not suit: one without any mark has yet to answer."""
 
 
 class Suitability:
@@ -48,9 +51,12 @@ class Suitability:
         self._looked_s = now_s
         with suppress(OSError, TimeoutError):  # the client notices by itself
             workers = self._client.scheduler_info(n_workers=-1)["workers"]
-            suit = {address for address, facts in workers.items() if self._resource in facts["resources"]}
-            self.count, self.refused = len(suit), len(workers) - len(suit)
-            self._tell(set(workers) - suit - self._told)
+            suit, refused = (
+                {address for address, facts in workers.items() if self._resource + mark in facts["resources"]}
+                for mark in ("", REFUSED)
+            )
+            self.count, self.refused = len(suit), len(refused)
+            self._tell(refused - self._told)
 
     def _tell(self, refused: set[str]) -> None:
         for address in sorted(refused):
@@ -77,14 +83,16 @@ def _comparison(resource: str, model: str | None) -> WorkerPlugin:
 
     class Comparison(WorkerPlugin):  # type: ignore[misc]
         async def setup(self, worker: Any) -> None:
-            try:
+            def compare() -> bool:
                 from roma_device.app.workers.worker import prepare
 
-                suits = resource == f"roma-device-{prepare(model)}"
+                return resource == f"roma-device-{prepare(model)}"
+
+            try:  # in a thread: what is imported there takes a while, and the worker has to give signs of life
+                suits = await asyncio.get_running_loop().run_in_executor(None, compare)
             except Exception:
                 suits = False
-            if suits:
-                await worker.set_resources(**{resource: 1})
+            await worker.set_resources(**{resource if suits else f"{resource}{REFUSED}": 1})
 
     return Comparison()
 

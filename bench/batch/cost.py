@@ -1,0 +1,152 @@
+"""What a batch costs besides its work, and how that grows.
+
+    python -m bench.batch.cost overhead --folder FOLDER           # per item, against run in the same process
+    python -m bench.batch.cost speed --folder FOLDER              # one worker and two: only on idle cores
+    python -m bench.batch.cost sleep --tasks 10000 --workers 100  # scheduler and client, with tasks that sleep
+
+Prints JSON. CPU times count on a busy machine too, wall times on an idle one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from distributed import Client
+
+from roma_device.app.batch.command import BatchChoice, run_batch
+from roma_device.app.run.command import run_from_settings
+from roma_device.app.settings.settings import Settings
+from roma_device.app.workers import work_through
+from roma_device.app.workers.opening import open_workers
+
+from .cluster import scheduler
+from .recordings import make_recordings
+from .sleepers import sleep
+
+SMALL = Settings().overridden(engine="opencv", passes=0, input_width=64, threads=1, **{"output.save": ("depth",)})
+PER_PROCESS = 25
+
+
+def overhead(folder: Path, count: int) -> dict[str, float]:
+    """Of a batch in one process over ``run`` for each of its items."""
+    recordings = make_recordings(folder / "recordings", count)
+    for name in ("alone", "batch"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    with redirect_stdout(StringIO()):
+        alone = _clocks()
+        for path in sorted(recordings.iterdir()):
+            output = SMALL.output.model_copy(update={"folder": folder / "alone" / path.name})
+            settings = SMALL.model_copy(update={"camera": f"recording:{path}", "output": output})
+            run_from_settings(settings, lambda: SMALL, as_json=False, is_quiet=True)
+        batch = _clocks()
+        run_batch(SMALL, BatchChoice([str(recordings)], folder / "batch", is_quiet=True))
+        end = _clocks()
+    cpu_s, wall_s = ((end[i] - batch[i]) - (batch[i] - alone[i]) for i in (0, 1))
+    of_run = {f"run, ms of {name}": round(1000 * (batch[i] - alone[i]) / count, 1) for i, name in enumerate(CLOCKS)}
+    return {**of_run, "overhead, ms of CPU": 1000 * cpu_s / count, "overhead, ms of wall": 1000 * wall_s / count}
+
+
+CLOCKS = ("CPU", "wall")
+
+
+def _clocks() -> tuple[float, float]:
+    return time.process_time(), time.monotonic()
+
+
+def speed(folder: Path, count: int) -> dict[str, float]:
+    """Seconds with one worker and with two, their start left out."""
+    recordings = [str(path) for path in sorted(make_recordings(folder / "long", count, frames=40).iterdir())]
+    found: dict[str, float] = {}
+    for workers in (1, 2):
+        shutil.rmtree(folder / "speed", ignore_errors=True)
+        command = [sys.executable, "-m", "roma_device.app.cli", "-q", "batch", *recordings, "--json"]
+        options = (
+            "--output",
+            str(folder / "speed"),
+            "--engine",
+            "opencv",
+            "--save",
+            "depth",
+            "--on",
+            f"local:{workers}",
+        )
+        start_s = time.monotonic()
+        subprocess.run([*command, *options, "--on", f"local:{workers}"], check=True, stdout=subprocess.DEVNULL)
+        found[f"{workers} workers, s"] = round(time.monotonic() - start_s, 1)
+    return found
+
+
+def sleeping(tasks: int, workers: int, seconds: float) -> dict[str, float]:
+    """``tasks`` that sleep ``seconds``, on ``workers`` that share a few processes."""
+    with scheduler() as address, _sleepers(address, workers), open_workers(f"dask://{address}") as opened:
+        client = Client(f"tcp://{address}")
+        client.wait_for_workers(workers, timeout=300)
+        while opened.capacity < workers:
+            opened.next(0.1)
+        before_s, start = _scheduler_cpu_s(client), _clocks()
+        arguments = [(str(number), seconds) for number in range(tasks)]
+        done = sum(over.problem is None for over in work_through(opened, sleep, arguments))
+        cpu_s, wall_s = (now - then for now, then in zip(_clocks(), start, strict=True))
+        of_scheduler_s = _scheduler_cpu_s(client) - before_s
+        client.close()
+    return {
+        "workers": workers,
+        "tasks": tasks,
+        "done": done,
+        "sleep, s": seconds,
+        "wall, s": round(wall_s, 1),
+        "at least, s": round(tasks * seconds / workers, 1),
+        "client, ms of CPU a task": round(1000 * cpu_s / tasks, 2),
+        "scheduler, ms of CPU a task": round(1000 * of_scheduler_s / tasks, 2),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def _scheduler_cpu_s(client: Client) -> float:
+    found: float = client.run_on_scheduler(time.process_time)
+    return found
+
+
+@contextmanager
+def _sleepers(address: str, count: int) -> Iterator[None]:
+    shares = [min(PER_PROCESS, count - start) for start in range(0, count, PER_PROCESS)]
+    command = [sys.executable, "-m", "bench.batch.sleepers", address]
+    processes = [subprocess.Popen([*command, str(share)], stderr=subprocess.DEVNULL) for share in shares]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["overhead", "speed", "sleep"])
+    parser.add_argument("--folder", type=Path, default=Path("out/batch-cost"))
+    parser.add_argument("--count", type=int, default=20, help="recordings")
+    parser.add_argument("--tasks", type=int, default=10_000)
+    parser.add_argument("--workers", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=1.0, help="that a task sleeps")
+    choice = parser.parse_args()
+    found: dict[str, Any]
+    if choice.what == "sleep":
+        found = sleeping(choice.tasks, choice.workers, choice.seconds)
+    else:
+        found = {"overhead": overhead, "speed": speed}[choice.what](choice.folder.absolute(), choice.count)
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
