@@ -140,18 +140,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="for recordings and results; keeps the recordings")
     parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--reuse", action="store_true", help="the sequential run of an earlier call")
     choice = parser.parse_args()
     folder = choice.folder.absolute()
-    for name in ("sequential", "faults", "small-disk", "poison"):
+    for name in ("faults", "small-disk", "poison", *(() if choice.reuse else ("sequential",))):
         shutil.rmtree(folder / name, ignore_errors=True)
     good = make_recordings(folder / "recordings", choice.count)
     inputs = [good, poison(folder / "poison")]
     log = folder / "log"
     log.unlink(missing_ok=True)
-    sequential = Batch(inputs, folder / "sequential", "local:1", log)
-    codes = [sequential.end()]
-    took_s = time.monotonic() - sequential.started_s
-    found = {"sequential, s": round(took_s, 1), "load": os.getloadavg()[0]}
+    found: dict[str, Any] = {"load": os.getloadavg()[0]}
+    if not choice.reuse:
+        sequential = Batch(inputs, folder / "sequential", "local:1", log)
+        found["exit code, sequential"] = sequential.end()
+        found["sequential, s"] = round(time.monotonic() - sequential.started_s, 1)
     found |= with_faults(inputs, folder / "faults", log, choice.count)
     failed = [path.stem for path in (folder / "faults").glob("failed/*.json")]
     found |= {
@@ -161,7 +163,6 @@ def main() -> None:
         "equal in content": contents(folder / "faults") == contents(folder / "sequential"),
         "failed": failed,
         "sentence": json.loads((folder / "faults" / "failed" / "poisoned.json").read_text())["reason"],
-        "exit code, sequential": codes[0],
         "staging left": [str(path) for path in (folder / "faults").glob(".attempts/*")],
     }
     found |= with_full_disk(inputs, folder, log)
