@@ -86,11 +86,17 @@ class StagedRunner:
 
 
 def standin_bundle(card: ModelCard, size: tuple[int, int], folder: Path, *, network: bytes | None = None) -> Path:
-    """A model bundle for ``size`` in the new folder ``folder``: the ONNX file of ``card`` and its stand-in axmodel."""
+    """A model bundle for ``size`` in the new folder ``folder``: the ONNX file of ``card`` and its stand-in axmodel.
+
+    Of a model of several graphs the first one alone.
+    """
+    card = card.first_alone()
     folder.mkdir()
     with_axmodel = standin_card(card, size, folder / "stereo.axmodel", network=network)
     (folder / "stereo.onnx").write_bytes(card.files["onnx"].read())
     fields = yaml.safe_load((card.files["onnx"].path.parent / CARD_NAME).read_text())
+    if "stages" in fields:
+        fields |= {"files": fields.pop("stages")[0]["files"]}
     for kind, file in with_axmodel.files.items():
         fields["files"][kind] = {"file": f"stereo.{kind}", "sha256": file.sha256}
     for side, specs in (("inputs", card.inputs), ("outputs", card.outputs)):
