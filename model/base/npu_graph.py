@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -61,3 +62,66 @@ def _product(model: onnx.ModelProto, node: onnx.NodeProto, values: Any) -> onnx.
     product = helper.make_node("Mul", [node.input[0], name], [f"{name}.product"], f"{node.name}.positions")
     node.input[0], node.input[1] = product.output[0], f"{name}.ones"
     return product
+
+
+def with_reduced_sums(model: onnx.ModelProto) -> int:
+    """Convolutions with ones, which are sums over channels, become reductions; returns how many did.
+
+    Then all that is left under the name of convolutions is learned, and can be told from sums by its kind of operator.
+    """
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    sums = [node for node in model.graph.node if node.op_type == "Conv" and _is_sum(weights.get(node.input[1]))]
+    if sums:
+        model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "channels"))
+    for node in sums:
+        place = list(model.graph.node).index(node)
+        copies, result = len(weights[node.input[1]]), node.output[0]
+        one = result if copies == 1 else f"{result}.one"
+        model.graph.node.remove(node)
+        model.graph.node.insert(place, helper.make_node("ReduceSum", [node.input[0], "channels"], [one], node.name))
+        if copies > 1:
+            joined = helper.make_node("Concat", [one] * copies, [result], f"{node.name}.copies", axis=1)
+            model.graph.node.insert(place + 1, joined)
+    return len(sums)
+
+
+def _is_sum(values: Any) -> bool:
+    return values is not None and values.shape[2:] == (1, 1) and values.shape[1] > 1 and bool((values == 1).all())
+
+
+def with_safe_roots(model: onnx.ModelProto) -> int:
+    """The root of a sum and a small constant gets the constant's root as its least value; returns how many did.
+
+    That changes nothing, unless the sum is rounded: then the constant vanishes, and 0 is divided by 0.
+    """
+    makers = {name: node for node in model.graph.node for name in node.output}
+    constants = _constants(model)
+    roots = [
+        (node, addend)
+        for node in model.graph.node
+        if node.op_type == "Sqrt" and (addend := _addend(makers.get(node.input[0]), constants)) is not None
+    ]
+    for node, addend in roots:
+        result = node.output[0]
+        node.output[0] = f"{result}.root"
+        least = numpy_helper.from_array(np.sqrt(addend).astype(np.float32), f"{result}.least")
+        model.graph.initializer.append(least)
+        bounded = helper.make_node("Max", [node.output[0], least.name], [result], f"{node.name}.bounded")
+        model.graph.node.insert(list(model.graph.node).index(node) + 1, bounded)
+    return len(roots)
+
+
+def _constants(model: onnx.ModelProto) -> dict[str, Any]:
+    found = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            found[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+    return found
+
+
+def _addend(node: onnx.NodeProto | None, constants: Mapping[str, Any]) -> Any:
+    """The one positive number that ``node`` adds, or None."""
+    if node is None or node.op_type != "Add":
+        return None
+    numbers = [constants[name] for name in node.input if name in constants and constants[name].size == 1]
+    return numbers[0].reshape(()) if numbers and numbers[0].item() > 0 else None

@@ -1,0 +1,1 @@
+"""What the NPU vendor's compiler needs for a graph, and what its arithmetic does to it."""

@@ -1,0 +1,148 @@
+"""The NPU's arithmetic on a host: what is rounded, to how many levels, and what the tool writes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
+pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
+pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+
+import onnx
+from onnx import helper, numpy_helper
+
+from model.base.npu_graph import with_reduced_sums, with_safe_roots
+from model.kit.arithmetic import PRECISIONS, session_of, simulated
+from model.simulate_chip import main
+from roma_device.runtime.card import load_card
+from tests.model.tiny_networks import random_bundle
+from tests.model.tool_failure import exit_code
+
+RNG = np.random.default_rng(0)
+WEIGHT = RNG.standard_normal((3, 2, 1, 1)).astype(np.float32)
+IMAGE = RNG.uniform(-2, 5, (1, 2, 40, 50)).astype(np.float32)
+
+
+def graph_of(*nodes: onnx.NodeProto, **constants: npt.NDArray[np.float32]) -> onnx.ModelProto:
+    """From x (1, 2, h, w) to y."""
+    given = helper.make_tensor_value_info("x", 1, [1, 2, "h", "w"])
+    result = helper.make_tensor_value_info("y", 1, None)
+    tensors = [numpy_helper.from_array(value, name) for name, value in constants.items()]
+    graph = helper.make_graph(list(nodes), "test", [given], [result], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def run(model: onnx.ModelProto, image: npt.NDArray[np.float32] = IMAGE) -> npt.NDArray[np.float32]:
+    return np.asarray(session_of(model).run(["y"], {"x": image})[0], np.float32)
+
+
+def to_levels(values: npt.NDArray[np.float32], bits: int) -> npt.NDArray[np.float64]:
+    """Asymmetric, with 0 on a level; written apart from the tool, in double precision."""
+    low, high = min(float(values.min()), 0.0), max(float(values.max()), 0.0)
+    step = (high - low) / (2**bits - 1)
+    zero = np.round(-low / step)
+    return np.asarray((np.clip(np.round(values / step) + zero, 0, 2**bits - 1) - zero) * step)
+
+
+@pytest.mark.parametrize(("word", "bits"), [("u8", 8), ("u16", 16)])
+def test_a_convolution_reads_levels_and_gives_levels(word: str, bits: int) -> None:
+    model = graph_of(helper.make_node("Conv", ["x", "w"], ["y"]), w=WEIGHT)
+    got = run(simulated(model, [{"x": IMAGE}], PRECISIONS[word]))
+    scale = np.abs(WEIGHT).max(axis=(1, 2, 3), keepdims=True) / 127
+    weight = np.round(WEIGHT / scale) * scale
+    read = to_levels(IMAGE, bits)
+    exact = np.einsum("oi,nihw->nohw", weight[:, :, 0, 0].astype(np.float64), read)
+    plain = run(model)  # of whose range the levels are: what lies beyond, for the weights are rounded, is cut
+    step = np.ptp(np.append(plain, 0)) / (2**bits - 1)
+    inside = (exact > plain.min()) & (exact < plain.max())
+    assert inside.mean() > 0.99
+    assert np.abs(got - exact)[inside].max() <= 1.1 * step  # float32 in between may round to the level beside
+    assert len(np.unique(got)) <= 2**bits
+    assert np.abs(got - plain).max() > 0.2 * step
+
+
+def test_the_function_that_is_computed_with_a_convolution_comes_before_the_rounding() -> None:
+    """Rounded before it, half of 256 levels would fall to the negative values that Relu cuts off."""
+    nodes = [helper.make_node("Conv", ["x", "w"], ["s"]), helper.make_node("Relu", ["s"], ["y"])]
+    model = graph_of(*nodes, w=np.array([[[[1.0]], [[-1.0]]]], np.float32))
+    got = run(simulated(model, [{"x": IMAGE}], PRECISIONS["u8"]))
+    step = run(model).max() / 255
+    assert np.allclose(got / step, np.round(got / step), atol=1e-2)
+    assert np.abs(got - run(model)).max() < 1.6 * step  # two inputs, and the result
+
+
+def test_mixed_has_eight_bits_for_convolutions_alone() -> None:
+    nodes = [helper.make_node("Mul", ["x", "x"], ["p"]), helper.make_node("Add", ["p", "x"], ["y"])]
+    model = graph_of(*nodes)
+    mixed, fine = (run(simulated(model, [{"x": IMAGE}], PRECISIONS[word])) for word in ("mixed", "u16"))
+    assert np.array_equal(mixed, fine) and len(np.unique(mixed)) > 256
+    with_convolution = graph_of(nodes[0], helper.make_node("Conv", ["p", "w"], ["y"]), w=WEIGHT)
+    assert len(np.unique(run(simulated(with_convolution, [{"x": IMAGE}], PRECISIONS["mixed"])))) <= 256
+
+
+def test_what_only_moves_is_not_rounded_again() -> None:
+    shape = numpy_helper.from_array(np.array([1, 1, -1, 50]), "shape")
+    model = graph_of(helper.make_node("Reshape", ["x", "shape"], ["y"]))
+    model.graph.initializer.append(shape)
+    got = run(simulated(model, [{"x": IMAGE}], PRECISIONS["u8"]))
+    assert np.allclose(np.sort(got.ravel()), np.sort(to_levels(IMAGE, 8).ravel()), atol=1e-5)
+
+
+def test_values_beyond_the_measured_range_are_cut() -> None:
+    model = graph_of(helper.make_node("Add", ["x", "x"], ["y"]))
+    got = run(simulated(model, [{"x": IMAGE}], PRECISIONS["u16"]), 3 * IMAGE)
+    assert got.max() == pytest.approx(2 * IMAGE.max(), rel=1e-3)
+    assert got.min() == pytest.approx(2 * IMAGE.min(), rel=1e-3)
+
+
+def test_sums_become_reductions_that_compute_the_same() -> None:
+    ones = np.ones((3, 2, 1, 1), np.float32)
+    model = graph_of(helper.make_node("Conv", ["x", "ones"], ["y"], "sum"), ones=ones)
+    before = run(model)
+    assert with_reduced_sums(model) == 1
+    assert {node.op_type for node in model.graph.node} == {"ReduceSum", "Concat"}
+    assert np.allclose(run(model), before, atol=1e-6) and run(model).shape == before.shape
+
+
+def test_lengths_that_round_to_nothing_are_not_divided_by() -> None:
+    """x / sqrt(x² + 1e-4), as features are normalized: beside values of 300 a step of 16 bits is more than the 1e-4."""
+    nodes = [
+        helper.make_node("Mul", ["x", "x"], ["square"]),
+        helper.make_node("Add", ["square", "least"], ["sum"]),
+        helper.make_node("Sqrt", ["sum"], ["root"], "root"),
+        helper.make_node("Div", ["x", "root"], ["y"]),
+    ]
+    model = graph_of(*nodes, least=np.array(1e-4, np.float32))
+    image = np.where(RNG.random(IMAGE.shape) < 0.3, 0, 60 * IMAGE).astype(np.float32)
+    before = run(model, image)
+    assert not np.isfinite(run(simulated(model, [{"x": image}], PRECISIONS["u16"]), image)).all()
+    assert with_safe_roots(model) == 1
+    assert np.array_equal(run(model, image), before)
+    error = np.abs(run(simulated(model, [{"x": image}], PRECISIONS["u16"]), image) - before)
+    assert error.mean() < 1e-3 and error.max() < 1
+
+
+def test_the_bundle_runs_and_says_less_than_the_original(tmp_path: Path) -> None:
+    random_bundle("tiny_row_narrow", tmp_path / "bundle")
+    coarse = tmp_path / "coarse"
+    main([str(tmp_path / "bundle"), "--precision", "u8", "--output", str(coarse), "--count", "1"])
+    card, original = load_card(coarse), load_card(tmp_path / "bundle")
+    assert card.name == "coarse" and set(card.files) == {"onnx"} and card.inputs == original.inputs
+    models = [onnx.load_from_string(one.files["onnx"].read()) for one in (card, original)]
+    size = original.inputs[0].shape_at(original.default_size)
+    images = {name: RNG.standard_normal(size).astype(np.float32) for name in ("left", "right")}
+    rounded, exact = (session_of(model).run(None, images)[0] for model in models)
+    assert rounded.shape == exact.shape and len(np.unique(rounded)) <= 256 < len(np.unique(exact))
+
+
+def test_more_precisions_than_graphs_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random_bundle("tiny_row_narrow", tmp_path / "bundle")
+    words = [str(tmp_path / "bundle"), "--precision", "u8", "u16", "--output", str(tmp_path / "new"), "--count", "1"]
+    assert exit_code(main, words) == os.EX_USAGE
+    assert "has 1 graph(s), and --precision names 2" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
