@@ -1,7 +1,7 @@
 """All that the NPU vendor's compiler needs for a bundle: ``python -m model.pulsar2 BUNDLE --chip AX650 --output kit``.
 
-Writes of each graph of the bundle the ONNX file, ``build.json``, calibration archives and a sensitivity measurement,
-in a folder of its own where there are several; vectors to verify the result with; and a README with the commands.
+Writes of each graph of the bundle the ONNX file, ``build.json`` and calibration archives, in a folder of its own where
+there are several; vectors to verify the result with; and a README with the commands.
 ``--precision`` says the bits of each graph, which ``python -m model.simulate_chip`` shows the effect of. Nothing here
 runs the compiler; it was never tried with it.
 """
@@ -19,7 +19,7 @@ from roma_device.runtime.card import ModelCard, ModelError
 
 from .base.cli import run_tool
 from .kit.arithmetic import PRECISIONS
-from .kit.files import Target, compiled_name, write_graph
+from .kit.files import Target, compiled_name, write_graph, write_sensitivity
 from .kit.graphs import CompilerGraph, compiler_graphs, folder_of, generated_frames, make_vectors, own_frames
 from .studies.sensitivity import Sensitivity
 
@@ -39,8 +39,11 @@ def make_kit(card: ModelCard, folder: Path, arguments: argparse.Namespace) -> No
     folder.mkdir(parents=True, exist_ok=True)
     make_vectors(bundle, folder / VECTORS, size, arguments.vectors)
     target = Target(arguments.chip, arguments.npu, arguments.input)
-    layers = [write_graph(graph, folder / graph.folder, target) for graph in graphs]
-    (folder / "README.md").write_text(_readme(card, size, target, graphs, layers))
+    layers = []
+    for graph in graphs:
+        write_graph(graph, folder / graph.folder, target)
+        layers += write_sensitivity(graph, folder / graph.folder) if arguments.sensitivity else []
+    (folder / "README.md").write_text(_readme(card, size, target, graphs) + _sensitive(layers))
 
 
 def _check(card: ModelCard, folder: Path, arguments: argparse.Namespace) -> None:
@@ -57,35 +60,32 @@ def _check(card: ModelCard, folder: Path, arguments: argparse.Namespace) -> None
         raise ModelError(f"{folder}: a kit goes into a new or empty folder only", exit_code=os.EX_CANTCREAT)
 
 
-def _readme(
-    card: ModelCard,
-    size: Size,
-    target: Target,
-    graphs: Sequence[CompilerGraph],
-    layers: Sequence[Sequence[Sensitivity]],
-) -> str:
+def _readme(card: ModelCard, size: Size, target: Target, graphs: Sequence[CompilerGraph]) -> str:
     commands = "\n".join(map(_commands, graphs))
     bits = ", ".join(f"{graph.folder or 'the graph'}: {_bits(graph)}" for graph in graphs)
-    worst = "\n".join(
-        f"| `{one.layer}` | {one.op} | {one.change:.4f} |" for found in layers for one in found[:MOST_SENSITIVE]
-    )
     return f"""# {card.name} for {target.chip}, {target.npu}, {size}
 Made by `python -m model.pulsar2`. Not tried: no compiler and no board were at hand.
 
 ```sh
 {commands}
-roma-device verify BUNDLE --engine ax --vectors {VECTORS}                                      # on the board
+roma-device verify BUNDLE --engine ax --vectors {VECTORS}   # on the board
 ```
 
 Activations in `build.json`: {bits}. `model.onnx` has the positions of disparities as a product, which is exact: as
 weights of a convolution they would have 8 bits. `python -m model.simulate_chip` shows on a host what a choice of bits
 does, errors adding up. Never `highest_mix_precision`, at which the compiler was seen to end. On AX620E small models in
 16 bits have failed to load: try `--precision mixed u16` there.
+"""
 
+
+def _sensitive(layers: Sequence[Sensitivity]) -> str:
+    if not layers:
+        return ""
+    first = sorted(layers, key=lambda one: -one.change)[:MOST_SENSITIVE]
+    worst = "\n".join(f"| `{one.layer}` | {one.op} | {one.change:.4f} |" for one in first)
+    return f"""
 `sensitivity.json` has what rounding the output of one layer alone to 256 levels changes, in standard deviations of the
-first output: a layer high up is a bad one to set to U8.
-
-The most sensitive ones:
+first output: a layer high up is a bad one to set to U8, one low down need not be a good one, for errors add up.
 
 | layer | operator | change |
 |---|---|---|
@@ -124,6 +124,11 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--frames", type=Path, help="rectified pairs of yours to calibrate on: a folder with left/ and right/")
     add("--count", type=int, default=32, help="generated pairs to calibrate on (32)")
     add("--vectors", type=int, default=4, help="vectors for verification (4)")
+    add(
+        "--sensitivity",
+        action="store_true",
+        help="also measure what 8 bits in each layer alone do, which takes minutes",
+    )
     return parser.parse_args(words)
 
 

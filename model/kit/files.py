@@ -42,17 +42,21 @@ def layers(precision: Precision) -> list[dict[str, Any]]:
     ]
 
 
-def write_graph(graph: CompilerGraph, folder: Path, target: Target) -> list[Sensitivity]:
-    """All of one graph into ``folder``; returns its layers, the most sensitive first."""
+def write_graph(graph: CompilerGraph, folder: Path, target: Target) -> None:
+    """What the compiler reads of one graph, into ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(graph.model.SerializeToString())
     for spec in graph.card.inputs:
         _archive(folder / f"{spec.name}.tar", [sample[spec.name] for sample in graph.samples], target.form)
-    layers = measure(graph.model, graph.samples[0])
     (folder / "build.json").write_text(json.dumps(build(graph, target), indent=2) + "\n")
-    lines = [{"layer": one.layer, "op": one.op, "change": one.change} for one in layers]
+
+
+def write_sensitivity(graph: CompilerGraph, folder: Path) -> list[Sensitivity]:
+    """``sensitivity.json`` into ``folder``; returns the layers in it, the most sensitive first."""
+    found = measure(graph.model, graph.samples[0])
+    lines = [{"layer": one.layer, "op": one.op, "change": one.change} for one in found]
     (folder / "sensitivity.json").write_text(json.dumps(lines, indent=1) + "\n")
-    return layers
+    return found
 
 
 def _archive(path: Path, tensors: Sequence[npt.NDArray[np.float32]], form: Form) -> None:

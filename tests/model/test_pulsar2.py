@@ -16,8 +16,11 @@ pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
 import onnx
 
+from model.kit.files import write_sensitivity
+from model.kit.graphs import CompilerGraph
 from model.pulsar2 import main
 from model.studies.sensitivity import measure
+from roma_device.app.model_store import find_model
 from tests.model.tiny_networks import SIZE, random_bundle
 from tests.model.tool_failure import exit_code
 
@@ -58,7 +61,42 @@ def test_kit_is_complete(bundle: Path, tmp_path: Path) -> None:
         value = np.load(io.BytesIO(member.read()))
     assert value.shape == (1, 1, SIZE[1], SIZE[0]) and abs(float(value.mean())) < 1e-3
     assert (kit / "vectors" / "list.txt").read_text() == "000000\n"
-    assert "Not tried" in (kit / "README.md").read_text() and not (kit / "samples").exists()
+    said = (kit / "README.md").read_text()
+    assert "Not tried" in said and "pulsar2 run --model out/tiny_row_narrow.axmodel" in said
+    assert not (kit / "sensitivity.json").exists()
+
+
+def test_sensitivity_is_measured_on_request(tmp_path: Path) -> None:
+    """Of a small graph here: of a network it takes minutes."""
+    values = [onnx.helper.make_tensor_value_info(name, 1, [1, 1, 4, 4]) for name in ("x", "y")]
+    nodes = [onnx.helper.make_node("Sigmoid", ["x"], ["a"], "first"), onnx.helper.make_node("Add", ["a", "x"], ["y"])]
+    opset = onnx.helper.make_opsetid("", 17)
+    graph_of_two = onnx.helper.make_graph(nodes, "test", values[:1], values[1:])
+    model = onnx.helper.make_model(graph_of_two, opset_imports=[opset], ir_version=8)
+    sample = {"x": np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 1, 4, 4)}
+    graph = CompilerGraph(find_model("stereo").graphs[0], model, "u16", [sample])
+    assert [one.layer for one in write_sensitivity(graph, tmp_path)] == ["first"]
+    assert json.loads((tmp_path / "sensitivity.json").read_text())[0]["op"] == "Sigmoid"
+
+
+def test_each_graph_of_a_model_of_two_has_its_own_part(tmp_path: Path) -> None:
+    kit, (width, height) = tmp_path / "kit", (160, 96)
+    words = ["stereo", "--chip", "AX620E", "--output", str(kit), "--size", str(width), str(height)]
+    main([*words, "--count", "1", "--vectors", "1", "--precision", "mixed", "u16"])
+    builds = {name: json.loads((kit / name / "build.json").read_text()) for name in ("matching", "refinement")}
+    shapes = dict(one.split(":") for one in builds["refinement"]["input_shapes"].split(";"))
+    cells = f"{height // 4}x{width // 2}"
+    assert shapes["warped"] == f"1x1x{height}x{width}" and shapes["hints"] == f"1x4x{cells}"
+    assert [build["quant"]["layer_configs"][1]["data_type"] for build in builds.values()] == ["U8", "U16"]
+    assert [build["output_name"] for build in builds.values()] == ["matching.axmodel", "refinement.axmodel"]
+    for name, build in builds.items():
+        for one in build["quant"]["input_configs"]:
+            with tarfile.open(kit / name / one["calibration_dataset"]) as archive:
+                assert len(archive.getnames()) == one["calibration_size"] == 1
+        operators = [node.op_type for node in onnx.load(kit / name / "model.onnx").graph.node]
+        assert ("ReduceSum" in operators) == (name == "matching")
+        assert (kit / "vectors" / name / "list.txt").is_file()
+    assert "--input_dir vectors/refinement/input" in (kit / "README.md").read_text()
 
 
 def test_no_bundle_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ LIST = LISTS / "ax650.yaml"
 
 
 def test_every_list_names_its_chip_and_source() -> None:
-    assert list(known_chips()) == ["AX615", "AX620E", "AX650"]
+    assert list(known_chips()) == ["AX615", "AX620E", "AX637", "AX650", "M57"]
     for name, path in known_chips().items():
         chip = load_chip(path)
         assert chip.name == name and "commit" in chip.source
