@@ -24,6 +24,7 @@ from roma_device.runtime.onnx.graph import read_onnx
 from roma_device.runtime.onnx.shapes import infer
 
 from .base.cli import run_tool
+from .base.npu_graph import with_exact_positions, with_safe_roots
 from .bundle_kind import STEREO
 from .data.texture_atlas import Atlas
 from .data.textures import build_atlas
@@ -64,21 +65,27 @@ def fp32_graphs(first: RowStereo, second: Refinement, size: tuple[int, int] | No
     """Of both stages, open to any size where ``size`` (width, height) is None."""
     at = size or first_bundle.DEFAULT_SIZE
     return (
-        {"onnx": first_bundle.to_onnx(first, at, dynamic=size is None)},
-        {"onnx": refinement_file.to_onnx(second, at, is_open=size is None)},
+        {"onnx": for_npu(first_bundle.to_onnx(first, at, dynamic=size is None))},
+        {"onnx": for_npu(refinement_file.to_onnx(second, at, is_open=size is None))},
     )
+
+
+def for_npu(model: onnx.ModelProto) -> onnx.ModelProto:
+    """``model``, which computes the same, and in few bits too: for whoever compiles the file as it is."""
+    with_exact_positions(model)
+    with_safe_roots(model)
+    return model
 
 
 def int8_graphs(
     first: RowStereo, second: Refinement, textures: Path, count: int
 ) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """8-bit files of both stages, calibrated on ``count`` generated pairs."""
-    of_first = quantize(
-        STEREO.for_int8(first).SerializeToString(), Samples(generated_pairs(STEREO, textures, count)), WEIGHT_BITS
-    )
+    pairs = Samples(generated_pairs(STEREO, textures, count))
+    of_first = quantize(for_npu(STEREO.for_int8(first)).SerializeToString(), pairs, WEIGHT_BITS)
     inputs = calibration_inputs(first, second, Atlas(build_atlas(textures, 60)), count)
-    fp32 = refinement_file.to_onnx(second, refinement_file.DEFAULT_SIZE, is_open=True).SerializeToString()
-    of_second = quantize(fp32, Samples(inputs), WEIGHT_BITS, IN_FLOAT)
+    fp32 = for_npu(refinement_file.to_onnx(second, refinement_file.DEFAULT_SIZE, is_open=True))
+    of_second = quantize(fp32.SerializeToString(), Samples(inputs), WEIGHT_BITS, IN_FLOAT)
     return onnx.load_from_string(of_first), onnx.load_from_string(of_second)
 
 

@@ -108,7 +108,7 @@ def _bits(graph: CompilerGraph) -> str:
     precision = PRECISIONS[graph.precision]
     if precision.convolutions == precision.others:
         return f"{precision.others} bits"
-    return f"{precision.others} bits, of convolutions {precision.convolutions} (sums over channels are reductions)"
+    return f"{precision.others} bits, {precision.convolutions} of what convolutions take (sums are reductions)"
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:

@@ -35,7 +35,7 @@ LEVELS_OF_WEIGHTS = 127
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """Bits of the activations: of convolutions, what they take and give, and of all else."""
+    """Bits of the activations: of what convolutions take, and of all else, what they give included."""
 
     convolutions: Bits
     others: Bits
@@ -92,25 +92,20 @@ class _Rounding:
         self._makers = {name: node for node in model.graph.node for name in node.output}
         self._readers = _readers(model.graph)
         self._outputs = {value.name for value in graph.output}
-        self._bits: dict[str, Bits] = {}  # tensor -> those that it is kept in
         self._forms: dict[tuple[str, Bits], str] = {}  # tensor, bits -> name of its rounded form
         self._done: list[onnx.NodeProto] = []
         for node in graph.node:
             self._add(node)
         for name in self._outputs:
-            self._pair(_exact(name), name, self._bits[name], name)
+            self._pair(_exact(name), name, precision.others, name)
         del graph.node[:]
         graph.node.extend(self._done)
 
     def _add(self, node: onnx.NodeProto) -> None:
         bits = self._precision.convolutions if node.op_type in WEIGHTED else self._precision.others
-        sources = [name for name in node.input if name in self._bits]
-        if sources and (node.op_type in MOVES or self._is_sum(sources[0])):
-            bits = max(self._bits[name] for name in sources)
         for place, name in enumerate(node.input):
             node.input[place] = self._constant(node, place) if name in self._weights else self._read(node, name, bits)
         for place, name in enumerate(node.output):
-            self._bits[name] = bits
             node.output[place] = self._own_name(name)
         self._done.append(node)
 
@@ -126,10 +121,9 @@ class _Rounding:
     def _read(self, node: onnx.NodeProto, name: str, bits: Bits) -> str:
         if name not in self._ranges or self._is_sum(name):
             return self._own_name(name)
-        kept = self._bits.get(name, self._precision.others)
-        bits = kept if node.op_type in MOVES else min(kept, bits)
         maker = self._makers.get(name)
-        is_rounded = maker is not None and maker.op_type in MOVES - {"Concat"} and bits == kept
+        is_moved = maker is not None and maker.op_type in MOVES - {"Concat"}
+        is_rounded = is_moved and bits == self._precision.others
         return self._own_name(name) if is_rounded else self._form(name, bits)
 
     def _form(self, name: str, bits: Bits) -> str:

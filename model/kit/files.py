@@ -38,7 +38,7 @@ def layers(precision: Precision) -> list[dict[str, Any]]:
     others, convolutions = f"U{precision.others}", f"U{precision.convolutions}"
     return [
         {"start_tensor_names": ["DEFAULT"], "end_tensor_names": ["DEFAULT"], "data_type": others},
-        {"op_type": "Conv", "data_type": convolutions, "weight_data_type": "S8", "output_data_type": convolutions},
+        {"op_type": "Conv", "data_type": convolutions, "weight_data_type": "S8", "output_data_type": others},
     ]
 
 

@@ -76,13 +76,18 @@ def test_the_function_that_is_computed_with_a_convolution_comes_before_the_round
     assert np.abs(got - run(model)).max() < 1.6 * step  # two inputs, and the result
 
 
-def test_mixed_has_eight_bits_for_convolutions_alone() -> None:
+def test_mixed_has_eight_bits_for_what_convolutions_take() -> None:
+    """What they give has sixteen, as all else."""
     nodes = [helper.make_node("Mul", ["x", "x"], ["p"]), helper.make_node("Add", ["p", "x"], ["y"])]
     model = graph_of(*nodes)
     mixed, fine = (run(simulated(model, [{"x": IMAGE}], PRECISIONS[word])) for word in ("mixed", "u16"))
     assert np.array_equal(mixed, fine) and len(np.unique(mixed)) > 256
-    with_convolution = graph_of(nodes[0], helper.make_node("Conv", ["p", "w"], ["y"]), w=WEIGHT)
-    assert len(np.unique(run(simulated(with_convolution, [{"x": IMAGE}], PRECISIONS["mixed"])))) <= 256
+    one = np.array([[[[0.5]], [[0.0]]]], np.float32)  # the first channel, halved: as many levels as are read
+    halved = graph_of(nodes[0], helper.make_node("Conv", ["p", "w"], ["y"]), w=one)
+    few, many = (len(np.unique(run(simulated(halved, [{"x": IMAGE}], PRECISIONS[word])))) for word in ("mixed", "u16"))
+    assert few <= 256 < many
+    joined = graph_of(nodes[0], helper.make_node("Conv", ["p", "w"], ["y"]), w=WEIGHT)
+    assert len(np.unique(run(simulated(joined, [{"x": IMAGE}], PRECISIONS["mixed"])))) > 256
 
 
 def test_what_only_moves_is_not_rounded_again() -> None:
