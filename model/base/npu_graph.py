@@ -69,7 +69,7 @@ def with_reduced_sums(model: onnx.ModelProto) -> int:
 
     Then all that is left under the name of convolutions is learned, and can be told from sums by its kind of operator.
     """
-    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    weights = _constants(model)
     sums = [node for node in model.graph.node if node.op_type == "Conv" and _is_sum(weights.get(node.input[1]))]
     if sums:
         model.graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "channels"))

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import cv2
@@ -93,8 +94,8 @@ def test_each_graph_of_a_model_of_two_has_its_own_part(tmp_path: Path) -> None:
         for one in build["quant"]["input_configs"]:
             with tarfile.open(kit / name / one["calibration_dataset"]) as archive:
                 assert len(archive.getnames()) == one["calibration_size"] == 1
-        operators = [node.op_type for node in onnx.load(kit / name / "model.onnx").graph.node]
-        assert ("ReduceSum" in operators) == (name == "matching")
+        operators = Counter(node.op_type for node in onnx.load(kit / name / "model.onnx").graph.node)
+        assert (operators["ReduceSum"] > 50, operators["Conv"] < 70) == (name == "matching", True)
         assert (kit / "vectors" / name / "list.txt").is_file()
     assert "--input_dir vectors/refinement/input" in (kit / "README.md").read_text()
 

@@ -105,12 +105,18 @@ def test_values_beyond_the_measured_range_are_cut() -> None:
     assert got.min() == pytest.approx(2 * IMAGE.min(), rel=1e-3)
 
 
-def test_sums_become_reductions_that_compute_the_same() -> None:
-    ones = np.ones((3, 2, 1, 1), np.float32)
-    model = graph_of(helper.make_node("Conv", ["x", "ones"], ["y"], "sum"), ones=ones)
+@pytest.mark.parametrize("is_node", [True, False])
+def test_sums_become_reductions_that_compute_the_same(is_node: bool) -> None:
+    """Their ones are an initializer or, as torch writes them, a node."""
+    ones = numpy_helper.from_array(np.ones((3, 2, 1, 1), np.float32), "ones")
+    model = graph_of(helper.make_node("Conv", ["x", "ones"], ["y"], "sum"))
+    if is_node:
+        model.graph.node.insert(0, helper.make_node("Constant", [], ["ones"], value=ones))
+    else:
+        model.graph.initializer.append(ones)
     before = run(model)
     assert with_reduced_sums(model) == 1
-    assert {node.op_type for node in model.graph.node} == {"ReduceSum", "Concat"}
+    assert {node.op_type for node in model.graph.node} - {"Constant"} == {"ReduceSum", "Concat"}
     assert np.allclose(run(model), before, atol=1e-6) and run(model).shape == before.shape
 
 
