@@ -13,14 +13,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from roma_device.app.model_store import find_model
 from roma_device.calibration.arrays import Size
-from roma_device.runtime.card import ModelCard, ModelError
+from roma_device.runtime.card import ModelCard, ModelError, load_card
 
 from .base.cli import run_tool
 from .kit.arithmetic import PRECISIONS
 from .kit.files import Target, compiled_name, write_graph, write_sensitivity
-from .kit.graphs import CompilerGraph, compiler_graphs, folder_of, generated_frames, make_vectors, own_frames
+from .kit.graphs import CompilerGraph, bundle_folder, compiler_graphs, generated_frames, make_vectors, own_frames
 from .studies.sensitivity import Sensitivity
 
 CHIPS = {"AX650": ("NPU1", "NPU2", "NPU3"), "AX620E": ("NPU1", "NPU2")}
@@ -28,11 +27,11 @@ VECTORS = "vectors"
 MOST_SENSITIVE = 10
 
 
-def make_kit(card: ModelCard, folder: Path, arguments: argparse.Namespace) -> None:
+def make_kit(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
     """Fill the new folder ``folder``; raises ModelError."""
+    card = load_card(bundle)
     _check(card, folder, arguments)
     size = Size(*(arguments.size or card.fixed_size() or card.default_size))
-    bundle = folder_of(card)
     own = [*own_frames(arguments.frames, card, size)]
     frames = [*generated_frames(bundle, card, size, arguments.count), *own]
     graphs = compiler_graphs(card, size, frames, arguments.precision)
@@ -134,7 +133,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 
 def main(words: list[str] | None = None) -> None:
     arguments = parse(words)
-    make_kit(find_model(arguments.bundle), arguments.output, arguments)
+    make_kit(bundle_folder(arguments.bundle), arguments.output, arguments)
     print(f"{arguments.output}: see its README.md")
 
 

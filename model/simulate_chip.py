@@ -17,14 +17,13 @@ from typing import Any
 
 import yaml
 
-from roma_device.app.model_store import find_model
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.storage.files import write_bytes
-from roma_device.runtime.card import ModelCard, ModelError
+from roma_device.runtime.card import ModelCard, ModelError, load_card
 
 from .base.cli import run_tool
 from .kit.arithmetic import PRECISIONS, simulated
-from .kit.graphs import CompilerGraph, compiler_graphs, folder_of, generated_frames, own_frames
+from .kit.graphs import CompilerGraph, bundle_folder, compiler_graphs, generated_frames, own_frames
 
 
 def simulate(bundle: Path, folder: Path, graphs: Sequence[CompilerGraph]) -> None:
@@ -61,8 +60,8 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
 
 def main(words: list[str] | None = None) -> None:
     arguments = parse(words)
-    card = find_model(arguments.bundle)
-    bundle = folder_of(card)
+    bundle = bundle_folder(arguments.bundle)
+    card = load_card(bundle)
     if arguments.output.exists():
         raise ModelError(f"{arguments.output}: exists already", exit_code=os.EX_CANTCREAT)
     size = Size(*(arguments.size or card.fixed_size() or card.default_size))

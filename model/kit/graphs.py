@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,10 @@ class CompilerGraph:
         return self.card.name.partition("/")[2]
 
 
-def folder_of(card: ModelCard) -> Path:
-    """That of the bundle."""
-    return next(iter(card.every_file.values())).path.parent
+def bundle_folder(name: str) -> Path:
+    """The folder ``name``, or that of the bundled model of this name."""
+    bundled = Path(str(files("roma_device.configs"))) / "models" / name
+    return bundled if not Path(name).is_dir() and bundled.is_dir() else Path(name)
 
 
 def compiler_graphs(

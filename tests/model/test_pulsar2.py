@@ -18,10 +18,10 @@ pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 import onnx
 
 from model.kit.files import write_sensitivity
-from model.kit.graphs import CompilerGraph
+from model.kit.graphs import CompilerGraph, bundle_folder
 from model.pulsar2 import main
 from model.studies.sensitivity import measure
-from roma_device.app.model_store import find_model
+from roma_device.runtime.card import load_card
 from tests.model.tiny_networks import SIZE, random_bundle
 from tests.model.tool_failure import exit_code
 
@@ -75,7 +75,7 @@ def test_sensitivity_is_measured_on_request(tmp_path: Path) -> None:
     graph_of_two = onnx.helper.make_graph(nodes, "test", values[:1], values[1:])
     model = onnx.helper.make_model(graph_of_two, opset_imports=[opset], ir_version=8)
     sample = {"x": np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 1, 4, 4)}
-    graph = CompilerGraph(find_model("stereo").graphs[0], model, "u16", [sample])
+    graph = CompilerGraph(load_card(bundle_folder("stereo")).graphs[0], model, "u16", [sample])
     assert [one.layer for one in write_sensitivity(graph, tmp_path)] == ["first"]
     assert json.loads((tmp_path / "sensitivity.json").read_text())[0]["op"] == "Sigmoid"
 
@@ -102,7 +102,7 @@ def test_each_graph_of_a_model_of_two_has_its_own_part(tmp_path: Path) -> None:
 
 def test_no_bundle_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(main, [str(tmp_path), "--chip", "AX650", "--output", str(tmp_path / "kit")]) == os.EX_NOINPUT
-    assert "the folder has no card.yaml" in capsys.readouterr().err
+    assert "cannot read the model card" in capsys.readouterr().err
 
 
 def test_sensitivity_finds_the_layer_that_matters() -> None:
