@@ -43,7 +43,15 @@ def with_exact_positions(model: onnx.ModelProto) -> int:
         if _counts_evenly(values):
             model.graph.node.insert(place, _product(model, node, values))
             rewritten += 1
+    _drop_unread(model)
     return rewritten
+
+
+def _drop_unread(model: onnx.ModelProto) -> None:
+    """Stored tensors that no node reads any more."""
+    read = {name for node in model.graph.node for name in node.input}
+    for tensor in [tensor for tensor in model.graph.initializer if tensor.name not in read]:
+        model.graph.initializer.remove(tensor)
 
 
 def _counts_evenly(values: Any) -> bool:
