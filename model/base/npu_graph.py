@@ -104,18 +104,21 @@ def with_safe_roots(model: onnx.ModelProto) -> int:
     """
     makers = {name: node for node in model.graph.node for name in node.output}
     constants = _constants(model)
+    bounded = {name for node in model.graph.node if node.op_type == "Max" for name in node.input}
     roots = [
         (node, addend)
         for node in model.graph.node
-        if node.op_type == "Sqrt" and (addend := _addend(makers.get(node.input[0]), constants)) is not None
+        if node.op_type == "Sqrt"
+        and node.output[0] not in bounded
+        and (addend := _addend(makers.get(node.input[0]), constants)) is not None
     ]
     for node, addend in roots:
         result = node.output[0]
         node.output[0] = f"{result}.root"
         least = numpy_helper.from_array(np.sqrt(addend).astype(np.float32), f"{result}.least")
         model.graph.initializer.append(least)
-        bounded = helper.make_node("Max", [node.output[0], least.name], [result], f"{node.name}.bounded")
-        model.graph.node.insert(list(model.graph.node).index(node) + 1, bounded)
+        bound = helper.make_node("Max", [node.output[0], least.name], [result], f"{node.name}.bounded")
+        model.graph.node.insert(list(model.graph.node).index(node) + 1, bound)
     return len(roots)
 
 
