@@ -11,6 +11,7 @@ from torch import Tensor
 
 from model.base.loop import normalize
 from roma_device.calibration.arrays import Size
+from roma_device.runtime.cascade.doubt import FirstDoubt
 from roma_device.runtime.cascade.warp import WarpRight
 from roma_device.runtime.tensors.cells import from_parts
 
@@ -55,11 +56,16 @@ class TwoStageMatcher:
         cells = (height // 4, width // 2)
         inputs = {name: np.zeros((1, count, *cells), np.float32) for name, count in (("disparity", 2), ("hints", 4))}
         inputs |= {"left": left.numpy(), "warped": np.zeros((1, 1, height, width), np.float32)}
+        last = {"certainty": np.zeros((1, 1, *cells), np.float32)}
+        doubt = FirstDoubt(last)
+        doubt.remember({"certainty": certainty[None, None]})
         for _ in range(self._passes):
             warp(image, disparity_px, certainty, inputs)
             parts, trust = self._second(inputs)
             disparity_px, certainty = np.maximum(from_parts(parts), 0), trust[0, 0]
-        return disparity_px, certainty
+        np.copyto(last["certainty"][0, 0], certainty)
+        doubt.apply()
+        return disparity_px, doubt.certainty[0, 0]
 
 
 def _in_torch(network: Refinement) -> Second:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from roma_device.calibration.arrays import AnyArray, Size
 from roma_device.runtime.card import ModelCard, ModelError
 
+from .doubt import FirstDoubt
 from .found import Found
 from .warp import INPUTS, WarpRight
 
@@ -27,14 +29,18 @@ class RunnableGraph(Protocol):
 
 
 class Cascade:
-    """Runs a model of several graphs, whose buffers the caller owns; not thread-safe, and nothing is allocated."""
+    """Runs a model of several graphs, whose buffers the caller owns; not thread-safe, and nothing is allocated.
+
+    ``outputs`` are those of the whole: the last graph's, but for the certainty, which the first one's doubt lowers.
+    """
 
     def __init__(self, card: ModelCard, size: Size, graphs: Sequence[RunnableGraph], passes: int | None = None) -> None:
         """``passes`` of the later graphs instead of what the card says; raises ModelError."""
         check_stages(card)
         self._first, self._later = graphs[0], graphs[1:]
         self._passes = [passes or stage.passes for stage in card.stages[1:]]
-        self._warp, self._found = WarpRight(size), Found(size)
+        self._warp, self._found, self._doubt = WarpRight(size), Found(size), FirstDoubt(graphs[-1].outputs)
+        self.outputs = MappingProxyType({**graphs[-1].outputs, "certainty": self._doubt.certainty})
 
     @property
     def runs(self) -> int:
@@ -42,8 +48,9 @@ class Cascade:
         return 1 + sum(self._passes)
 
     def run(self) -> None:
-        """From the first graph's inputs to the last one's outputs; raises what a graph raises."""
+        """From the first graph's inputs to ``outputs``; raises what a graph raises."""
         self._first.run()
+        self._doubt.remember(self._first.outputs)
         before = self._first
         for graph, passes in zip(self._later, self._passes, strict=True):
             np.copyto(graph.inputs["left"], self._first.inputs["left"])
@@ -51,6 +58,7 @@ class Cascade:
                 self.prepare(before.outputs, graph.inputs)
                 graph.run()
                 before = graph
+        self._doubt.apply()
 
     def prepare(self, outputs: Mapping[str, AnyArray], inputs: Mapping[str, AnyArray]) -> None:
         """The host's step: from a graph's ``outputs`` to the ``inputs`` of the one that runs next, besides ``left``."""

@@ -16,7 +16,7 @@ OpenEngine = Callable[[ModelCard, EngineOptions], Engine]
 
 
 class StagedEngine:
-    """A model of several stages, each in an engine of its own; ``inputs`` are the first's, ``outputs`` the last's."""
+    """A model of several stages, each in an engine of its own; ``outputs`` are those of the cascade."""
 
     inputs: Mapping[str, Array]
     outputs: Mapping[str, Array]
@@ -33,7 +33,7 @@ class StagedEngine:
             self._cascade = Cascade(card, options.size, self.graphs, options.passes)
             self._resources = stack.pop_all()
         self.engine_name = name
-        self.inputs, self.outputs = self.graphs[0].inputs, self.graphs[-1].outputs
+        self.inputs, self.outputs = self.graphs[0].inputs, self._cascade.outputs
         self.facts = {**engine_facts(self.graphs[0]), "graphs": str(self._cascade.runs)}
 
     def run(self) -> None:

@@ -47,7 +47,7 @@ class AxGraph:
 
 
 class FrameBuffers:
-    """One of the sets of double buffering: the first graph's inputs and the last one's outputs, and what lies between.
+    """One of the sets of double buffering: the first graph's inputs, the outputs, and what lies between.
 
     ``flush_inputs`` comes before ``run``, and ``invalidate_outputs`` behind it.
     """
@@ -55,7 +55,8 @@ class FrameBuffers:
     def __init__(self, graphs: Sequence[AxGraph], card: ModelCard, options: EngineOptions) -> None:
         self._graphs = graphs
         self._cascade = Cascade(card, options.size, graphs, options.passes) if card.stages else None
-        self.inputs, self.outputs = graphs[0].inputs, graphs[-1].outputs
+        self.inputs = graphs[0].inputs
+        self.outputs = self._cascade.outputs if self._cascade else graphs[-1].outputs
 
     def flush_inputs(self) -> None:
         self._graphs[0].buffers.flush_inputs()

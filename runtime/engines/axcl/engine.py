@@ -56,7 +56,8 @@ class AxclEngine:
             parts = zip(card.graphs, data, strict=True)
             self._graphs = [self._load(graph, options, content, stack) for graph, content in parts]
             self._cascade = Cascade(card, options.size, self._graphs, options.passes) if card.stages else None
-            self.inputs, self.outputs = self._graphs[0].inputs, self._graphs[-1].outputs
+            self.inputs = self._graphs[0].inputs
+            self.outputs = self._cascade.outputs if self._cascade else self._graphs[-1].outputs
             self.facts = self._read_facts(self._graphs[0].model)
             if self._cascade is not None:
                 self.facts["graphs"] = str(self._cascade.runs)
