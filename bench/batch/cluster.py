@@ -17,9 +17,9 @@ WORKER_TTL_S = 8
 
 
 @contextmanager
-def scheduler() -> Iterator[str]:
+def scheduler(worker_ttl_s: float = WORKER_TTL_S) -> Iterator[str]:
     """HOST:PORT of a scheduler that runs meanwhile."""
-    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{WORKER_TTL_S}s"}
+    environment = {**os.environ, "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{worker_ttl_s}s"}
     words = ("scheduler", "--host", "127.0.0.1", "--port", "0", "--dashboard-address", "127.0.0.1:0")
     with _program(words, environment) as process:
         assert process.stderr is not None

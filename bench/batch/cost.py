@@ -36,6 +36,8 @@ from .sleepers import sleep
 
 SMALL = Settings().overridden(engine="opencv", passes=0, input_width=64, threads=1, **{"output.save": ("depth",)})
 PER_PROCESS = 25
+LONG_TTL_S = 600
+"""Many workers in one process are slow to give signs of life, and nobody would start them anew."""
 
 
 def overhead(folder: Path, count: int) -> dict[str, float]:
@@ -89,7 +91,7 @@ def speed(folder: Path, count: int) -> dict[str, float]:
 
 def sleeping(tasks: int, workers: int, seconds: float) -> dict[str, float]:
     """``tasks`` that sleep ``seconds``, on ``workers`` that share a few processes."""
-    with scheduler() as address, _sleepers(address, workers), open_workers(f"dask://{address}") as opened:
+    with scheduler(LONG_TTL_S) as address, _sleepers(address, workers), open_workers(f"dask://{address}") as opened:
         client = Client(f"tcp://{address}")
         client.wait_for_workers(workers, timeout=300)
         while opened.capacity < workers:
