@@ -61,7 +61,7 @@ def test_a_worker_that_dies_or_hangs_loses_its_own_task_alone(workers: Workers, 
         marks.append((str(number), tmp_path / str(number)))
     found = {over.key: over.result for over in work_through(workers, fault, marks, again)}  # type: ignore[arg-type]
     assert found == dict.fromkeys([name for name, _ in marks], "alive")
-    assert blamed[0] == "fatal"  # a busy machine may make another worker look as if it hung
+    assert "fatal" in blamed  # a busy machine may make the other worker look as if it hung, before or after
 
 
 def test_a_worker_of_another_version_gets_no_task(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
