@@ -24,7 +24,7 @@ from roma_device.runtime.onnx.graph import read_onnx
 from roma_device.runtime.onnx.shapes import infer
 
 from .base.cli import run_tool
-from .base.npu_graph import with_exact_positions, with_safe_roots
+from .base.npu_graph import for_npu
 from .bundle_kind import STEREO
 from .data.texture_atlas import Atlas
 from .data.textures import build_atlas
@@ -68,13 +68,6 @@ def fp32_graphs(first: RowStereo, second: Refinement, size: tuple[int, int] | No
         {"onnx": for_npu(first_bundle.to_onnx(first, at, dynamic=size is None))},
         {"onnx": for_npu(refinement_file.to_onnx(second, at, is_open=size is None))},
     )
-
-
-def for_npu(model: onnx.ModelProto) -> onnx.ModelProto:
-    """``model``, which computes the same, and in few bits too: for whoever compiles the file as it is."""
-    with_exact_positions(model)
-    with_safe_roots(model)
-    return model
 
 
 def int8_graphs(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 from roma_device.calibration.arrays import Size
@@ -20,7 +21,7 @@ from .base.cli import run_tool
 from .kit.arithmetic import PRECISIONS
 from .kit.files import Target, compiled_name, write_graph, write_sensitivity
 from .kit.graphs import CompilerGraph, bundle_folder, compiler_graphs, generated_frames, make_vectors, own_frames
-from .studies.sensitivity import Sensitivity
+from .kit.sensitivity import Sensitivity
 
 CHIPS = {"AX650": ("NPU1", "NPU2", "NPU3"), "AX620E": ("NPU1", "NPU2")}
 VECTORS = "vectors"
@@ -33,7 +34,7 @@ def make_kit(bundle: Path, folder: Path, arguments: argparse.Namespace) -> None:
     _check(card, folder, arguments)
     size = Size(*(arguments.size or card.fixed_size() or card.default_size))
     own = [*own_frames(arguments.frames, card, size)]
-    frames = [*generated_frames(bundle, card, size, arguments.count), *own]
+    frames = chain(generated_frames(bundle, card, size, arguments.count), own)
     graphs = compiler_graphs(card, size, frames, arguments.precision)
     folder.mkdir(parents=True, exist_ok=True)
     make_vectors(bundle, folder / VECTORS, size, arguments.vectors)

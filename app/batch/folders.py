@@ -62,7 +62,7 @@ class BatchFolder:
     def under_way(self) -> Iterator[str]:
         """Names of the items that somebody writes now."""
         for attempt in sorted(self.attempts.glob("*")):
-            if not _is_abandoned(attempt):
+            if FolderLock.is_held(attempt) is not False:
                 yield attempt.name.rpartition(".")[0]
 
     def sweep(self, name: str = "*") -> int:
@@ -73,7 +73,7 @@ class BatchFolder:
         swept = 0
         pattern = name if name == "*" else _literal(name)
         for attempt in self.attempts.glob(f"{pattern}.{'?' * 12}"):
-            if (self.items / attempt.name.rpartition(".")[0] / DONE).exists() or _is_abandoned(attempt):
+            if (self.items / attempt.name.rpartition(".")[0] / DONE).exists() or FolderLock.is_held(attempt) is False:
                 shutil.rmtree(attempt, ignore_errors=True)
                 swept += 1
         with suppress(OSError):
@@ -84,17 +84,6 @@ class BatchFolder:
 def _literal(name: str) -> str:
     """Names hold no other magic than this."""
     return name.replace("[", "[[]")
-
-
-def _is_abandoned(attempt: Path) -> bool:
-    try:
-        lock = FolderLock.take(attempt)
-    except OSError:
-        return False
-    if lock is None:
-        return False
-    lock.release()
-    return True
 
 
 def _record(path: Path) -> dict[str, Any] | None:

@@ -38,7 +38,7 @@ class BatchStatus:
         done = {name: record for name in fine if (record := folder.done(name)) is not None}
         under_way = tuple(name for name in folder.under_way() if name not in done)
         waiting = tuple(name for name in fine if name not in done and name not in under_way)
-        return cls(path, _is_locked(path), done, failed, under_way, waiting)
+        return cls(path, FolderLock.is_held(path) is True, done, failed, under_way, waiting)
 
     @property
     def total(self) -> int:
@@ -71,14 +71,3 @@ class BatchStatus:
             counts.append("nobody is at work: give the same command again to go on")
         yield f"{', '.join(counts)}; {self.folder}"
         yield from (f"  {name}: {record['reason']}" for name, record in self.failed.items())
-
-
-def _is_locked(path: Path) -> bool:
-    try:
-        lock = FolderLock.take(path)
-    except OSError:
-        return False
-    if lock is None:
-        return True
-    lock.release()
-    return False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from pathlib import Path
 
 from roma_device.app.doctor import MIB, CheckResult, Machine, read_text
@@ -13,6 +12,7 @@ from roma_device.app.service.install import ServiceError
 from roma_device.app.service.state import service_state
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import load_calibration
+from roma_device.calibration.made_at import age_days
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.store import CalibrationStore
 
@@ -49,9 +49,9 @@ def _stored() -> Path | None:
 
 
 def _verdict(path: Path, rig: StereoCalibration) -> CheckResult:
-    age_days, residual_px = _age_days(rig.made_at), rig.quality.get("epipolar_px")
+    days, residual_px = age_days(rig.made_at), rig.quality.get("epipolar_px")
     words = [f"{path}: baseline {1000 * rig.baseline_m:.1f} mm"]
-    words.append("age unknown" if age_days is None else f"{age_days} days old")
+    words.append("age unknown" if days is None else f"{days} days old")
     if verdict := rig.origin.get("verdict"):
         words.append(f"verdict {verdict}")
     if residual_px is not None:
@@ -61,18 +61,9 @@ def _verdict(path: Path, rig: StereoCalibration) -> CheckResult:
         return CheckResult("warn", "calibration", text, "its own report advises to calibrate again")
     if residual_px is not None and residual_px > POOR_PX:
         return CheckResult("warn", "calibration", text, f"over {POOR_PX} px depth suffers: calibrate again")
-    if age_days is not None and age_days > OLD_DAYS:
+    if days is not None and days > OLD_DAYS:
         return CheckResult("warn", "calibration", text, "check it against a known distance, or calibrate again")
     return CheckResult("ok", "calibration", text)
-
-
-def _age_days(made_at: str) -> int | None:
-    try:
-        made = datetime.fromisoformat(made_at.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    made = made if made.tzinfo else made.replace(tzinfo=timezone.utc)
-    return (datetime.now(timezone.utc) - made).days
 
 
 def check_disk(machine: Machine) -> Iterator[CheckResult]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 
 from roma_device.app.log import harmless
+from roma_device.calibration.made_at import age_days
 
 from .ask import Answer
 
@@ -67,16 +67,6 @@ def board_facts(answer: Answer) -> dict[str, Any]:
 
 def _model(model: dict[str, Any]) -> str | None:
     return f"{model.get('name')} {str(model.get('fingerprint', ''))[:6]}".strip() if model else None
-
-
-def age_days(made_at: str) -> int | None:
-    """Of a calibration's date; None where there is none."""
-    try:
-        made = datetime.fromisoformat(made_at.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    made = made if made.tzinfo else made.replace(tzinfo=timezone.utc)
-    return (datetime.now(timezone.utc) - made).days
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:

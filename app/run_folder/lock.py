@@ -35,6 +35,17 @@ class FolderLock:
             logger.warning(f"{folder}: this file system has no locks, so nothing keeps a second run from writing there")
         return cls(descriptor)
 
+    @classmethod
+    def is_held(cls, folder: Path) -> bool | None:
+        """Whether somebody writes in ``folder``; None where that cannot be asked."""
+        try:
+            lock = cls.take(folder)
+        except OSError:
+            return None
+        if lock is not None:
+            lock.release()
+        return lock is None
+
     def release(self) -> None:
         """Let others in; safe to call twice."""
         if self._descriptor is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timezone
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from roma_device.calibration.made_at import made_at_utc
 
 
 class InstalledCollector(Collector):
@@ -26,14 +27,7 @@ class InstalledCollector(Collector):
             trial.add_metric((kind,), each["on_trial"])
             returned.add_metric((kind,), each["returned"]["version"] if each["returned"] else 0)
         yield from (version, trial, returned)
-        made_s = _seconds(facts.get("serving", {}).get("calibration", {}).get("made_at", ""))
-        if made_s is not None:
-            yield GaugeMetricFamily("roma_calibration_timestamp_seconds", "When it was made, since 1970", value=made_s)
-
-
-def _seconds(made_at: str) -> float | None:
-    try:
-        made = datetime.fromisoformat(made_at.replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (made if made.tzinfo else made.replace(tzinfo=timezone.utc)).timestamp()
+        made = made_at_utc(facts.get("serving", {}).get("calibration", {}).get("made_at", ""))
+        if made is not None:
+            about = "When it was made, since 1970"
+            yield GaugeMetricFamily("roma_calibration_timestamp_seconds", about, value=made.timestamp())

@@ -13,10 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from model.studies.sensitivity import Sensitivity, measure
-
 from .arithmetic import PRECISIONS, Precision
 from .graphs import CompilerGraph
+from .sensitivity import Sensitivity, measure
 
 Form = Literal["float", "u8"]
 

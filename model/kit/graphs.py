@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from model.base.npu_graph import with_all_attributes, with_exact_positions, with_reduced_sums, with_safe_roots
+from model.base.npu_graph import for_npu, with_all_attributes, with_reduced_sums
 from model.base.onnx_file import fixed
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
@@ -73,8 +73,7 @@ def compiler_graphs(
         model = onnx.load_from_string(one.files["onnx"].read())
         model = model if is_open else fixed(model, (size.width, size.height))
         precision = precisions[min(index, len(precisions) - 1)]
-        with_exact_positions(model)
-        with_safe_roots(model)
+        for_npu(model)
         if precision == "mixed":
             with_reduced_sums(model)
         with_all_attributes(model)

@@ -19,8 +19,8 @@ import onnx
 
 from model.kit.files import write_sensitivity
 from model.kit.graphs import CompilerGraph, bundle_folder
+from model.kit.sensitivity import measure
 from model.pulsar2 import main
-from model.studies.sensitivity import measure
 from roma_device.runtime.card import load_card
 from tests.model.tiny_networks import SIZE, random_bundle
 from tests.model.tool_failure import exit_code

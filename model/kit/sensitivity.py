@@ -7,17 +7,15 @@ says nothing of how errors add up, for which the compiler's own precision analys
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime
+
+from .arithmetic import Tensors, ranges, session_of
 
 ROUNDED = frozenset(["Conv", "ConvTranspose", "MatMul", "Softmax", "Resize", "GridSample", "Sigmoid"])
-Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,34 +27,22 @@ class Sensitivity:
     change: float  # mean absolute change of the first output, in its standard deviations
 
 
-def measure(model: onnx.ModelProto, inputs: Arrays) -> list[Sensitivity]:
+def measure(model: onnx.ModelProto, inputs: Tensors) -> list[Sensitivity]:
     """All layers of the kinds in ROUNDED, the most sensitive first; the ranges are those of ``inputs``."""
     first = model.graph.output[0].name
     layers = [node for node in model.graph.node if node.op_type in ROUNDED and node.output[0] != first]
-    ranges = _ranges(model, [node.output[0] for node in layers], inputs)
-    reference = _run(model, [first], inputs)[0]
+    limits = ranges(model, [inputs])
+    reference = _first_output(model, inputs)
     spread = float(reference.std()) or 1.0
     found = []
-    for node, (low, high) in zip(layers, ranges, strict=True):
-        changed = _run(_with_rounding(model, node.output[0], low, high), [first], inputs)[0]
+    for node in layers:
+        changed = _first_output(_with_rounding(model, node.output[0], *limits[node.output[0]]), inputs)
         found.append(Sensitivity(node.name, node.op_type, float(np.abs(changed - reference).mean()) / spread))
     return sorted(found, key=lambda one: -one.change)
 
 
-def _run(model: onnx.ModelProto, outputs: list[str], inputs: Arrays) -> list[Any]:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return list(session.run(outputs, dict(inputs)))
-
-
-def _ranges(model: onnx.ModelProto, names: list[str], inputs: Arrays) -> Iterator[tuple[float, float]]:
-    """Least and greatest value of each tensor, with 0 between them as the compiler's asymmetric scheme has it."""
-    wide = copy.deepcopy(model)
-    wide.graph.output.extend(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names)
-    values = _run(wide, names, inputs)
-    return ((min(float(value.min()), 0.0), max(float(value.max()), 0.0)) for value in values)
+def _first_output(model: onnx.ModelProto, inputs: Tensors) -> npt.NDArray[np.float32]:
+    return np.asarray(session_of(model).run([model.graph.output[0].name], dict(inputs))[0], np.float32)
 
 
 def _with_rounding(model: onnx.ModelProto, name: str, low: float, high: float) -> onnx.ModelProto:
