@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from model.base.loop import normalize
 from model.data.stereo_pairs import PairBatch, PairRenderer, SceneBatch, halved
@@ -13,8 +15,11 @@ from model.data.texture_atlas import Atlas
 
 from .network import RowStereo
 
-HALVED = (2, 6)
-"""Batches of a scene that the first stage sees at half their size: one of four."""
+HALVED, ENLARGED = 2, 1
+"""Batches of a scene that the first stage sees at half their size, and those as soft as enlarged images are: one of
+four each."""
+MOST_ENLARGED = 2.0
+"""Factor up to which images are enlarged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class FirstGuess:
 class GuessingRenderer:
     """Draws pairs and runs the first stage on them, in the worker process: it takes as long as the drawing.
 
-    Half of the batches are given to ``first_of_half``, which sees the images at half their size.
+    Of four batches of a scene one is given to ``first_of_half``, which sees the images at half their size, and one
+    is softened, as images are that were enlarged for the network.
     """
 
     renderer: PairRenderer
@@ -53,11 +59,25 @@ class GuessingRenderer:
         return self.renderer.batches_per_scenes
 
     def batches(self, scenes: SceneBatch) -> tuple[FirstGuess, ...]:
+        factor = random.Random(scenes.seed).uniform(1, MOST_ENLARGED)
         drawn = enumerate(self.renderer.batches(scenes))
-        return tuple(
-            guess_at_half(self.first_of_half, pairs) if index in HALVED else guess(self.first, pairs)
-            for index, pairs in drawn
-        )
+        return tuple(self._guess(index % 4, pairs, factor) for index, pairs in drawn)
+
+    def _guess(self, index: int, pairs: PairBatch, factor: float) -> FirstGuess:
+        if index == HALVED:
+            return guess_at_half(self.first_of_half, pairs)
+        return guess(self.first, softened(pairs, factor) if index == ENLARGED else pairs)
+
+
+def softened(pairs: PairBatch, factor: float) -> PairBatch:
+    """The same pairs with images that look as if enlarged by ``factor``, as the device enlarges; the truth stays."""
+    return replace(pairs, left=_soft(pairs.left, factor), right=_soft(pairs.right, factor))
+
+
+def _soft(image: Tensor, factor: float) -> Tensor:
+    height, width = image.shape[-2:]
+    small = functional.interpolate(image, size=(round(height / factor), round(width / factor)), mode="area")
+    return functional.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
 
 
 @torch.no_grad()
@@ -83,5 +103,5 @@ def blotches(like: Tensor, generator: torch.Generator, most_px: float) -> Tensor
     noise = torch.randn((batch, 1, height // 32 + 1, width // 32 + 1), generator=generator)
     size_px = most_px * 10 ** -torch.rand((batch, 1, 1, 1), generator=generator)
     size_px = size_px * (torch.rand((batch, 1, 1, 1), generator=generator) < 0.5)
-    smooth = torch.nn.functional.interpolate(noise * size_px, size=(height, width), mode="bicubic", align_corners=False)
+    smooth = functional.interpolate(noise * size_px, size=(height, width), mode="bicubic", align_corners=False)
     return smooth.to(like.device)

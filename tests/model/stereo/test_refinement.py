@@ -17,7 +17,7 @@ from model.stereo.hints import cell_disparities, cell_disparity, hints, warp  # 
 from model.stereo.passes import after_passes, found_first, refined  # noqa: E402
 from model.stereo.refinement import Refinement, RefinementConfig, offset_similarities  # noqa: E402
 from model.stereo.refinement_file import INPUTS, load_refinement, to_onnx  # noqa: E402
-from model.stereo.refinement_pairs import FirstGuess  # noqa: E402
+from model.stereo.refinement_pairs import FirstGuess, softened  # noqa: E402
 from roma_device.calibration.arrays import Size  # noqa: E402
 from roma_device.runtime.cascade.warp import WarpRight  # noqa: E402
 from roma_device.runtime.tensors.cells import from_parts as host_from_parts  # noqa: E402
@@ -192,6 +192,18 @@ def test_training_learns_an_offset(tmp_path: Path) -> None:
     training = train_refinement.RefinementTraining(options)
     losses = [training.learn(guess)["fine"] for _ in range(40)]
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_softened_pairs_are_as_an_enlarged_image_is() -> None:
+    fine = torch.rand(1, 1, 64, 96)
+    columns = torch.linspace(0, 1, 96).expand(1, 1, 64, 96)
+    still = torch.zeros(1, 64, 96)
+    pairs = PairBatch(columns, fine, still, still.bool(), still)
+    soft = softened(pairs, 1.6)
+    assert soft.right.shape == fine.shape and float(soft.right.std()) < 0.75 * float(fine.std())
+    assert torch.allclose(soft.left[..., 4:-4], columns[..., 4:-4], atol=0.011), "what is smooth stays in its place"
+    assert torch.equal(softened(pairs, 1.0).right, fine)
+    assert soft.disparity_px is still
 
 
 def test_eight_bits_keep_the_positions() -> None:
