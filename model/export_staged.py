@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,17 +52,17 @@ def main() -> None:
         first_bundle.load_network(arguments.first),
         refinement_file.load_refinement(arguments.second),
     )
-    size = None if arguments.size is None else (arguments.size[0], arguments.size[1])
+    size = None if arguments.size is None else Size(*arguments.size)
     graphs = fp32_graphs(first, second, size)
     if arguments.textures is not None:
         for graph, model in zip(graphs, int8_graphs(first, second, arguments.textures, arguments.count), strict=True):
             graph["onnx_int8"] = model
     trained = [f"{origin['variant']} {origin['step']} steps" for origin in (one, two)]
     facts = {"min_confidence": arguments.min_confidence, "trained_on": f"{STEREO.domain}, {', '.join(trained)}"}
-    write_staged(arguments.output, graphs, arguments.passes, facts, size)
+    write_staged(arguments.output, graphs, Staging(arguments.passes, arguments.enlarge, size), facts)
 
 
-def fp32_graphs(first: RowStereo, second: Refinement, size: tuple[int, int] | None) -> tuple[Graphs, Graphs]:
+def fp32_graphs(first: RowStereo, second: Refinement, size: Size | None) -> tuple[Graphs, Graphs]:
     """Of both stages, open to any size where ``size`` (width, height) is None."""
     at = size or first_bundle.DEFAULT_SIZE
     return (
@@ -82,18 +83,26 @@ def int8_graphs(
     return onnx.load_from_string(of_first), onnx.load_from_string(of_second)
 
 
-def write_staged(
-    folder: Path,
-    graphs: tuple[Graphs, Graphs],
-    passes: int,
-    facts: Mapping[str, Any],
-    size: tuple[int, int] | None = None,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """How a bundle runs its graphs."""
+
+    passes: int  # of the second stage
+    enlarge: float = 1.0  # images are seen so many times as wide as ``input_width`` says
+    size: Size | None = None  # the only one of the graphs; None: open
+
+    @property
+    def default_size(self) -> Size:
+        """Of the first graph's input."""
+        return self.size or Size(*(round(self.enlarge * side / 32) * 32 for side in first_bundle.DEFAULT_SIZE))
+
+
+def write_staged(folder: Path, graphs: tuple[Graphs, Graphs], staging: Staging, facts: Mapping[str, Any]) -> None:
     """The bundle ``folder``; ``facts`` are what the card says besides graphs and conventions."""
     folder.mkdir(parents=True, exist_ok=True)
-    at = size or first_bundle.DEFAULT_SIZE
-    stages = [_stage(folder, name, graph, Size(*at)) for name, graph in zip(NAMES, graphs, strict=True)]
-    stages[1] |= {"host": "warp_right", "passes": passes}
+    at = staging.default_size
+    stages = [_stage(folder, name, graph, at) for name, graph in zip(NAMES, graphs, strict=True)]
+    stages[1] |= {"host": "warp_right", "passes": staging.passes}
     card = {
         "name": folder.name,
         "task": "stereo",
@@ -102,6 +111,7 @@ def write_staged(
         "convention": "x_right = x_left - disparity, input pixels, pixel centres at integers",
         "size_multiple": 32,
         "default_size": list(at),
+        **({"enlarge": staging.enlarge} if staging.enlarge != 1 else {}),
         **facts,
     }
     _write_card(folder / "card.yaml", card)
@@ -162,6 +172,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("second", type=Path, help="checkpoint of the second stage")
     add("--output", type=Path, required=True, help="bundle folder; its name becomes the model's")
     add("--passes", type=int, default=1, help="of the second stage (1)")
+    add("--enlarge", type=float, default=1.0, help="see images so many times as large (1)")
     add("--size", type=int, nargs=2, metavar=("W", "H"), help="images of this size alone, for an NPU")
     add("--textures", type=Path, help="folder of natural images (*.jpg) to calibrate 8-bit files on")
     add("--count", type=int, default=32, help="generated pairs to calibrate on (32)")

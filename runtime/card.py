@@ -24,6 +24,7 @@ HostStep = Literal["warp_right"]
 """What the host does between two graphs; ``runtime/cascade`` has the code."""
 DEFAULT_SIZE = Size(640, 320)
 MOST_PASSES = 8
+MOST_ENLARGED = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class ModelCard:
     size_multiple: int = 32  # width and height must be multiples of it
     default_size: Size = DEFAULT_SIZE
     min_confidence: float = 0.0  # default threshold on the certainty
-    tolerated_vertical_px: float = 0.0  # rows by which left and right may differ, input px; 0: not measured
+    enlarge: float = 1.0  # images are seen so many times as wide as ``input_width`` says
+    tolerated_vertical_px: float = 0.0  # rows by which left and right may differ, px of images not enlarged; 0: unknown
     trained_on: str = ""
     measured: Mapping[str, float] = field(default_factory=dict)
     stages: tuple[Stage, ...] = ()  # of a model of several graphs, in their order; empty: there is one
@@ -60,6 +62,11 @@ class ModelCard:
     def fixed_size(self) -> Size | None:
         """Width and height of the input where the model has only one, else None."""
         return self.inputs[0].size
+
+    @property
+    def tolerated_share(self) -> float:
+        """``tolerated_vertical_px`` as a share of the image's width; 0: not measured."""
+        return self.tolerated_vertical_px * self.enlarge / self.default_size.width
 
     @property
     def graphs(self) -> tuple[ModelCard, ...]:
@@ -110,6 +117,7 @@ def load_card(bundle: Path) -> ModelCard:
         size_multiple=int(top.number("size_multiple")),
         default_size=Size(int(width), int(height)),
         min_confidence=top.number("min_confidence", 0.0),
+        enlarge=_enlarge(top),
         tolerated_vertical_px=top.number("tolerated_vertical_px", 0.0),
         trained_on=top.text("trained_on", ""),
         measured=top.section("measured").rest() if "measured" in top.untaken() else {},
@@ -117,6 +125,13 @@ def load_card(bundle: Path) -> ModelCard:
     )
     top.finish()
     return card
+
+
+def _enlarge(top: Section) -> float:
+    value = top.number("enlarge", 1.0)
+    if not 1 <= value <= MOST_ENLARGED:
+        raise top.mistake("enlarge", f"must be from 1 to {MOST_ENLARGED:g}")
+    return value
 
 
 def _stages(top: Section, bundle: Path) -> tuple[Stage, ...]:

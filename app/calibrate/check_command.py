@@ -28,6 +28,7 @@ from roma_device.calibration.rectify import Rectification
 from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.solver.observations import PairView
 from roma_device.calibration.store import CalibrationStore
+from roma_device.runtime.card import DEFAULT_SIZE
 from roma_device.runtime.grey import grey
 from roma_device.runtime.types import StereoFrame
 
@@ -135,7 +136,7 @@ def _wall(matches: RowMatches, rectification: Rectification) -> tuple[float, flo
 def _report(seen: _Measured, rectification: Rectification, choice: CheckChoice) -> HealthReport:
     rig = rectification.rig
     card = find_model("stereo")
-    tolerance_px = (card.tolerated_vertical_px or DEFAULT_TOLERANCE_PX) * rig.size[0] / card.default_size[0]
+    tolerance_px = (card.tolerated_share or DEFAULT_TOLERANCE_PX / DEFAULT_SIZE.width) * rig.size[0]
     return judge_health(row_health(seen.matches, rig), _depths(seen, rectification, choice), tolerance_px)
 
 

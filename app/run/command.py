@@ -170,4 +170,4 @@ def _apply(new: Settings, pipelines: ResizingPipeline[Pipeline], source: FrameSo
 
 def open_watch(settings: Settings, card: ModelCard) -> CalibrationWatch:
     """Who watches the rig's calibration during the run, by what the model tolerates."""
-    return CalibrationWatch(card.tolerated_vertical_px / card.default_size[0], settings.health_every)
+    return CalibrationWatch(card.tolerated_share, settings.health_every)

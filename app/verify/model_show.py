@@ -148,6 +148,7 @@ def _card_facts(card: ModelCard) -> dict[str, Any]:
         "normalization": card.normalization,
         "convention": card.convention,
         "default_size": f"{card.default_size[0]}x{card.default_size[1]}",
+        "enlarge": card.enlarge,
         "size_multiple": card.size_multiple,
         "min_confidence": card.min_confidence,
         "trained_on": card.trained_on,

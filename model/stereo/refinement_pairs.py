@@ -77,7 +77,7 @@ def softened(pairs: PairBatch, factor: float) -> PairBatch:
 def _soft(image: Tensor, factor: float) -> Tensor:
     height, width = image.shape[-2:]
     small = functional.interpolate(image, size=(round(height / factor), round(width / factor)), mode="area")
-    return functional.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
+    return functional.interpolate(small, size=(height, width), mode="bicubic", align_corners=False)
 
 
 @torch.no_grad()

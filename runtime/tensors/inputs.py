@@ -25,13 +25,14 @@ class InputPlan:
 
 def plan_input(card: ModelCard, image: Size, width: int) -> InputPlan:
     """Fixed-size models take the whole image squeezed to their size: a change of height leaves disparities
-    alone. Models of open size take ``width`` columns with the aspect kept.
+    alone. Models of open size take ``width`` columns, or ``card.enlarge`` times as many, with the aspect kept.
 
     Raises ModelError where the model cannot take such a size.
     """
     fixed = card.fixed_size()
     if fixed is not None:
         return InputPlan(fixed, fixed)
+    width = round(width * card.enlarge)
     content = Size(width, max(1, round(image[1] * width / image[0])))
     network = Size(_next_multiple(content[0], card.size_multiple), _next_multiple(content[1], card.size_multiple))
     check_size(card, network)

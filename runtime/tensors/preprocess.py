@@ -139,8 +139,8 @@ def _resample(image: Image, maps: RemapTables | None, target: Image) -> None:
 
 
 def resize_filter(source: int, target: int) -> int:
-    """OpenCV's flag for resizing images: averaging when shrinking, so that nothing aliases."""
-    return cv2.INTER_AREA if target < source else cv2.INTER_LINEAR
+    """OpenCV's flag for resizing images: averaging when shrinking, so that nothing aliases; else what keeps edges."""
+    return cv2.INTER_AREA if target < source else cv2.INTER_CUBIC
 
 
 def _tables(map_x: FloatImage, map_y: FloatImage) -> RemapTables:

@@ -60,6 +60,8 @@ def test_missing_file_is_named(bundle: Path) -> None:
         ({"colour": "red"}, "colour is not a key of this format"),
         ({"inputs": 3}, "inputs must be a list"),
         ({"default_size": ["wide", 1]}, r"default_size must be a number"),
+        ({"enlarge": 0.5}, "enlarge must be from 1 to 4"),
+        ({"enlarge": "much"}, "enlarge must be a number"),
     ],
 )
 def test_mistakes_name_file_and_key(bundle: Path, changes: dict[str, Any], message: str) -> None:
@@ -93,3 +95,10 @@ def test_any_bytes_are_a_card_or_a_model_error(tmp_path: Path, content: bytes) -
     (tmp_path / "card.yaml").write_bytes(content)
     with pytest.raises(ModelError):
         load_card(tmp_path)
+
+
+def test_tolerated_rows_are_those_of_images_that_are_not_enlarged(bundle: Path) -> None:
+    edit(bundle, tolerated_vertical_px=0.8, default_size=[640, 320])
+    plain = load_card(bundle).tolerated_share
+    edit(bundle, default_size=[960, 480], enlarge=1.5)
+    assert load_card(bundle).tolerated_share == pytest.approx(plain) == 0.8 / 640

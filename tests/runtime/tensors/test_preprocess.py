@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roma_device.calibration.arrays import Image
+from roma_device.calibration.arrays import Image, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rectify import Rectification
@@ -132,3 +134,8 @@ def test_plan_keeps_the_aspect_and_pads(
     stereo_card: ModelCard, image: tuple[int, int], width: int, content: tuple[int, int], network: tuple[int, int]
 ) -> None:
     assert plan_input(stereo_card, image, width) == InputPlan(content, network)
+
+
+def test_a_card_may_ask_for_larger_images(stereo_card: ModelCard) -> None:
+    larger = replace(stereo_card, enlarge=1.5)
+    assert plan_input(larger, Size(1280, 720), 640) == InputPlan((960, 540), (960, 544))
