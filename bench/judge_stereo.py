@@ -18,7 +18,7 @@ import torch
 
 from model.stereo.bundle import load_network
 from model.stereo.error_classes import Score, inconsistent
-from model.stereo.judged_pairs import JudgedPair, read
+from model.stereo.judged_file import JudgedPair, read
 from model.stereo.refinement_file import load_refinement
 from model.stereo.two_stage_matcher import Second, TwoStageMatcher
 from roma_device.app.evaluate.stereo.evaluate import NetworkMatcher, SgbmMatcher, StereoMatcher, evaluate_stereo

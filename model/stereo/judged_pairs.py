@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import numpy.typing as npt
 
 from model.base.cli import run_tool
 from model.data.loader import batches
@@ -20,21 +16,12 @@ from model.data.stereo_pairs import PairBatch, PairRenderer, SceneSampler
 from model.data.texture_atlas import Atlas
 from model.data.textures import build_atlas
 
+from .judged_file import JudgedPair, write
+
 SEED = 20_000
 """Apart from the seeds of training and calibration."""
 SIZE = (640, 320)
 CLOSE_SHARE = 0.3
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class JudgedPair:
-    """A pair and its truth."""
-
-    left: npt.NDArray[np.uint8]  # (H, W)
-    right: npt.NDArray[np.uint8]
-    disparity_px: npt.NDArray[np.float32]  # (H, W)
-    is_hidden: npt.NDArray[np.bool_]  # (H, W): not seen by the right camera, whatever the reason
-    is_clean: bool
 
 
 def drawn(textures: Path | None, count: int, size: tuple[int, int] = SIZE) -> Iterator[JudgedPair]:
@@ -51,29 +38,6 @@ def drawn(textures: Path | None, count: int, size: tuple[int, int] = SIZE) -> It
 def _as_judged(pair: PairBatch, is_clean: bool) -> JudgedPair:
     left, right = ((255 * image[0, 0]).round().byte().numpy() for image in (pair.left, pair.right))
     return JudgedPair(left, right, pair.disparity_px[0].numpy(), pair.occluded[0].numpy(), is_clean)
-
-
-def write(pairs: Iterator[JudgedPair], path: Path) -> None:
-    """One compressed file; disparities in 1/64 px."""
-    every = list(pairs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path,
-        left=np.array([pair.left for pair in every]),
-        right=np.array([pair.right for pair in every]),
-        disparity=np.array([(64 * pair.disparity_px).round().astype(np.uint16) for pair in every]),
-        hidden=np.array([pair.is_hidden for pair in every]),
-        clean=np.array([pair.is_clean for pair in every]),
-    )
-
-
-def read(path: Path) -> list[JudgedPair]:
-    """What ``write`` wrote; raises OSError."""
-    with np.load(path) as file:
-        left, right, hidden, clean = (file[name] for name in ("left", "right", "hidden", "clean"))
-        disparity_px = file["disparity"].astype(np.float32) / 64
-    every = zip(left, right, disparity_px, hidden, clean, strict=True)
-    return [JudgedPair(a, b, d, h, bool(c)) for a, b, d, h, c in every]
 
 
 def main() -> None:

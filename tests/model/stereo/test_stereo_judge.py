@@ -8,7 +8,8 @@ import pytest
 torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 
 from model.stereo.error_classes import Score, classes, inconsistent  # noqa: E402
-from model.stereo.judged_pairs import drawn, read, write  # noqa: E402
+from model.stereo.judged_file import read, write  # noqa: E402
+from model.stereo.judged_pairs import drawn  # noqa: E402
 from model.stereo.network import RowStereo, StereoConfig  # noqa: E402
 from model.stereo.refinement import Refinement, RefinementConfig  # noqa: E402
 from model.stereo.two_stage_matcher import TwoStageMatcher  # noqa: E402
