@@ -16,6 +16,7 @@ MACHINE = (
     r"cameras need hardware$",
     r"^no Chromium on this machine$",
     r"^there is no mosquitto$",
+    r"^Blender is not installed as a Python module$",
     r"^could not import '(rclpy|zenoh|distributed|foxglove|websockets)\b",
     r"^there is no systemd-analyze here$",
     r"^this systemd cannot analyze units offline$",

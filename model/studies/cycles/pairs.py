@@ -2,7 +2,8 @@
 
 For ``python -m bench.judge_stereo --generated SET.npz``. Needs Blender as a Python module (``pip install bpy``, on the
 Python that it is built for) and no torch. The truth is exact: a ray through the middle of each pixel of the left image,
-and from where it ends another one to the right camera. Each pair is kept in a folder beside the set until all are there.
+and from where it ends another one to the right camera. Pairs are kept in a folder beside the set: a call that was
+interrupted goes on.
 """
 
 from __future__ import annotations
@@ -128,7 +129,8 @@ def _photograph(rng: np.random.Generator, place: Map, down: float, samples: int)
             bpy.ops.render.render(write_still=True)
         image = cv2.imread(scene.render.filepath, cv2.IMREAD_GRAYSCALE)
     assert image is not None
-    return np.clip(image + rng.normal(0, NOISE, image.shape), 0, 255).round().astype(np.uint8)
+    noisy = image + rng.normal(0, NOISE, image.shape)
+    return np.asarray(np.clip(noisy, 0, 255).round(), np.uint8)
 
 
 @contextlib.contextmanager
