@@ -384,3 +384,19 @@ def test_damaged_files_give_typed_errors_or_whole_pairs(
     else:
         for frame in found:
             assert_same(frame, pairs(3, channels=1, size=(8, 6))[frame.left.sequence])
+
+
+def test_a_file_that_was_removed_is_told_and_the_recording_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its folder is still there, and writing into a file without a name meets no error."""
+    monkeypatch.setattr(recorder_module, "SYNC_S", 0.01)
+    monkeypatch.setattr(recorder_module, "FIRST_PAUSE_S", 0.01)
+    folder, frames = new_session(tmp_path, {}, None), pairs(2)
+    with Recorder(folder, wait=True, min_free_bytes=0) as recorder:
+        recorder.offer(frames[0])
+        until(lambda: recorder.written == 1)
+        next(folder.glob("*.pairs")).unlink()
+        until(lambda: recorder.failures == 1 and not recorder.problem)
+        recorder.offer(frames[1])
+    assert [one.left.sequence for one in replay(folder)] == [frames[1].left.sequence]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from roma_device.calibration.boards import Detection
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.quality.report import make_report
 from roma_device.calibration.rig import StereoCalibration
@@ -159,3 +160,53 @@ def test_the_depth_error_stated_covers_the_true_one() -> None:
         depth_m = triangulated_depth_m(*rays, found.right_from_left)[0]
         assert 100 * abs(depth_m / one.distance_m - 1) < 2 * one.percent
         assert one.cm == pytest.approx(one.percent * one.distance_m)
+
+
+def test_what_disturbs_a_whole_view_counts_in_the_stated_intervals() -> None:
+    """A board that is bent, or moved while it was seen: the corners of a view err together, and residuals are small."""
+    truth, squared = rig(), []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        views = [bent(view, rng.normal(0, 0.4, (2, 3, 2))) for view in views_of(truth, 14, seed, noise_px=0.02)]
+        report = make_report(solve_rig(views, BOARD, SIZE, "plumb_bob"))
+        for name, value in (("left_fx", truth.left.fx), ("right_cx", truth.right.cx), ("left_cy", truth.left.cy)):
+            squared.append(((report.estimates[name].value - value) / report.estimates[name].margin) ** 2)
+    assert np.mean(squared) < 1  # margins of two sigmas: 0.25 is right
+
+
+def bent(view: PairView, slopes: np.ndarray) -> PairView:
+    """Corners moved by a smooth field of some tenths of a pixel, of its own in each image."""
+    sides = []
+    for seen, (constant, across, down) in zip(view.sides(), slopes, strict=True):
+        x, y = 2 * seen.pixels[:, :1] / SIZE[0] - 1, 2 * seen.pixels[:, 1:] / SIZE[1] - 1
+        moved = constant * x * y + across * x**2 + down * y**2
+        sides.append(Detection(seen.ids, seen.pixels + moved))
+    return PairView(view.name, *sides)
+
+
+def test_the_baseline_is_known_no_better_than_the_board() -> None:
+    """A good ruler is right to 0.1 mm in 300; corners without noise do not change that."""
+    truth = rig()
+    report = make_report(solve_rig(views_of(truth, noise_px=0.0), BOARD, SIZE, "plumb_bob"))
+    assert report.estimates["baseline"].margin > 1.9 * 1000 * truth.baseline_m / 3000
+
+
+def test_a_view_that_is_off_as_a_whole_is_left_out() -> None:
+    """Each corner by half a pixel, up and down in turns: less than would make any one of them false."""
+    views = views_of(rig(), noise_px=0.03)
+    left = views[4].left
+    uneven = left.pixels + np.where(left.ids % 2, 0.5, -0.5)[:, None] * (0, 1)
+    views[4] = PairView("04", Detection(left.ids, uneven), views[4].right)
+    solution = solve_rig(views, BOARD, SIZE, "plumb_bob")
+    assert [one.name for one in solution.dropped_views] == ["04"]
+    assert "far more than in the other views" in solution.dropped_views[0].reason
+
+
+def test_corners_that_are_dropped_take_no_part() -> None:
+    """They are a hundred times as far off as the others: with them no residual would stay small."""
+    views = views_of(rig(), noise_px=0.05)
+    views[5] = with_false_corners(views[5], 0.06, 1)
+    solution = solve_rig(views, BOARD, SIZE, "plumb_bob")
+    false = {one.corner for one in solution.dropped_corners}
+    left = next(view.left for view in solution.views if view.name == "05")
+    assert false and not false & set(left.ids.tolist()) and solution.rms_px() < 0.08

@@ -7,7 +7,12 @@ from dataclasses import replace
 import pytest
 
 from roma_device.calibration.pose import Pose
-from roma_device.runtime.odometry.plausibility import Support, implausibility, judge_support
+from roma_device.runtime.odometry.plausibility import (
+    Support,
+    implausibility,
+    judge_support,
+    predict_constant_velocity,
+)
 
 GOOD = Support(inliers=200, ratio=0.9, spread=0.9, rival=0.0, sigma_share=0.001)
 
@@ -56,3 +61,20 @@ def test_what_nothing_does_is_refused(motion: Pose, expected: Pose | None) -> No
 
 def test_a_poorly_known_translation_widens_the_gate() -> None:
     assert implausibility(moved(2.0), moved(0.0), 0.1, 1.0) is None
+    assert implausibility(moved(7.0), None, 0.1, 0.01) and implausibility(moved(7.0), None, 0.1, 0.5) is None
+
+
+def test_a_constant_speed_is_carried_over_a_longer_interval() -> None:
+    """0.1 m in 0.1 s; three frames are missing, so 0.4 m are expected in the next 0.4 s."""
+    before, last = (0, moved(0.0)), (10**8, moved(0.1))
+    prediction = predict_constant_velocity(last, before, 5 * 10**8, lost=False)
+    assert prediction.expected.translation_m == pytest.approx([0, 0, 0.5])
+    assert prediction.elapsed_s == pytest.approx(0.4)
+    assert predict_constant_velocity(last, before, 3 * 10**9, lost=False).expected.translation_m[2] == 0.1  # too long
+
+
+def test_only_what_was_seen_in_the_last_frame_tells_a_jump() -> None:
+    before, last, jump = (0, moved(0.0)), (10**8, moved(0.0)), moved(2.0)
+    assert "jump" in str(predict_constant_velocity(last, before, 2 * 10**8, lost=False).refuses(jump, 0.01))
+    assert predict_constant_velocity(last, before, 2 * 10**8, lost=True).refuses(jump, 0.01) is None
+    assert predict_constant_velocity(last, None, 2 * 10**8, lost=False).refuses(jump, 0.01) is None

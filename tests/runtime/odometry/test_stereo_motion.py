@@ -22,11 +22,13 @@ def some_motion(rng: np.random.Generator) -> Pose:
     return Pose.from_rotation_vector(rng.normal(0, 0.05, 3), rng.normal(0, 0.15, 3))
 
 
-def points_of(rng: np.random.Generator, motion: Pose, count: int, noisy: bool = True) -> SeenPoints:
+def points_of(
+    rng: np.random.Generator, motion: Pose, count: int, noisy: bool = True, rig: RectifiedRig = RIG
+) -> SeenPoints:
     """Points 1 to 8 m away, as a rig sees them before and after a motion."""
     pixels = rng.uniform((20, 20), (620, 380), (count, 2))
-    true_px = RIG.focal_px * RIG.baseline_m / rng.uniform(1, 8, count) - RIG.disparity_offset_px
-    seen = project(motion.apply(triangulate(pixels, true_px, RIG)), RIG)
+    true_px = RIG.focal_px * RIG.baseline_m / rng.uniform(1, 8, count) - rig.disparity_offset_px
+    seen = project(motion.apply(triangulate(pixels, true_px, rig)), rig)
     if not noisy:
         return SeenPoints(pixels, true_px, seen)
     noise = np.array([PIXEL_NOISE_PX, PIXEL_NOISE_PX, DISPARITY_NOISE_PX])
@@ -114,3 +116,65 @@ def test_covariances_of_composed_and_inverted_poses() -> None:
     ):
         scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
         assert np.abs((seen - expected) / scale).max() < 0.1
+
+
+def test_along_the_axis_the_disparity_alone_tells_how_far() -> None:
+    """Points that do not move in the image while the rig drives 0.4 m: it takes the disparity's own slope."""
+    rng, truth = np.random.default_rng(9), Pose(np.eye(3), np.array([0.0, 0.0, -0.4]))
+    middle = np.array([RIG.cx, RIG.cy])
+    pixels = middle + rng.uniform(-3, 3, (80, 2))
+    true_px = RIG.focal_px * RIG.baseline_m / rng.uniform(1, 8, 80) - RIG.disparity_offset_px
+    points = SeenPoints(pixels, true_px, project(truth.apply(triangulate(pixels, true_px, RIG)), RIG))
+    found = refine_stereo_motion(points, RIG, Pose.identity())
+    assert found.second_from_first.translation_m[2] == pytest.approx(-0.4, abs=1e-3)
+
+
+def test_points_that_a_guess_puts_behind_the_camera_do_no_harm() -> None:
+    """The guess is 0.4 m off, and some points are nearer than that."""
+    rng = np.random.default_rng(10)
+    truth = Pose.from_rotation_vector(rng.normal(0, 0.02, 3), np.array([0.02, -0.01, 0.05]))
+    far = points_of(rng, truth, 200, noisy=False)
+    near_px = RIG.focal_px * RIG.baseline_m / rng.uniform(0.3, 0.35, 10) - RIG.disparity_offset_px
+    disparity_px = np.concatenate([near_px, far.disparity_px[10:]])
+    seen = project(truth.apply(triangulate(far.pixels, disparity_px, RIG)), RIG)
+    start = Pose(truth.rotation, truth.translation_m - np.array([0.0, 0.0, 0.4]))
+    found = refine_stereo_motion(SeenPoints(far.pixels, disparity_px, seen), RIG, start)
+    assert np.abs(error_of(found.second_from_first, truth)).max() < 1e-3
+
+
+def test_far_points_of_cameras_that_look_inwards_weigh_what_they_should() -> None:
+    """With principal points 30 px apart disparities are negative from 2 m on, and one of them is 0."""
+    rng, converging = np.random.default_rng(11), RectifiedRig((640, 400), 480.0, 0.12, 318.0, 203.0, 30.0)
+    truth = some_motion(rng)
+    points = points_of(rng, truth, 400, rig=converging)
+    points.disparity_px[np.abs(points.disparity_px).argmin()] = 0.0
+    found = refine_stereo_motion(points, converging, truth)
+    assert found.noise == pytest.approx(1, rel=0.15)
+    assert np.abs(error_of(found.second_from_first, truth)).max() < 0.01
+
+
+def test_what_is_a_little_off_is_near_and_yet_no_inlier() -> None:
+    rng = np.random.default_rng(12)
+    truth = Pose.from_rotation_vector([0.02, -0.03, 0.01], np.zeros(3))
+    points = points_of(rng, truth, 200)
+    off = np.arange(200) < 20
+    points.seen[off, 1] = project(truth.apply(triangulate(points.pixels, points.disparity_px, RIG)), RIG)[off, 1]
+    points.seen[off, 1] += 6 * PIXEL_NOISE_PX  # rarer than 1 in 1,000, and yet within what may follow the same motion
+    found = extend(points, RIG, refine_stereo_motion(points.of(~off), RIG, truth))
+    assert not found.inliers[off].any() and found.inliers[~off].mean() > 0.95
+
+
+def test_errors_that_neighbours_share_do_not_make_the_covariance_too_small() -> None:
+    """Four points on one patch say hardly more than one: the covariance has to know."""
+    rng, squares, trials = np.random.default_rng(13), [], 60
+    for _ in range(trials):
+        truth = some_motion(rng)
+        alone = points_of(rng, truth, 60)
+        pixels = np.repeat(alone.pixels, 4, axis=0) + rng.uniform(-2, 2, (240, 2))
+        exact_px = np.repeat(RIG.focal_px * RIG.baseline_m / rng.uniform(1, 8, 60) - RIG.disparity_offset_px, 4)
+        seen = project(truth.apply(triangulate(pixels, exact_px, RIG)), RIG)
+        shared = np.repeat(rng.normal(0, PIXEL_NOISE_PX, (60, 3)), 4, axis=0)
+        found = refine_stereo_motion(SeenPoints(pixels, exact_px, seen + shared), RIG, truth)
+        error = error_of(found.second_from_first, truth)
+        squares.append(error @ np.linalg.solve(found.covariance, error))
+    assert np.mean(squares) < 9  # 6 are right; about 24 where each point counts as independent

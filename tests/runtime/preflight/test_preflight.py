@@ -334,3 +334,13 @@ def test_the_ax615_has_the_operators_of_stereo_alone(bundle: str, verdict: str) 
     report = check_model(bundle, "AX615", None, Size(640, 320))
     lacking = {finding.why.split()[0] for finding in report.findings if finding.rule == "operator"}
     assert report.verdict == verdict and lacking == ({"GridSample", "ReduceSum"} if verdict == "fails" else set())
+
+
+def test_padding_of_chosen_axes_is_flagged() -> None:
+    """Opset 18's form, which a list for opset 17 does not tell of."""
+    net = Builder(0)
+    net.add("Pad", net.constant([1, 1], np.int64), "", net.constant([3], np.int64))
+    assert {finding.why for finding in problems(net.graph(opset=18), "AX650")} == {"Pad with axes"}
+    net = Builder(0)
+    net.add("Pad", net.constant([0, 0, 0, 1, 0, 0, 0, 1], np.int64))
+    assert problems(net.graph(), "AX650") == []

@@ -154,3 +154,10 @@ def test_matches_of_one_small_area_are_one_observation_and_no_pose() -> None:
     assert found.state == "lost" and found.reasons == ("the 40 matches are one observation, at least 5 are needed",)
     apart = replace(pairs, block=np.arange(40))
     assert estimate_relative_pose(apart, camera, camera).state != "lost"
+
+
+def test_another_seed_is_another_search() -> None:
+    """To see how repeatable a pose is; with half of the matches wrong no two searches end alike to the last bit."""
+    views = simulate_two_views(TwoViewSpec(points=80, outliers=0.5, noise_px=1.0), 2)
+    found = [estimate_relative_pose(views.pairs, views.camera, views.camera, seed=seed) for seed in (0, 100, 200, 300)]
+    assert len({pose.b_from_a.matrix.tobytes() for pose in found if pose.b_from_a is not None}) > 1

@@ -31,3 +31,16 @@ def test_errors_that_an_area_shares_count_once(areas: int) -> None:
             squared[name] += float(found @ np.linalg.solve(covariance, found)) / 300
     assert squared["points"] > 20
     assert squared["areas"] == pytest.approx(2, rel=0.25) if areas == 60 else squared["areas"] < 10
+
+
+def test_the_covariance_is_the_textbook_s_where_all_points_count_alike() -> None:
+    """HC3 of MacKinnon and White: squared residuals over the square of one minus the leverage."""
+    rng = np.random.default_rng(1)
+    slopes = np.stack([np.ones(8), np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 5.0])])  # the last one has leverage
+    noise = rng.normal(0, 1, 8)
+    left = noise - np.linalg.lstsq(slopes.T, noise, rcond=None)[0] @ slopes
+    inverse = np.linalg.inv(slopes @ slopes.T)
+    leverage = np.minimum(((inverse @ slopes) * slopes).sum(axis=0), 0.9)
+    expected = inverse @ (slopes * (left / (1 - leverage)) ** 2) @ slopes.T @ inverse
+    found = m_covariance(slopes, left, 1e6, np.ones(8), None)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

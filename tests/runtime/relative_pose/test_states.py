@@ -13,6 +13,10 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
+from roma_device.runtime.relative_pose.finalize import DEFAULT_LIMITS, PoseLimits, finalize
+from roma_device.runtime.relative_pose.motion import TwoViewMotion
+from roma_device.runtime.relative_pose.rays import RayPairs
+from roma_device.runtime.relative_pose.refine import refine_motion
 from roma_device.runtime.relative_pose.result import RelativePose
 
 CAMERA = CameraModel.pinhole((640, 480), 500, 500, 319.5, 239.5)
@@ -93,3 +97,30 @@ def test_few_areas_of_a_small_overlap_are_real() -> None:
     block = (views.pairs.a[:, 1] // 160).astype(np.intp) * 3 + (views.pairs.a[:, 0] // 214).astype(np.intp)
     pairs = PointPairs(views.pairs.a, views.pairs.b, views.pairs.certainty, block)
     assert estimated(pairs).state != "lost"
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (PoseLimits(rotation_deg=0.0), "the rotation is known to"),
+        (PoseLimits(direction_deg=0.0), "the direction is known to"),
+        (PoseLimits(inlier_ratio=1.01), "of the matches agree"),
+        (PoseLimits(in_front=1.01), "behind a camera"),
+    ],
+)
+def test_every_limit_is_heeded(limits: PoseLimits, said: str) -> None:
+    views = simulate_two_views(TwoViewSpec(), 3)
+    assert estimate_relative_pose(views.pairs, views.camera, views.camera).state == "ok"
+    found = estimate_relative_pose(views.pairs, views.camera, views.camera, limits=limits)
+    assert found.state == "degraded" and len(found.reasons) == 1 and said in found.reasons[0]
+
+
+def test_matches_that_may_not_count_do_not() -> None:
+    """However well they fit: off a plane that explains nearly all, they may be wrong matches that fit by chance."""
+    views = simulate_two_views(TwoViewSpec(outliers=0.0), 6)
+    rays = RayPairs.of(views.pairs, views.camera, views.camera)
+    truth = views.b_from_a.translation_m / np.linalg.norm(views.b_from_a.translation_m)
+    best = refine_motion(rays, TwoViewMotion(views.b_from_a.rotation, truth))
+    kept = np.arange(len(rays)) % 3 > 0
+    found = finalize(rays, best, kept, [], views.camera.size, DEFAULT_LIMITS)
+    assert found.state == "ok" and not found.inliers[~kept].any() and found.inliers[kept].mean() > 0.95

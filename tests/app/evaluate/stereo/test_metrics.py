@@ -148,3 +148,10 @@ def test_images_shrink_by_area():
     original = pair(4, 2)
     original.left[:] = [[0, 100, 0, 100]] * 2
     np.testing.assert_array_equal(at_width(original, 2).left, [[50, 50]])
+
+
+def test_every_pixel_counts_when_images_shrink() -> None:
+    """Of eight columns each of the two left ones is the mean of four, not of the two in its middle."""
+    original = pair(8, 4)
+    original.left[:] = [[80, 0, 0, 80, 0, 40, 40, 0]] * 4
+    np.testing.assert_array_equal(at_width(original, 2).left, [[40, 20]])
