@@ -60,8 +60,13 @@ def usage(message: str) -> CalibrationError:
 
 @contextmanager
 def located(where: object) -> Iterator[None]:
-    """Put ``where``, such as a file, in front of the message of a CalibrationError that the block raises."""
+    """Put ``where``, such as a file, in front of the message of a CalibrationError that the block raises.
+
+    One that begins with it, perhaps with a line, is left as it is.
+    """
     try:
         yield
     except CalibrationError as error:
+        if str(error).startswith(f"{where}:"):
+            raise
         raise CalibrationError(f"{where}: {error}") from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import AnyArray, Image
 from roma_device.calibration.storage.files import read_bytes
-from roma_device.calibration.storage.image_file import decode_image
+from roma_device.calibration.storage.image_file import decode_image, jpeg_scan
 from roma_device.runtime.types import Frame, StereoFrame
 
 from . import Camera, CameraError
@@ -24,12 +24,6 @@ from .query import Query
 FRAME_PERIOD_NS = 1_000_000_000 // 30
 BIT_DEPTHS = (8, 10, 12, 14, 16)
 """Grey levels of sensors that are stored in 16 bits."""
-
-ENDINGS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
-"""How a whole PNG and JPEG file ends, by its first bytes; decoders fill what is missing with grey."""
-
-TAIL_BYTES = 4096
-
 
 MOST_FILE_BYTES = 256 << 20
 
@@ -102,8 +96,13 @@ def read_image(path: Path) -> AnyArray:
 
 
 def _is_whole(data: bytes) -> bool:
-    endings = [end for start, end in ENDINGS.items() if data.startswith(start)]
-    return all(end in data[-TAIL_BYTES:] for end in endings)
+    """Whether a PNG or JPEG file has its end: decoders fill what is missing with grey.
+
+    What programs and phones write behind that does no harm; a thumbnail within a JPEG's head has an end of its own.
+    """
+    if data.startswith(b"\x89PNG"):
+        return b"IEND" in data
+    return not data.startswith(b"\xff\xd8\xff") or b"\xff\xd9" in data[jpeg_scan(data) :]
 
 
 def bit_depth(image: AnyArray) -> int:

@@ -37,7 +37,7 @@ class Convention:
 _WORD = re.compile(
     r"(?<![A-Za-z])([Ll]eft|[Rr]ight|LEFT|RIGHT)(?![a-z])|(?<=[a-z])(Left|Right)(?![a-z])|^((?i:left|right))"
 )
-_LETTER = re.compile(r"(?<![A-Za-z0-9])([LlRr])(?![A-Za-z])|(?<=\d)([LlRr])$")
+_LETTER = re.compile(r"(?<![A-Za-z0-9])([LlRr])(?![A-Za-z])|(?<=\d)([LlRr])$|(?<=[a-z])([LR])(?![A-Za-z])")
 _CAMERA = re.compile(r"(?<![A-Za-z])(?i:camera|cam)[_-]?0?([0-9lr])(?![0-9A-Za-z])", re.IGNORECASE)
 _INFRARED = re.compile(r"(?<![A-Za-z])(?i:infrared|infra|ir)[_-]?([12])(?!\d)")
 _KARLSRUHE = re.compile(r"^I([12])(?=_)")
@@ -112,8 +112,8 @@ def side_folders(folder: Path) -> tuple[Path, Path] | None:
 def _worded(names: dict[str, Path]) -> list[tuple[str, str]]:
     """Folders such as image_left and image_right, that differ in the word or letter alone."""
     sides: dict[str, dict[str, str]] = {}
-    for name in names:
+    for name, path in names.items():
         for convention in CONVENTIONS[:3]:
-            if (found := convention.split(name)) is not None:
-                sides.setdefault(found[1], {})[found[0]] = name
+            if (found := convention.split(path.name)) is not None:
+                sides.setdefault(found[1].lower(), {})[found[0]] = name
     return [(found["left"], found["right"]) for found in sides.values() if len(found) == 2]

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel, pinhole_matrix
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.yaml_section import read_section
 
-from .lens import camera_of
+from .lens import camera_of, whole_size
 from .raw_rig import RawRig
 
 
@@ -29,5 +28,5 @@ def _read(path: Path) -> tuple[CameraModel, Pose]:
     name, distortion = top.text("distortion_model"), top.numbers("distortion_coefficients")
     body_from_camera = np.array(top.section("T_BS").numbers("data", 16)).reshape(4, 4)
     with located(path):
-        camera = camera_of(Size(int(width), int(height)), pinhole_matrix(fx, fy, cx, cy), name, distortion)
+        camera = camera_of(whole_size(width, height), pinhole_matrix(fx, fy, cx, cy), name, distortion)
     return camera, Pose.from_rounded(body_from_camera[:3, :3], body_from_camera[:3, 3])

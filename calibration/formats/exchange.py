@@ -71,6 +71,14 @@ def import_calibration(
         raise _usage(f"{name}'s format has both cameras in one file, so {paths[1]} is one too many")
     where = " and ".join(map(str, paths))
     rig = _read(name, paths, size)
+    if size is not None and size != rig.first.size:
+        raise CalibrationError(
+            lambda option: (
+                f"{where}: it is for images of {rig.first.size}, not {size}: leave {option('size')} out, or calibrate "
+                "at the size of the images"
+            ),
+            exit_code=os.EX_USAGE,
+        )
     with located(where):
         calibration = rig.calibration(swap, 1.0 if unit is None else UNITS_M[unit] / FORMAT_UNIT_M.get(name, 1.0))
     if name == "own" and not swap:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from loguru import logger
 
-from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel, pinhole_matrix
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
@@ -17,7 +16,7 @@ from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.storage.files import write_text
 from roma_device.calibration.storage.yaml_section import Section, dump_yaml, read_section
 
-from .lens import camera_of
+from .lens import camera_of, whole_size
 from .raw_rig import RawRig
 from .refit import refitted
 
@@ -110,4 +109,4 @@ def _camera(section: Section, path: Path) -> CameraModel:
     width, height = section.numbers("resolution", 2)
     coefficients = section.numbers("distortion_coeffs")
     with located(path):
-        return camera_of(Size(int(width), int(height)), pinhole_matrix(fx, fy, cx, cy), name, coefficients)
+        return camera_of(whole_size(width, height), pinhole_matrix(fx, fy, cx, cy), name, coefficients)

@@ -23,13 +23,18 @@ BY_NUMBER = frozenset({"", "none", "pinhole", "perspective", "opencv", "standard
 
 
 def lens_of(name: str, coefficients: Sequence[float] | FloatArray) -> tuple[DistortionModel, FloatArray]:
-    """Model and coefficients as CameraModel takes them; raises CalibrationError for a name that is unknown.
+    """Model and coefficients as CameraModel takes them; raises CalibrationError for a name that is unknown,
+    or says that there is no distortion where there are coefficients.
 
     Zeros that a file adds behind are dropped, those that it leaves out (k3, or all of an ideal lens) are added. Other
     numbers beyond the model stay, for CameraModel to complain of: dropping them would change the image.
     """
     values = np.asarray(coefficients, np.float64).ravel()
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    if plain in ("none", "rectified") and values.any():
+        raise CalibrationError(
+            f"distortion model is {name!r}, and yet there are coefficients: name their model, or set them to 0"
+        )
     if plain not in MODELS and plain not in BY_NUMBER:
         known = ", ".join(COEFFICIENTS)
         raise CalibrationError(f"distortion model is {name!r}: it must be one of {known}, or another name of these")
@@ -39,6 +44,13 @@ def lens_of(name: str, coefficients: Sequence[float] | FloatArray) -> tuple[Dist
         return model, values[:count]
     allowed = {"plumb_bob": (0, 4), "rational_polynomial": (0, 4, 5), "equidistant": (0,)}[model]
     return model, np.pad(values, (0, count - len(values))) if len(values) in allowed else values
+
+
+def whole_size(width: float, height: float) -> Size:
+    """Width and height as files have them; raises CalibrationError for parts of a pixel."""
+    if width != int(width) or height != int(height):
+        raise CalibrationError(f"the image size {width:g}x{height:g} is not in whole pixels")
+    return Size(int(width), int(height))
 
 
 def camera_of(size: Size, matrix: FloatArray, name: str, coefficients: Sequence[float] | FloatArray) -> CameraModel:

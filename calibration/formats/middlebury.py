@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.errors import located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.files import read_text
 
+from .lens import whole_size
 from .number_lines import number_lines, numbers_of
 from .raw_rig import RawRig
 
@@ -20,7 +21,9 @@ MM = 1e-3
 def read_middlebury(path: Path) -> RawRig:
     """``cam0``, ``cam1``, ``baseline`` (mm), ``width`` and ``height``; raises CalibrationError."""
     lines = number_lines(read_text(path, "Middlebury calibration"), "=")
-    size = Size(int(numbers_of(lines, "width", 1, path)[0]), int(numbers_of(lines, "height", 1, path)[0]))
+    width, height = (float(numbers_of(lines, name, 1, path)[0]) for name in ("width", "height"))
+    with located(path):
+        size = whole_size(width, height)
     first, second = (
         CameraModel(size, numbers_of(lines, name, 9, path).reshape(3, 3), np.zeros(5)) for name in ("cam0", "cam1")
     )

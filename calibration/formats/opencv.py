@@ -81,7 +81,7 @@ def read_opencv(paths: list[Path], size: Size | None = None) -> RawRig:
     where = " and ".join(str(path) for path in paths)
     if missing:
         raise CalibrationError(f"{where}: {', '.join(missing)} not found; known names are those of stereo_calib")
-    size = size or facts.get("size")
+    size = facts.get("size", size)
     if size is None:
         raise CalibrationError(
             lambda option: f"{where}: the image size is not in it: give {option('size', 'WIDTHxHEIGHT')}",
@@ -117,7 +117,7 @@ def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) ->
                 nodes[name] = np.asarray(matrix, np.float64)
         width, height = (_number(storage, names) for names in (WIDTHS, HEIGHTS))
         if width and height:
-            facts["size"] = int(width), int(height)
+            facts["size"] = Size(int(width), int(height))
         model = next(filter(None, (storage.getNode(name).string() for name in MODEL_NAMES)), "")
         if model:
             facts["model"] = model

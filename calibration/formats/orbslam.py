@@ -14,7 +14,7 @@ from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.files import read_text
 from roma_device.calibration.storage.yaml_section import Section, parse_section
 
-from .lens import camera_of
+from .lens import camera_of, whole_size
 from .raw_rig import RawRig, rectified_pose
 
 _COEFFICIENTS = ("k1", "k2", "p1", "p2", "k3")
@@ -39,14 +39,14 @@ def read_orbslam(path: Path, size: Size | None = None) -> RawRig:
 def _size(top: Section, size: Size | None) -> Size:
     if size is not None and "Camera.width" not in top.untaken():
         return size
-    return Size(int(top.number("Camera.width")), int(top.number("Camera.height")))
+    return whole_size(top.number("Camera.width"), top.number("Camera.height"))
 
 
 def _raw_pair(top: Section) -> RawRig:
     """ORB-SLAM2's EuRoC settings: K, D, R and P of both sides, as in ROS."""
     cameras, rotations, projections = [], [], []
     for side in ("LEFT", "RIGHT"):
-        size = Size(int(top.number(f"{side}.width")), int(top.number(f"{side}.height")))
+        size = whole_size(top.number(f"{side}.width"), top.number(f"{side}.height"))
         matrix, lens, rotation, projection = (_matrix(top, f"{side}.{name}") for name in "KDRP")
         cameras.append(camera_of(size, matrix.reshape(3, 3), "", lens))
         rotations.append(rotation.reshape(3, 3))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, Size
+from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
@@ -23,7 +23,7 @@ from roma_device.calibration.rig import StereoCalibration
 from roma_device.calibration.storage.files import read_text, write_text
 from roma_device.calibration.storage.yaml_section import Section, dump_yaml, parse_section
 
-from .lens import camera_of
+from .lens import camera_of, whole_size
 from .raw_rig import RawRig, rectified_pose
 
 NAMES = ("left.yaml", "right.yaml")
@@ -104,7 +104,8 @@ def _read(path: Path) -> _CameraInfo:
     top = parse_section(
         next((part for part in first_message if ":" in part and len(part) > 80), text), path, CalibrationError
     )
-    size = Size(int(top.number(_key(top, "width"))), int(top.number(_key(top, "height"))))
+    with located(path):
+        size = whole_size(top.number(_key(top, "width")), top.number(_key(top, "height")))
     matrix = _values(top, "K", (3, 3), path)
     if matrix[0, 0] == 0:
         raise CalibrationError(f"{path}: camera_matrix is zero: this camera is not calibrated", exit_code=os.EX_DATAERR)

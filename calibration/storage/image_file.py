@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -16,6 +17,8 @@ MOST_PIXELS = 1 << 26
 
 _JPEG_SIZES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of frames, which hold the size."""
+
+_JPEG_SCAN = 0xDA
 
 
 def decode_image(data: bytes, flags: int, where: str, error: type[RomaError] = CalibrationError) -> AnyArray | None:
@@ -55,19 +58,31 @@ def _bmp(data: bytes) -> Size:
 
 
 def _jpeg(data: bytes) -> Size | None:
-    at = 2
-    while at < len(data):
-        mark, kind = data[at], data[at + 1]
-        if mark != 0xFF:
-            return None
+    for kind, at in _jpeg_parts(data):
         if kind in _JPEG_SIZES:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return Size(width, height)
+    return None
+
+
+def jpeg_scan(data: bytes) -> int:
+    """Where the first scan of a JPEG file begins, after all of its head; the end where there is none."""
+    try:
+        return next((at for kind, at in _jpeg_parts(data) if kind == _JPEG_SCAN), len(data))
+    except (struct.error, IndexError):
+        return len(data)
+
+
+def _jpeg_parts(data: bytes) -> Iterator[tuple[int, int]]:
+    """Kind and place of the segments of a JPEG file's head."""
+    at = 2
+    while at < len(data) and data[at] == 0xFF:
+        kind = data[at + 1]
         if kind == 0xFF or 0xD0 <= kind <= 0xD8 or kind == 0x01:  # without content
             at += 1 if kind == 0xFF else 2
         else:
+            yield kind, at
             at += 2 + struct.unpack_from(">H", data, at + 2)[0]
-    return None
 
 
 def _webp(data: bytes) -> Size | None:

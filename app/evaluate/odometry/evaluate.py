@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from loguru import logger
 
 from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.on_workers import in_order
@@ -18,6 +19,7 @@ from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.odometry.stereo_odometry import OdometryOptions, StereoOdometry
 from roma_device.runtime.odometry.trackers import TRACKERS, Tracker
 
+from .conventions import doubts
 from .datasets import Clip, open_clip
 from .read import Trajectory, read_trajectory
 from .report import OdometryReport, OdometryScore, score_trajectory
@@ -26,8 +28,11 @@ NO_POSES = "no true poses in a known layout (karlsruhe, kitti)"
 
 
 def evaluate_files(trajectory: Path, reference: Path) -> OdometryReport:
-    """One trajectory against its reference; raises EvaluationError."""
-    score = score_trajectory(trajectory.name, read_trajectory(trajectory), read_trajectory(reference))
+    """One trajectory against its reference, with a warning where another reading fits better; EvaluationError."""
+    estimate, truth = read_trajectory(trajectory), read_trajectory(reference)
+    score = score_trajectory(trajectory.name, estimate, truth)
+    for doubt in doubts(estimate, truth, score):
+        logger.warning("{}", doubt)
     return OdometryReport((score,), {})
 
 

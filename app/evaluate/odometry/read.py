@@ -18,6 +18,8 @@ from .stamped import MOST_TRAJECTORY_BYTES, is_scalar_first, stamped_poses
 COLUMNS = {8: "tum", 12: "kitti", 17: "euroc"}
 """Numbers in a line -> format."""
 
+FARTHEST_M = 1e8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trajectory:
@@ -51,9 +53,13 @@ def read_trajectory(path: Path) -> Trajectory:
             f"{path}:{rows[0][0]}: {width} numbers: a TUM trajectory has 8 in each line, a KITTI one has 12"
         )
     if width == 12:
-        return _kitti(path, [line for line, _ in rows], table(path, rows, width))
-    poses, times_s = stamped_poses(path, rows, width, is_scalar_first(path, width))
-    return Trajectory(str(path), tuple(poses), times_s)
+        found = _kitti(path, [line for line, _ in rows], table(path, rows, width))
+    else:
+        poses, times_s = stamped_poses(path, rows, width, is_scalar_first(path, width))
+        found = Trajectory(str(path), tuple(poses), times_s)
+    if (far_m := float(np.abs(found.positions_m).max())) > FARTHEST_M:
+        raise EvaluationError(f"{path}: a position is {far_m:.3g} m away: a trajectory is in metres, and on Earth")
+    return found
 
 
 def numbered_rows(path: Path) -> list[tuple[int, list[str]]]:

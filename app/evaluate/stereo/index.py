@@ -17,7 +17,7 @@ from roma_device.calibration.arrays import FloatImage, Image, Mask, Size
 from roma_device.calibration.storage.files import read_json
 
 from .ground_truth import read_disparity, read_grey, read_mask, visible_in_right
-from .truth_check import better_scale, truth_problem
+from .truth_check import truth_doubts, truth_problem
 
 T = TypeVar("T")
 
@@ -70,9 +70,8 @@ class StereoPair:
         """Refuse truth of another sign or scale; warn where another one would fit the images better."""
         if problem := truth_problem(truth):
             raise EvaluationError(f"{self._where('disparity')}: {problem}")
-        if (scale := better_scale(truth, left, right)) is not None:
-            message = "{}: the images fit far better with a truth {:g} times as great: are its scale and sign right?"
-            logger.warning(message, self._where("disparity"), scale)
+        for doubt in truth_doubts(truth, left, right):
+            logger.warning("{}: {}", self._where("disparity"), doubt)
 
     def _check_sizes(self, arrays: Mapping[str, Any]) -> None:
         expected = self.size or arrays["left"].shape[::-1]

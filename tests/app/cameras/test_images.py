@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from roma_device.app.cameras import CameraError
-from roma_device.app.cameras.images import ImagesCamera
+from roma_device.app.cameras.images import ImagesCamera, read_image
 from roma_device.runtime.types import StereoFrame
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)
@@ -172,3 +172,15 @@ def test_pixels_of_floats_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CameraError, match="float32 pixels") as caught:
         read(f"{path},{path}")
     assert caught.value.exit_code == os.EX_DATAERR
+
+
+def test_what_stands_behind_the_end_of_a_jpeg_does_no_harm_and_a_thumbnail_is_no_end(tmp_path: Path) -> None:
+    """Phones append films, cameras their empty buffers; a thumbnail is a whole JPEG in the head of another."""
+    picture = np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8)
+    whole = cv2.imencode(".jpg", picture)[1].tobytes()
+    (tmp_path / "behind.jpg").write_bytes(whole + bytes(100_000))
+    assert np.array_equal(read_image(tmp_path / "behind.jpg"), cv2.imdecode(np.frombuffer(whole, np.uint8), 1))
+    head = b"\xff\xe1" + (len(whole) + 2).to_bytes(2, "big") + whole
+    (tmp_path / "torn.jpg").write_bytes(whole[:2] + head + whole[2 : len(whole) // 2])
+    with pytest.raises(CameraError, match="damaged"):
+        read_image(tmp_path / "torn.jpg")

@@ -71,6 +71,9 @@ MARKS = [
     ("I1_{}", "I2_{}"),
     ("infra1_{}", "infra2_{}"),
     ("imgLeft_{}", "imgRight_{}"),
+    ("imgL_{}", "imgR_{}"),
+    ("imgL/{}", "imgR/{}"),
+    ("{}_aloeL", "{}_aloeR"),
 ]
 NUMBERS = ["{:06d}", "{:d}_10", "a_{:03d}_640x480", "run2_{:d}_0"]
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loguru import logger
 
+from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import import_calibration, load_calibration
 from roma_device.calibration.formats.own import save_calibration
@@ -260,3 +261,43 @@ def test_orb_slams_rectified_settings_tell_the_baseline_by_bf(tmp_path: Path) ->
     text += "Camera.k1: 0.0\nCamera.k2: 0.0\nCamera.width: 752\nCamera.height: 480\nCamera.bf: 47.90639384423901\n"
     (tmp_path / "EuRoC.yaml").write_text(text)
     assert import_calibration([tmp_path / "EuRoC.yaml"]).baseline_m == pytest.approx(47.90639384423901 / 435.2)
+
+
+@pytest.mark.parametrize("name", sorted(WRITERS))
+def test_a_size_that_the_file_contradicts_is_refused(tmp_path: Path, name: str) -> None:
+    """A matrix for 640x480 is another one at 1280x960."""
+    paths = WRITERS[name](tmp_path, LEFT_TO_RIGHT)
+    assert import_calibration(paths, size=Size(640, 480)).left.size == Size(640, 480)
+    with pytest.raises(CalibrationError, match="1280x960"):
+        import_calibration(paths, size=Size(1280, 960))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("radtan", "none", "is 'none', and yet there are coefficients"),
+        ("[640, 480]", "[640.5, 480]", "640.5x480 is not in whole pixels"),
+        ("[1, 0, 0, -0.06]", "[-1, 0, 0, -0.06]", "not a rotation"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(tmp_path: Path, old: str, new: str, said: str) -> None:
+    (path,) = WRITERS["kalibr"](tmp_path, LEFT_TO_RIGHT)
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(CalibrationError, match=said):
+        import_calibration([path])
+
+
+def test_a_matrix_for_half_the_size_is_doubted(tmp_path: Path) -> None:
+    (path,) = WRITERS["kalibr"](tmp_path, LEFT_TO_RIGHT)
+    path.write_text(path.read_text().replace("500.0, 500.0, 320.0, 240.0", "250.0, 250.0, 160.0, 120.0"))
+    with warned() as said:
+        import_calibration([path])
+    assert "is the matrix for another size?" in said[0]
+
+
+def test_a_place_is_named_once(tmp_path: Path) -> None:
+    (path,) = WRITERS["orbslam"](tmp_path, LEFT_TO_RIGHT)
+    path.write_text(path.read_text().partition("Camera2")[0])
+    with pytest.raises(CalibrationError) as refused:
+        import_calibration([path])
+    assert str(refused.value).count(str(path)) == 1

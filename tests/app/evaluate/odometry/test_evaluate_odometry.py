@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.odometry.read import Trajectory, read_trajectory
 from roma_device.app.evaluate.odometry.report import score_trajectory
 from roma_device.app.sinks.trajectory import tum_line
+from roma_device.app.trajectories.error import spans_of_length, spans_of_time
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.pose_estimate import body_pose, optical_pose
 from tests.app.command_line import call
@@ -156,3 +158,53 @@ def test_body_and_optical_frames_are_inverse() -> None:
     assert np.allclose(body_pose(optical_pose(pose)).matrix, pose.matrix)
     ahead = body_pose(Pose(np.eye(3), np.array([0.0, 0.0, 1.0])))
     assert np.allclose(ahead.translation_m, [1, 0, 0])
+
+
+def test_segments_end_where_the_length_is_reached() -> None:
+    steps_m = np.array([0.0, 1.0, 2.0, 2.5, 5.0, 6.0])
+    places_m = np.column_stack([steps_m, np.zeros((6, 2))])
+    assert spans_of_length(places_m, 2.0) == [(0, 2), (1, 4), (2, 4), (3, 4)]
+
+
+def test_a_second_is_not_made_of_two() -> None:
+    assert spans_of_time(np.array([0.0, 1.2, 3.1]), 1.0) == [(0, 1)]
+    assert spans_of_time(np.array([0.0, 1.9, 3.8]), 1.0) == []
+
+
+def test_poses_of_other_times_do_not_belong_together() -> None:
+    """Every second pose is 50 ms late, which a vehicle at 20 m/s feels as a metre."""
+    reference = trajectory(circle())
+    late = Trajectory("late", reference.poses, reference.times_s + np.where(np.arange(60) % 2, 0.05, 0.0), True)
+    score = score_trajectory("x", late, reference)
+    assert score.poses == 30 and score.absolute.rmse_m < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda pose: Pose(pose.rotation, 1000 * pose.translation_m), "is it in mm?"),
+        (lambda pose: Pose(pose.rotation, 0.4 * pose.translation_m), "has it no metric scale?"),
+        (lambda pose: Pose.from_quaternion(np.roll(pose.quaternion, 1), pose.translation_m), "as w x y z"),
+        (lambda pose: Pose(pose.rotation.T, pose.translation_m), "its rotations as inverse ones"),
+        (Pose.inverse, "world to camera"),
+        (lambda pose: pose, ""),
+    ],
+)
+def test_another_convention_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: Callable[[Pose], Pose], said: str
+) -> None:
+    """Its figures alone would look like bad odometry."""
+    rng = np.random.default_rng(0)
+    steps = rng.normal(0, 1, (60, 6)).cumsum(axis=0).cumsum(axis=0) * [3e-3, 2e-3, 4e-3, 0.02, 0.01, 0.003]
+    walk = [Pose.from_rotation_vector(step[:3], step[3:]) for step in steps]
+    noisy = [Pose(pose.rotation, pose.translation_m + rng.normal(0, 0.01, 3)) for pose in walk]
+    truth, found = write_tum(tmp_path / "truth.tum", walk), write_tum(tmp_path / "a.tum", list(map(changed, noisy)))
+    code, _, err = call(capsys, "evaluate", "odometry", str(found), str(truth), "--json")
+    assert code == 0 and (said in err if said else not err)
+
+
+def test_a_position_beyond_the_earth_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    truth = write_tum(tmp_path / "truth.tum", circle())
+    far = write_tum(tmp_path / "a.tum", [Pose(pose.rotation, 1e300 * pose.translation_m) for pose in circle()])
+    code, _, err = call(capsys, "evaluate", "odometry", str(far), str(truth))
+    assert code == 65 and "in metres, and on Earth" in err and len(err.splitlines()) == 1
