@@ -8,7 +8,6 @@ to any size or for images of ``--size`` alone, and the card that says what the h
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +19,10 @@ import torch
 import yaml
 
 from roma_device.calibration.arrays import Size
-from roma_device.calibration.storage.files import write_bytes
-from roma_device.runtime.onnx.graph import read_onnx
-from roma_device.runtime.onnx.shapes import infer
 
 from .base.cli import run_tool
 from .base.npu_graph import for_npu
+from .base.staged_files import Graphs, stage_entry, write_card
 from .bundle_kind import STEREO
 from .data.texture_atlas import Atlas
 from .data.textures import build_atlas
@@ -37,9 +34,6 @@ from .stereo.network import RowStereo
 from .stereo.refinement import Refinement
 
 NAMES = ("matching", "refinement")
-FORMATS = {"onnx": ".onnx", "onnx_int8": ".int8.onnx"}
-Graphs = dict[str, onnx.ModelProto]
-"""Format in the card -> graph."""
 
 
 def main() -> None:
@@ -101,7 +95,7 @@ def write_staged(folder: Path, graphs: tuple[Graphs, Graphs], staging: Staging, 
     """The bundle ``folder``; ``facts`` are what the card says besides graphs and conventions."""
     folder.mkdir(parents=True, exist_ok=True)
     at = staging.default_size
-    stages = [_stage(folder, name, graph, at) for name, graph in zip(NAMES, graphs, strict=True)]
+    stages = [stage_entry(folder, name, graph, at) for name, graph in zip(NAMES, graphs, strict=True)]
     stages[1] |= {"host": "warp_right", "passes": staging.passes}
     card = {
         "name": folder.name,
@@ -114,40 +108,7 @@ def write_staged(folder: Path, graphs: tuple[Graphs, Graphs], staging: Staging, 
         **({"enlarge": staging.enlarge} if staging.enlarge != 1 else {}),
         **facts,
     }
-    _write_card(folder / "card.yaml", card)
-
-
-def _stage(folder: Path, name: str, graphs: Graphs, size: Size) -> dict[str, Any]:
-    files = {}
-    for kind, graph in graphs.items():
-        file, data = f"{name}{FORMATS[kind]}", graph.SerializeToString()
-        write_bytes(folder / file, data)
-        files[kind] = {"file": file, "sha256": hashlib.sha256(data).hexdigest()}
-    inputs, outputs = tensors(graphs["onnx"], size)
-    return {"name": name, "files": files, "inputs": inputs, "outputs": outputs}
-
-
-def tensors(model: onnx.ModelProto, size: Size) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Inputs and outputs as a card describes them; strides follow from what the graph gives for images of ``size``."""
-    graph = read_onnx(model.SerializeToString(), Path("graph"))
-    shapes = infer(graph.with_size(size)).shapes
-    sides = []
-    for infos in (graph.inputs, graph.outputs):
-        side = []
-        for name, info in infos.items():
-            shape = shapes[name]
-            strides = [size.height // shape[2], size.width // shape[3]]
-            is_open = info.shape is None or None in info.shape
-            side.append(
-                {
-                    "name": name,
-                    "shape": [*shape[:2], *((-1, -1) if is_open else shape[2:])],
-                    "dtype": "float32",
-                    "stride": strides[0] if strides[0] == strides[1] else strides,
-                }
-            )
-        sides.append(side)
-    return sides[0], sides[1]
+    write_card(folder / "card.yaml", card)
 
 
 def note(path: Path, reports: Mapping[str, Path | None]) -> None:
@@ -158,11 +119,7 @@ def note(path: Path, reports: Mapping[str, Path | None]) -> None:
             mean = json.loads(report.read_text())["mean"]
             figures = {f"{name}{suffix}": round(mean[name], 4) for name in ("bad1", *STEREO.measured)}
             card["measured"] = card.get("measured", {}) | figures
-    _write_card(path, card)
-
-
-def _write_card(path: Path, card: Mapping[str, Any]) -> None:
-    write_bytes(path, yaml.safe_dump(dict(card), sort_keys=False, default_flow_style=None, width=110).encode())
+    write_card(path, card)
 
 
 def parse(words: list[str] | None = None) -> argparse.Namespace:

@@ -20,8 +20,8 @@ CARD_NAME = "card.yaml"
 
 Normalization = Literal["in_graph", "preprocess", "none"]
 Task = Literal["stereo", "two_view"]
-HostStep = Literal["warp_right"]
-"""What the host does between two graphs; ``runtime/cascade`` has the code."""
+HostStep = Literal["warp_right", "warp_features"]
+"""What the host does between two graphs; ``runtime/cascade/steps.py`` has the code."""
 DEFAULT_SIZE = Size(640, 320)
 MOST_PASSES = 8
 MOST_ENLARGED = 4.0
@@ -85,8 +85,17 @@ class ModelCard:
         return replace(self, name=name, files=stage.files, inputs=stage.inputs, outputs=stage.outputs, stages=())
 
     def first_alone(self) -> ModelCard:
-        """The same model without its later graphs: faster, and less precise."""
-        return replace(self._of(self.stages[0]), name=self.name) if self.stages else self
+        """The same model without its later graphs: faster, less precise; raises ModelError where it finds nothing."""
+        if not self.stages:
+            return self
+        if "certainty" not in {spec.name for spec in self.stages[0].outputs}:
+            raise ModelError(
+                lambda option: (
+                    f"model {self.name}: the first graph alone finds no matches; {option('passes')} takes 1 or more"
+                ),
+                exit_code=os.EX_USAGE,
+            )
+        return replace(self._of(self.stages[0]), name=self.name)
 
     def passes(self, wanted: int | None) -> int:
         """How often the later graphs run: as the card says, or ``wanted``; raises ModelError where that means nothing.

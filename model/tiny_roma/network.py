@@ -87,9 +87,9 @@ class TinyRoma(nn.Module):
 
     def infer(self, a: Tensor, b: Tensor) -> Inference:
         """All that training supervises."""
-        (fine_a, coarse_a), (fine_b, coarse_b) = self._features(a, b)
+        (fine_a, coarse_a), (fine_b, coarse_b) = self.features(a, b)
         per_px = torch.tensor([[[2 / int(a.shape[3])]], [[2 / int(a.shape[2])]], [[1.0]]], device=a.device)[None]
-        comparison, position = self._compared(coarse_a, coarse_b)
+        comparison, position = self.compared(coarse_a, coarse_b)
         matches = pad_zeros(position, more=1)  # certainty 0
         stages = []
         for _ in range(self.config.passes):
@@ -101,7 +101,8 @@ class TinyRoma(nn.Module):
             stages.append(self._refined(fine_a, fine_b, matches, per_px))
         return Inference(comparison, stages)
 
-    def _compared(self, a: Tensor, b: Tensor) -> tuple[FullComparison | BandComparison, Tensor]:
+    def compared(self, a: Tensor, b: Tensor) -> tuple[FullComparison | BandComparison, Tensor]:
+        """Coarse features of both images compared, and where each cell of A lies in B (B, 2, h, w)."""
         with torch.autocast(a.device.type, enabled=False):  # positions need more than bf16's 8 bits
             comparison = compare(self.config, single(a), single(b), exact=self.training)
             return comparison, comparison.position()
@@ -114,8 +115,8 @@ class TinyRoma(nn.Module):
         matches = matches + delta * per_px
         return Stage(4, matches[:, :2], matches[:, 2:])
 
-    def _features(self, a: Tensor, b: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """One pass for both images while training; two at export, where the batch is one."""
+    def features(self, a: Tensor, b: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Fine and coarse ones, of each image; in one pass while training, in two at export, where the batch is one."""
         if torch.onnx.is_in_onnx_export():
             return self.backbone(self.normalize(a)), self.backbone(self.normalize(b))
         fine, coarse = self.backbone(self.normalize(torch.cat([a, b])))

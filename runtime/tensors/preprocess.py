@@ -86,7 +86,7 @@ class Preprocessor:
     ) -> None:
         """For images of ``size``; ``maps`` rectify them, without they are only resized."""
         self._plan, self._normalization = plan, normalization
-        self._maps = (None, None) if maps is None else (_tables(*maps[0]), _tables(*maps[1]))
+        self._maps = (None, None) if maps is None else (remap_tables(*maps[0]), remap_tables(*maps[1]))
         self._grey = np.empty(size[::-1], np.uint8)
         self._buffer = np.zeros(plan.network[::-1], np.uint8)
 
@@ -143,7 +143,7 @@ def resize_filter(source: int, target: int) -> int:
     return cv2.INTER_AREA if target < source else cv2.INTER_CUBIC
 
 
-def _tables(map_x: FloatImage, map_y: FloatImage) -> RemapTables:
+def remap_tables(map_x: FloatImage, map_y: FloatImage) -> RemapTables:
     """The maps in the form that the installed OpenCV is fastest with."""
     if FLOAT_MAPS_ARE_FAST:
         return map_x, map_y

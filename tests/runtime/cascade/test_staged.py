@@ -15,7 +15,7 @@ from roma_device.app.model_store import find_model
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, load_card
 from roma_device.runtime.cascade.found import Found
-from roma_device.runtime.cascade.sequence import check_stages
+from roma_device.runtime.cascade.steps import check_stages
 from roma_device.runtime.cascade.warp import WarpRight
 from roma_device.runtime.engine import EngineOptions, engine_facts, engine_name, open_engine
 from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
