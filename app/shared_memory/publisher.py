@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -27,7 +25,6 @@ class SharedMemoryPublisher:
         self._name, self._fields = name, fields
         self._server: Server | None = None
         self._ring: Ring | None = None
-        self._shapes: list[tuple[str, tuple[int, ...], np.dtype[Any]]] = []  # of the ring's planes
         self._number = 0
 
     @classmethod
@@ -50,41 +47,39 @@ class SharedMemoryPublisher:
             raise ValueError("results are published inside the with block")
         if not self._server.has_readers(None if self._ring is None else self._ring.descriptor):
             return
-        planes = dict(self._planes(result))
-        ring = self._ring_for(result, planes)
+        planes = self._planes(result)
+        if self._ring is None or not self._ring.fits(planes):
+            self._ring = self._new_ring(result, planes)
         self._number += 1
-        ring.write(self._number, result, planes)
+        self._ring.write(self._number, result, planes)
         self._server.wake(self._number)
 
-    def _planes(self, result: Result) -> Iterable[tuple[str, AnyArray]]:
+    def _planes(self, result: Result) -> dict[str, AnyArray]:
         """What is asked for and there; disparity where there is no depth in metres."""
-        depth, disparity_px = result.depth, result.matches.disparity_px
-        if "left" in self._fields:
-            yield "left", result.images.left
-        if "right" in self._fields:
-            yield "right", result.images.right
-        if "depth" in self._fields and depth is not None:
-            yield "depth", depth.depth_m
-        if disparity_px is not None and ("disparity" in self._fields or ("depth" in self._fields and depth is None)):
-            yield "disparity", np.where(result.valid, disparity_px, np.float32(np.nan))
-        if "confidence" in self._fields:
-            yield "confidence", result.matches.certainty
+        planes: dict[str, AnyArray] = {}
+        fields, depth, disparity_px = self._fields, result.depth, result.matches.disparity_px
+        if "left" in fields:
+            planes["left"] = result.images.left
+        if "right" in fields:
+            planes["right"] = result.images.right
+        if "depth" in fields and depth is not None:
+            planes["depth"] = depth.depth_m
+        if disparity_px is not None and ("disparity" in fields or ("depth" in fields and depth is None)):
+            planes["disparity"] = np.where(result.valid, disparity_px, np.float32(np.nan))
+        if "confidence" in fields:
+            planes["confidence"] = result.matches.certainty
+        return planes
 
-    def _ring_for(self, result: Result, planes: dict[str, AnyArray]) -> Ring:
-        """The ring at hand, or a new one where the images are not as they were."""
-        shapes = [(name, image.shape, image.dtype) for name, image in planes.items()]
-        if self._ring is not None and shapes == self._shapes:
-            return self._ring
-        layout = Layout.of(result.frame.size, list(planes.items()))
+    def _new_ring(self, result: Result, planes: dict[str, AnyArray]) -> Ring:
+        """One for images like these, in place of the one at hand."""
         try:
-            fresh = Ring.create(layout)
+            fresh = Ring.create(Layout.of(result.frame.size, list(planes.items())))
         except OSError as error:
             raise SinkError(f"no shared memory for shm:{self._name}: {error.strerror}") from error
         assert self._server is not None
         self._server.change_ring(fresh.descriptor)
         if self._ring is not None:
             self._ring.close()
-        self._ring, self._shapes = fresh, shapes
         return fresh
 
     def __exit__(self, *_: object) -> None:

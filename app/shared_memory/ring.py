@@ -43,12 +43,10 @@ class Ring:
 
     def __init__(self, descriptor: int, layout: Layout, memory: mmap.mmap) -> None:
         self.descriptor, self.layout, self._memory = descriptor, layout, memory
-        self._newest = np.frombuffer(memory, np.uint64, 1, NEWEST_AT)
-        self._state = np.frombuffer(memory, np.uint32, 1, STATE_AT)
-        starts = [layout.first_slot + slot * layout.slot_bytes for slot in range(layout.slots)]
-        self._sequences = [np.frombuffer(memory, np.uint64, 1, start) for start in starts]
-        self._headers = [np.frombuffer(memory, np.uint8, SLOT_HEADER_BYTES, start) for start in starts]
-        self._planes = [self._views(start) for start in starts]
+        self._words = memoryview(memory)[: layout.total_bytes].cast("Q")  # each read and written as a whole
+        self._starts = [layout.first_slot + slot * layout.slot_bytes for slot in range(layout.slots)]
+        self._planes = [self._views(start) for start in self._starts]
+        self._present = sum(1 << FIELDS.index(plane.name) for plane in layout.planes if plane.name in FIELDS)
 
     def _views(self, start: int) -> dict[str, AnyArray]:
         size = self.layout.size
@@ -93,44 +91,56 @@ class Ring:
     @property
     def newest(self) -> int:
         """Number of the last whole frame, 0 where there is none."""
-        return int(self._newest[0])
+        return self._words[NEWEST_AT // 8]
 
     @property
     def has_ended(self) -> bool:
         """Whether the writer has said that it ends, as opposed to dying."""
-        return int(self._state[0]) == ENDED
+        return int.from_bytes(self._memory[STATE_AT : STATE_AT + 4], "little") == ENDED
+
+    def fits(self, planes: Mapping[str, AnyArray]) -> bool:
+        """Whether these are the planes that it was made for."""
+        ours = self._planes[0]
+        return planes.keys() == ours.keys() and all(
+            image.shape == ours[name].shape and image.dtype == ours[name].dtype for name, image in planes.items()
+        )
 
     def write(self, number: int, result: Result, planes: Mapping[str, AnyArray]) -> None:
-        """Put frame ``number`` where the oldest one was."""
+        """Put frame ``number``, whose ``planes`` are those of the layout, where the oldest one was.
+
+        Whatever ran since the last frame has emptied the processor's caches, so that each function that is called, not
+        only each byte, takes microseconds: single numbers are written without numpy.
+        """
         slot = number % self.layout.slots
-        self._sequences[slot][0] = 2 * number - 1
+        start, header = self._starts[slot], encode(number, result, self._present)
+        self._words[start // 8] = 2 * number - 1
         barrier()
-        present = sum(1 << FIELDS.index(name) for name in planes)
-        self._headers[slot][8:] = np.frombuffer(encode(number, result, present), np.uint8)[8:]
+        self._memory[start + 8 : start + SLOT_HEADER_BYTES] = header[8:]
         for name, image in planes.items():
             np.copyto(self._planes[slot][name], image)
         barrier()
-        self._sequences[slot][0] = 2 * number
+        self._words[start // 8] = 2 * number
         barrier()
-        self._newest[0] = number
+        self._words[NEWEST_AT // 8] = number
 
     def end(self) -> None:
         """Tell the readers that nothing more comes."""
         barrier()
-        self._state[0] = ENDED
+        self._memory[STATE_AT : STATE_AT + 4] = ENDED.to_bytes(4, "little")
 
     def read(self, number: int) -> tuple[Record, dict[str, npt.NDArray[np.generic]]] | None:
         """A copy of frame ``number``, None where it was overwritten meanwhile."""
         slot = number % self.layout.slots
-        if int(self._sequences[slot][0]) != 2 * number:
+        start = self._starts[slot]
+        if self._words[start // 8] != 2 * number:
             return None
         barrier()
-        data = self._headers[slot].tobytes()
+        data = self._memory[start : start + SLOT_HEADER_BYTES]
         present = int.from_bytes(data[PRESENT_AT : PRESENT_AT + 4], "little")
         views = self._planes[slot].items()
         planes = {name: view.copy() for name, view in views if name in FIELDS and present >> FIELDS.index(name) & 1}
         barrier()
-        if int(self._sequences[slot][0]) != 2 * number:
+        if self._words[start // 8] != 2 * number:
             return None
         record = decode_record(data)
         if record is None or int(record["number"]) != number:
@@ -140,7 +150,7 @@ class Ring:
     def close(self) -> None:
         """Give the memory back; others keep theirs."""
         os.close(self.descriptor)
-        del self._newest, self._state, self._sequences, self._headers, self._planes
+        del self._words, self._planes
         with suppress(BufferError):  # somebody still looks at a view: it goes with that one
             self._memory.close()
 

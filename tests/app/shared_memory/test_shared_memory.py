@@ -129,7 +129,7 @@ def test_what_was_not_published_is_said(name: str) -> None:
 @pytest.mark.parametrize("sanitizer", list(SANITIZERS))
 def test_no_reader_sees_a_torn_frame(tmp_path: Path, name: str, sanitizer: str) -> None:
     program = compiled(tmp_path, "soak.c", "-g", *SANITIZERS[sanitizer])
-    with writer(name, 2000) as process:
+    with writer(name, 1000) as process:
         readers = subprocess.Popen([program, name, "4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         begin(process)
         out, err = readers.communicate(timeout=2 * PATIENCE_S)
