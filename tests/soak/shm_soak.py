@@ -43,7 +43,8 @@ def main() -> None:
     parser.add_argument("--sanitizer", choices=(*SANITIZERS, "both"), default="both")
     options = parser.parse_args()
     chosen = list(SANITIZERS) if options.sanitizer == "both" else [options.sanitizer]
-    sys.exit(not all([soak(each, options.frames, options.readers) for each in chosen]))
+    well = [soak(each, options.frames, options.readers) for each in chosen]
+    sys.exit(not all(well))
 
 
 if __name__ == "__main__":
