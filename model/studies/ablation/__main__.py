@@ -5,7 +5,8 @@
 Trains every trial with every seed on the same pairs in the same order, scores the averaged weights on pairs that no
 seed trains with, and adds a line to ``FOLDER/results.jsonl``. What is finished is not repeated, and what was
 interrupted goes on from its last checkpoint. ``--store`` writes the results to ``model/measured/ablation.json``,
-from which ``python -m model.studies.models_page --tables-only`` makes the tables of ``docs/models.md``.
+from which ``python -m model.studies.models_page --tables-only`` makes the tables of ``docs/models.md``. ``--on`` has
+workers do trials side by side (docs/scale.md); they must see the folders under the same names, and this clone.
 """
 
 from __future__ import annotations
@@ -13,42 +14,34 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import time
 from pathlib import Path
 
 import torch
 
 from model.base.cli import run_tool
-from model.base.loop import train
-from model.data.texture_atlas import Atlas
 from model.data.textures import build_atlas
-from model.tiny_roma.network import TinyRoma
-from model.train_two_view import TwoViewTraining
-from model.train_two_view import parse as parse_training
+from roma_device.app.workers.results import results
 from roma_device.runtime.card import ModelError
 
-from .pairs import HeldOutPairs, SharedPairs, training_stream
 from .plan import HELD_OUT_SEED, QUESTIONED, REST, Budget, Trial
-from .records import MEASURED, Ledger, Record
-from .score import score
-
-SAVE_EVERY = 100
+from .records import MEASURED, Ledger
+from .trials import Run, trained_and_scored
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Train and score what the folder lacks."""
     trials = list(dict.fromkeys(Trial.named(text) for text in arguments.variants))
-    textures = build_atlas(arguments.textures, arguments.patterns)
-    atlas, budget = Atlas(textures), _budget(arguments, len(textures))
-    ledger, held_out = Ledger(arguments.output, budget), HeldOutPairs(atlas, budget)
-    for seed in arguments.seeds:
-        for pairs in dict.fromkeys(trial.pairs for trial in trials):
-            shared = SharedPairs(training_stream(pairs, atlas, budget, seed))
-            for trial in trials:
-                if trial.pairs == pairs and not ledger.has(trial, seed):
-                    network = _trained(trial, seed, shared, budget, arguments)
-                    scores = score(network, pairs, held_out.of(pairs))
-                    ledger.add(Record(trial.variant, pairs, seed, scores))
+    budget = _budget(arguments, len(build_atlas(arguments.textures, arguments.patterns)))
+    ledger = Ledger(arguments.output, budget)
+    left = [
+        Run.of(trial, seed, budget, arguments)
+        for seed in arguments.seeds
+        for pairs in dict.fromkeys(trial.pairs for trial in trials)  # one after the other: they share their pairs
+        for trial in trials
+        if trial.pairs == pairs and not ledger.has(trial, seed)
+    ]
+    for _, record in results(arguments.on, None, trained_and_scored, left, ModelError):
+        ledger.add(record)
     if arguments.store is not None:
         ledger.store(arguments.store, f"{platform.machine()}, torch {torch.__version__}")
 
@@ -69,33 +62,6 @@ def _budget(arguments: argparse.Namespace, textures: int) -> Budget:
     )
 
 
-def _trained(trial: Trial, seed: int, shared: SharedPairs, budget: Budget, arguments: argparse.Namespace) -> TinyRoma:
-    """The averaged weights after the last step; goes on where it stopped."""
-    folder = arguments.output / "runs" / f"{trial.variant}-{trial.pairs}-{seed}"
-    options = {
-        "output": folder,
-        "steps": budget.steps,
-        "warmup": budget.warmup,
-        "cooldown": budget.cooldown,
-        "rate": budget.rate,
-        "muon-rate": budget.muon_rate,
-        "batch": budget.batch,
-        "seed": seed,
-        "threads": arguments.threads,
-        "save-every": SAVE_EVERY,
-        "log-every": min(100, budget.steps),
-    }
-    words = [f"--{name}={value}" for name, value in options.items()]
-    size = ["--size", *map(str, budget.size), "--bf16" if budget.bf16 else "--no-bf16"]
-    training, started_s = TwoViewTraining(parse_training([trial.variant, *words, *size])), time.process_time()
-    print(f"{trial}, seed {seed}", flush=True)
-    train(training, lambda: shared.between(training.step, budget.steps))
-    print(f"{trial}, seed {seed}: {time.process_time() - started_s:.1f} s of processor time", flush=True)
-    averaged = training.average.module
-    assert isinstance(averaged, TinyRoma)
-    return averaged
-
-
 def parse(words: list[str] | None = None) -> argparse.Namespace:
     """Raises ModelError for what cannot be compared."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,6 +80,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     add("--max-shift", type=float, default=8, help="px by which rectified pairs are out of line in training (8)")
     add("--held-out", type=int, default=160, help="pairs to score on (160)")
     add("--threads", type=int, default=1, help="of the processor (1)")
+    add("--on", default="local:1", help="local:N or dask://HOST:PORT: trials side by side, with the same results")
     add("--store", type=Path, nargs="?", const=MEASURED, help=f"write the results also to this file ({MEASURED.name})")
     arguments = parser.parse_args(words)
     if HELD_OUT_SEED in arguments.seeds:

@@ -1,7 +1,7 @@
 """A bag in ROS's own hands: ``ros_bag play|hear FOLDER``.
 
 ``play`` publishes as rosbag2's player does: a publisher for each topic with the quality of service that the metadata
-notes, and the messages as the bytes that they are, in the order of their stamps. ``hear`` subscribes to all of them from
+notes, and the messages as the bytes that they are, in the order of their stamps. ``hear`` subscribes to all of them in
 another process, has ROS decode each, and prints the number and sha256 of what it got by topic. Topics whose package is
 not installed are left out by both.
 """

@@ -13,7 +13,7 @@ from model.base.loop import normalize  # noqa: E402
 from model.data.texture_atlas import Atlas  # noqa: E402
 from model.data.textures import build_atlas  # noqa: E402
 from model.data.two_view_pairs import TwoViewBatch, own_positions  # noqa: E402
-from model.studies.ablation import __main__ as ablation  # noqa: E402
+from model.studies.ablation import trials as trials_module  # noqa: E402
 from model.studies.ablation.__main__ import main  # noqa: E402
 from model.studies.ablation.pairs import HeldOutPairs, SharedPairs  # noqa: E402
 from model.studies.ablation.plan import QUESTIONED, Budget, Trial  # noqa: E402
@@ -75,7 +75,7 @@ def test_a_killed_run_goes_on_and_a_finished_one_is_not_repeated(
             raise Killed
         return learn(self, batch)
 
-    monkeypatch.setattr(ablation, "SAVE_EVERY", 2)
+    monkeypatch.setattr(trials_module, "SAVE_EVERY", 2)
     monkeypatch.setattr(TwoViewTraining, "learn", learn_or_die)
     with pytest.raises(Killed):
         main(words(tmp_path / "killed", *trials))
