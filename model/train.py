@@ -25,6 +25,7 @@ from .base.cli import run_tool
 from .base.loop import Training, normalize, train
 from .data.loader import batches
 from .data.stereo_pairs import PairBatch, PairRenderer, SceneSampler
+from .data.stored_pairs import stored_source
 from .data.texture_atlas import Atlas
 from .stereo.loss import stereo_loss
 from .stereo.network import RowStereo, StereoConfig
@@ -84,9 +85,11 @@ def pairs(training: Training[Any]) -> Iterator[PairBatch]:
     return batches(*pair_source(a, training.device), training.step, a.steps, a.workers)
 
 
-def pair_source(arguments: argparse.Namespace, device: torch.device) -> tuple[SceneSampler, PairRenderer]:
-    """What draws scenes and pairs of the options."""
+def pair_source(arguments: argparse.Namespace, device: torch.device) -> tuple[Any, Any]:
+    """What draws scenes and pairs of the options, or reads them; raises ModelError."""
     a = arguments
+    if getattr(a, "pairs", None) is not None:
+        return stored_source(a.pairs, a.batch, tuple(a.size), device)
     atlas = Atlas(open_atlas(a).to(device))
     shares = {"room_share": a.room_share, "close_share": a.close_share}
     sampler = SceneSampler(tuple(a.size), a.batch, len(atlas), seed=a.seed, **shares)
@@ -108,30 +111,37 @@ def options(description: str | None) -> argparse.ArgumentParser:
     add("--output", type=Path, default=Path("runs/stereo"), help="checkpoint and log go here")
     add("--start", type=Path, help="checkpoint to go on from where the output folder has none")
     add("--grow", action="store_true", help="--start holds the weights of a smaller network, whose parts this one has")
-    add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
-    add("--atlas", type=Path, help="textures prepared by python -m model.data.textures, in place of --textures")
-    add("--patterns", type=int, default=64, help="number of procedural textures")
     add("--steps", type=int, default=30000, help="train until this step")
     add("--cooldown", type=int, default=12000, help="steps over which the rate falls to zero at the end")
     add("--warmup", type=int, default=300, help="steps over which the rate rises")
     add("--rate", type=float, default=2e-3, help="learning rate of AdamW")
     add("--muon-rate", type=float, default=0.01, help="learning rate of Muon for convolutions; 0: AdamW for all")
     add("--decay", type=float, default=1e-2, help="weight decay")
+    add("--bf16", action=argparse.BooleanOptionalAction, help="convolutions in bfloat16; not given: on a GPU alone")
+    add("--workers", type=int, default=1, help="processes that make pairs (CPU) or scenes (GPU)")
+    add("--threads", type=int, default=1, help="threads of the training process")
+    add("--validate", type=Path, help="index of real pairs to score now and then (needs roma-device installed)")
+    add("--validate-every", type=int, default=1000, help="steps")
+    add("--log-every", type=int, default=50, help="steps")
+    add("--save-every", type=int, default=250, help="steps")
+    add("--pairs", type=Path, help="pairs written by python -m model.write_pairs, in place of those made on the way")
+    add_pair_options(parser)
+    return parser
+
+
+def add_pair_options(parser: argparse.ArgumentParser) -> None:
+    """What decides on the pairs."""
+    add = parser.add_argument
+    add("--textures", type=Path, help="folder of natural images (*.jpg) to use as textures")
+    add("--atlas", type=Path, help="textures prepared by python -m model.data.textures, in place of --textures")
+    add("--patterns", type=int, default=64, help="number of procedural textures")
     add("--batch", type=int, default=4, help="pairs per step")
     add("--size", type=int, nargs=2, default=(448, 256), metavar=("W", "H"), help="px, multiples of 32")
     add("--lights", type=int, default=1, help="in how many each rendered pair and its mirror image are photographed")
     add("--clean-share", type=float, default=0.0, help="pairs seen by two equal cameras in good light")
     add("--room-share", type=float, default=0.0, help="scenes that are furnished rooms")
     add("--close-share", type=float, default=0.0, help="other scenes that end close by")
-    add("--bf16", action=argparse.BooleanOptionalAction, help="convolutions in bfloat16; not given: on a GPU alone")
-    add("--workers", type=int, default=1, help="processes that make pairs (CPU) or scenes (GPU)")
-    add("--threads", type=int, default=1, help="threads of the training process")
-    add("--validate", type=Path, help="index of real pairs to score now and then (needs roma-device installed)")
-    add("--validate-every", type=int, default=1000, help="steps")
     add("--seed", type=int, default=0, help="of weights and pairs")
-    add("--log-every", type=int, default=50, help="steps")
-    add("--save-every", type=int, default=250, help="steps")
-    return parser
 
 
 def parsed(parser: argparse.ArgumentParser, words: list[str] | None) -> argparse.Namespace:

@@ -89,6 +89,8 @@ def pairs(training: TwoViewTraining) -> Iterator[TwoViewBatch]:
     if training.kind.rectified:
         return map(from_stereo, stereo_pairs(training))
     a = training.arguments
+    if a.pairs is not None:
+        raise ModelError(f"--pairs holds rectified pairs, {a.variant} needs two views", exit_code=os.EX_USAGE)
     atlas, size = Atlas(open_atlas(a).to(training.device)), tuple(a.size)
     sampler = TwoViewSampler(size, a.batch, len(atlas), seed=a.seed)
     return batches(sampler, TwoViewRenderer(atlas, size), training.step, a.steps, a.workers)
