@@ -80,7 +80,7 @@ class StereoDepth:
         calibration: of the rig, for raw pairs; a file or folder in any format that ``load_calibration`` reads.
         rectified: the pairs are rectified already; so they are where ``focal_px`` or ``baseline_m`` is given.
         focal_px, baseline_m: of rectified pairs, px at camera resolution and metres; without them no metric depth.
-        model: a bundled name or a bundle's folder [stereo].
+        model: a bundled name or a bundle's folder [stereo; on an NPU stereo-large once it is compiled].
         passes: how often a model's second stage runs, 0 for the first alone [as the model's card says].
         engine: auto, axcl, ax, openvino, onnx, opencv, or a registered name [auto].
         precision: auto, fp32 or int8, of a host engine [auto].

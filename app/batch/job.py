@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from roma_device.app.model_store import find_model, model_facts
+from roma_device.app.model_store import find_model, model_facts, model_name
 from roma_device.app.run.geometry import fingerprint as calibration_fingerprint
 from roma_device.app.run_folder.record import now
 from roma_device.app.run_folder.same_run import differences
@@ -166,8 +166,9 @@ def _absolute(settings: Settings) -> Settings:
     changes: dict[str, Any] = {}
     if settings.calibration is not None:
         changes["calibration"] = settings.calibration.absolute()
-    if Path(settings.model).is_dir():
-        changes["model"] = str(Path(settings.model).absolute())
+    model = changes["model"] = model_name(settings.model)
+    if Path(model).is_dir():
+        changes["model"] = str(Path(model).absolute())
     return settings.model_copy(update=changes)
 
 

@@ -106,7 +106,7 @@ engine_options = together(
 """What runs a network."""
 
 model_options = together(
-    click.option("--model", help="Bundle folder, or name of a bundled model.  [default: stereo]"),
+    click.option("--model", help="Bundle folder, name of a bundled model, or auto.  [default: auto]"),
     click.option(
         "--passes",
         type=click.IntRange(0),

@@ -10,7 +10,7 @@ import numpy as np
 
 from roma_device.app.cameras import open_camera
 from roma_device.app.cameras.source import open_source
-from roma_device.app.model_store import find_model
+from roma_device.app.model_store import find_model, model_name
 from roma_device.app.run.from_settings import build_pipelines
 from roma_device.app.run.geometry import choose_geometry
 from roma_device.app.run.loop import run_frames
@@ -49,4 +49,4 @@ def run_measure(settings: Settings, frames: int, region: Region = MIDDLE, tape_m
     maps = np.array([one for one in disparities if one is not None and one.shape == mask.shape])
     known = np.array([one.known for one in results if one.known.shape == mask.shape])
     quality = measure_quality(maps, known, rig, mask)
-    return QualityReport(quality, camera_name, settings.model, settings.depth.preset, tape_m)
+    return QualityReport(quality, camera_name, model_name(settings.model), settings.depth.preset, tape_m)

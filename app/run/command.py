@@ -10,7 +10,7 @@ import click
 
 from roma_device.app.cameras import open_camera
 from roma_device.app.cameras.source import FrameSource, open_source
-from roma_device.app.model_store import find_model
+from roma_device.app.model_store import find_model, model_name
 from roma_device.app.recording.recorder import Recorder
 from roma_device.app.service.health import Health
 from roma_device.app.service.live_stats import LiveStats
@@ -146,7 +146,7 @@ def _open_monitor(
     chosen = settings.monitor
     monitor = Monitor(Health(stats, chosen.healthy_s, sinks, recorder), notifier, chosen.status_file)
     if chosen.listen is not None:
-        monitor.serve(chosen.listen, chosen.allow_remote, settings.model)
+        monitor.serve(chosen.listen, chosen.allow_remote, model_name(settings.model))
     return monitor
 
 
@@ -156,7 +156,7 @@ def _open_view(settings: Settings, monitor: Monitor, watch: CalibrationWatch, st
         return []
     from roma_device.app.view.live_view import LiveView
 
-    chosen = {"model": settings.model, "engine": settings.engine}
+    chosen = {"model": model_name(settings.model), "engine": settings.engine}
     shared = monitor.web if settings.page.listen == settings.monitor.listen else None
     status = lambda: {**monitor.status(), "calibration": watch.as_json(), **chosen}  # noqa: E731
     return [stack.enter_context(LiveView(settings.page, status, shared))]

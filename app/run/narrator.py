@@ -12,6 +12,7 @@ from typing import TextIO
 import click
 from loguru import logger
 
+from roma_device.app.model_store import model_name
 from roma_device.app.settings.settings import Settings
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.engine import Engine, engine_name
@@ -64,7 +65,7 @@ class RunFacts:
         if engine is None:
             return "no network"
         why = "the fastest that is installed" if self.settings.engine == "auto" else "as asked for"
-        return f"model {self.settings.model} on {engine_name(engine)} ({why})"
+        return f"model {model_name(self.settings.model)} on {engine_name(engine)} ({why})"
 
     def _output(self) -> str:
         saved = f"{', '.join(self.saved)} into {self.folder}" if self.folder is not None else "nothing is saved"

@@ -177,7 +177,7 @@ class Settings(Section):
     focal_px: Positive | None = None
     baseline_m: Positive | None = None
     doffs_px: float = Field(default=0.0, allow_inf_nan=False)  # of a rectified pair: right cx minus left cx
-    model: str = Field(default="stereo", min_length=1)
+    model: str = Field(default="auto", min_length=1)
     passes: int | None = Field(
         default=None, ge=0, le=MOST_PASSES
     )  # of a second stage, 0 for none; None: as the card says

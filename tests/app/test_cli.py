@@ -136,7 +136,7 @@ def assert_one_sentence(err: str) -> None:
         (["--camera", "images:none.png,none.png", "--rectified"], os.EX_NOINPUT, "none.png"),
         (["--camera", "kinect:0"], os.EX_USAGE, "kinect"),
         (["--camera", "simulated:nowhere"], None, "nowhere"),
-        (["--model", "nothing"], os.EX_NOINPUT, "no model 'nothing': give a bundle folder or one of stereo"),
+        (["--model", "nothing"], os.EX_NOINPUT, "no model 'nothing': give a bundle folder or one of auto, stereo"),
         (["--engine", "gpu"], os.EX_USAGE, "gpu"),
         (["--save", "preview"], os.EX_USAGE, "--output"),
         (["--save", "video", "--output", "x"], os.EX_USAGE, "video"),
