@@ -59,6 +59,9 @@ class Maker:
     def depth(self, result: Result) -> Fields | None:
         return None if result.depth is None else self.head(result, LEFT) | fields.depth_image(result.depth)
 
+    def depth_png(self, result: Result) -> Fields | None:
+        return None if result.depth is None else self.head(result, LEFT) | fields.compressed_depth(result.depth)
+
     def calibration(self, result: Result) -> Fields | None:
         if result.rig is None or result.rig.focal_px is None:
             return None
@@ -130,9 +133,17 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("/status", None, Maker.status),
 )
 
+DEPTH_AS_PNG = tuple(
+    Channel(each.topic, "foxglove.CompressedImage", Maker.depth_png) if each.topic == "/depth" else each
+    for each in CHANNELS
+)
+"""The same with depth as PNG: smaller, but Foxglove shows it with 8 bits and no colours by distance."""
 
-def encoded(maker: Maker, result: Result, wanted: Callable[[Channel], bool]) -> Iterator[tuple[Channel, bytes]]:
-    """The messages of a result on the channels that are ``wanted``."""
-    for channel in CHANNELS:
+
+def encoded(
+    maker: Maker, result: Result, wanted: Callable[[Channel], bool], channels: tuple[Channel, ...] = CHANNELS
+) -> Iterator[tuple[Channel, bytes]]:
+    """The messages of a result on those of the ``channels`` that are ``wanted``."""
+    for channel in channels:
         if wanted(channel) and (message := channel.make(maker, result)) is not None:
             yield channel, channel.encode(message)

@@ -9,6 +9,7 @@ import numpy as np
 
 from roma_device.app.messages.scan import laser_scan
 from roma_device.app.messages.types import Header, Time
+from roma_device.app.sinks.file_sink import encode_png
 from roma_device.calibration.arrays import FloatImage
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.pose import Pose
@@ -38,6 +39,11 @@ def depth_image(depth: DepthMap) -> dict[str, Any]:
     height, width = depth_mm.shape
     data = depth_mm.astype("<u2").tobytes()
     return {"width": width, "height": height, "encoding": "16UC1", "step": 2 * width, "data": data}
+
+
+def compressed_depth(depth: DepthMap) -> dict[str, Any]:
+    """The same millimetres as 16 bit PNG, to the byte what the sink ``depth`` writes."""
+    return {"data": encode_png(encode_depth_mm(depth.depth_m)), "format": "png"}
 
 
 def calibration(rig: RectifiedRig) -> dict[str, Any]:

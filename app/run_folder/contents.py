@@ -9,7 +9,7 @@ from pathlib import Path
 
 RESULTS = "results.jsonl"
 _FRAME = re.compile(r"(\d{6,})(?:_(?:disparity\.pfm|(?:depth|confidence|preview)\.png)|\.ply)")
-_WHOLE = re.compile(r"results(-\d+)?\.(jsonl|mcap)|trajectory(-\d+)?\.tum")
+_WHOLE = re.compile(r"results(-png)?(-\d+)?\.(jsonl|mcap)|trajectory(-\d+)?\.tum")
 
 
 def holds_results(folder: Path) -> bool:

@@ -166,3 +166,14 @@ def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "mcap.writer", None)
     with pytest.raises(SinkError, match="pip install mcap"), open_sink("mcap", tmp_path):
         pass
+
+
+def test_depth_as_png_is_to_the_byte_what_the_sink_of_depth_writes(tmp_path, make_result):
+    result = make_result()
+    with open_sink("mcap-png", tmp_path) as sink:
+        sink.write(result)
+    found = messages(tmp_path / "results-png.mcap")
+    ((name, _, depth),) = found["/depth"]
+    assert name == "foxglove.CompressedImage" and depth.format == "png"
+    assert depth.data == DepthSink(tmp_path).encode(result)
+    assert found["/left/image"] and found["/status"]
