@@ -17,7 +17,7 @@ MACHINE = (
     r"^no Chromium on this machine$",
     r"^there is no mosquitto$",
     r"^Blender is not installed as a Python module$",
-    r"^could not import '(rclpy|zenoh|distributed|foxglove|websockets)\b",
+    r"^could not import '(rclpy|zenoh|distributed)\b",
     r"^there is no systemd-analyze here$",
     r"^this systemd cannot analyze units offline$",
     r"^no /dev/full on this system$",
@@ -34,7 +34,7 @@ OLDEST = (
     r"^OpenCV 4 has no GridSample",
     r"^(torch|onnx|onnxruntime|openvino|mypy) is not installed",
     r"^the extra \w+ is not installed$",
-    r"^could not import '(mcap|rosbags|google|paho|onnxruntime|openvino|onnx|torch)\b",
+    r"^could not import '(mcap|rosbags|google|paho|foxglove|websockets|onnxruntime|openvino|onnx|torch)\b",
 )
 """And what the run with the oldest versions does without: extras."""
 

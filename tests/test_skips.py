@@ -26,8 +26,8 @@ MODULES = {
 }
 """Package -> module, where the two differ."""
 
-NO_EXTRAS = {"rclpy", "websockets"}
-"""The first comes with ROS 2, and not from PyPI; the other is a client of tests alone."""
+NO_EXTRAS = {"rclpy"}
+"""It comes with ROS 2, and not from PyPI."""
 
 
 def optional_modules() -> set[str]:

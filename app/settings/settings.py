@@ -98,6 +98,7 @@ Depth = Annotated[
         speckle_step_px=Positive | None,
         edge_px=Annotated[int, Field(ge=0, le=16)] | None,
         edge_step=Positive | None,
+        doubt=Share | None,
         temporal=Annotated[float, Field(ge=0, le=0.95)] | None,
         temporal_reset_px=Positive | None,
         hysteresis=Annotated[float, Field(ge=0, le=0.5)] | None,
@@ -160,10 +161,14 @@ class PageSettings(Section):
 
     listen: str | None = None  # HOST:PORT of the page
     allow_remote: bool = False
+    certificate: AnyPath | None = None  # PEM; with its key: https
+    key: AnyPath | None = None
 
     @model_validator(mode="after")
     def _stays_on_this_machine(self) -> PageSettings:
         _check_address(self.listen, self.allow_remote)
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key belong together: give both, or none")
         return self
 
 
@@ -206,6 +211,13 @@ class Settings(Section):
             check_numbers(self.focal_px, self.baseline_m)
         except CalibrationError as error:
             raise ValueError(str(error)) from None
+        return self
+
+    @model_validator(mode="after")
+    def _page_with_tls_has_its_own_address(self) -> Settings:
+        if self.page.certificate is not None and self.page.listen is not None:
+            if self.page.listen == self.monitor.listen:
+                raise ValueError("page.certificate needs an address of its own: monitor.listen has the same, without TLS")
         return self
 
     @field_validator("camera")

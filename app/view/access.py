@@ -18,10 +18,10 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
-def guarded(route: Route, token: str | None) -> Route:
+def guarded(route: Route, token: str | None, is_secure: bool = False) -> Route:
     """``route`` for pages of our own alone, and where there is a ``token`` for those who have it.
 
-    The token comes as ``?token=`` once, and as a cookie from then on.
+    The token comes as ``?token=`` once, and as a cookie from then on, over TLS alone where that ``is_secure``.
     """
 
     def answer(request: Request) -> Answer:
@@ -31,7 +31,8 @@ def guarded(route: Route, token: str | None) -> Route:
             return route(request)
         given = parse_qs(request.query).get("token", [""])[0]
         if _equals(given, token):
-            cookie = f"Set-Cookie: {COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/"
+            only_by_tls = "; Secure" if is_secure else ""
+            cookie = f"Set-Cookie: {COOKIE}={token}; HttpOnly; SameSite=Strict; Path=/{only_by_tls}"
             return replace(route(request), headers=(cookie,))
         if not _equals(_cookie(request), token):
             return refusal(HTTPStatus.FORBIDDEN, "the address with its token was printed when the program started")

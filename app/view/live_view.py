@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
@@ -11,6 +12,7 @@ from loguru import logger
 from roma_device.app.addresses import is_loopback, parse_address
 from roma_device.app.settings.settings import PageSettings
 from roma_device.app.web.server import WebServer
+from roma_device.app.web.tls import server_context
 from roma_device.runtime.types import Result
 
 from .access import guarded, new_token
@@ -24,14 +26,16 @@ class LiveView(AbstractContextManager["LiveView"]):
     """Observer of a run that offers the live page until its ``with`` block ends."""
 
     def __init__(self, settings: PageSettings, status: Status, shared: WebServer | None = None) -> None:
-        """``shared``: the server to put the page on, where it listens there already. Raises WebError."""
+        """``shared``: the server to put the page on, where it listens there already. Raises WebError and TlsError."""
         assert settings.listen is not None
         host, port = parse_address(settings.listen)
         self.token = None if is_loopback(host) else new_token()
         self.pages, self._stack = Pages(status), ExitStack()
-        routes = {path: guarded(route, self.token) for path, route in self.pages.routes().items()}
+        is_secure = settings.certificate is not None
+        routes = {path: guarded(route, self.token, is_secure) for path, route in self.pages.routes().items()}
         if shared is None:
-            self.web = WebServer(host, port, routes, allow_remote=self.token is not None, key="page.listen")
+            remote, tls = self.token is not None, _tls(settings)
+            self.web = WebServer(host, port, routes, allow_remote=remote, key="page.listen", tls=tls)
             self._stack.enter_context(self.web)
         else:
             self.web = shared
@@ -39,7 +43,7 @@ class LiveView(AbstractContextManager["LiveView"]):
                 shared.add(path, route)
         shown = f"[{host}]" if ":" in host else host
         query = f"?token={self.token}" if self.token else ""
-        logger.warning(f"live page: http://{shown}:{self.web.port}/{query}")
+        logger.warning(f"live page: http{'s' * is_secure}://{shown}:{self.web.port}/{query}")
 
     def observe(self, result: Result) -> None:
         """A frame went all the way through."""
@@ -47,3 +51,9 @@ class LiveView(AbstractContextManager["LiveView"]):
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+
+def _tls(settings: PageSettings) -> ssl.SSLContext | None:
+    if settings.certificate is None or settings.key is None:
+        return None
+    return server_context(settings.certificate, settings.key)

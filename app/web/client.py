@@ -10,6 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 from .request import Answer, Parts, Request, parse_request, refusal
+from .tls import TlsConnection
 
 REQUEST_S = 5.0
 """A request is here as a whole by then, however it trickles."""
@@ -25,7 +26,9 @@ STREAM_BUFFER_BYTES = 1 << 16
 class Client:
     """A state machine over a socket that never blocks; ``answer`` says what to send."""
 
-    def __init__(self, connection: socket.socket, address: str, answer: Callable[[Request, str], Answer]) -> None:
+    def __init__(
+        self, connection: socket.socket | TlsConnection, address: str, answer: Callable[[Request, str], Answer]
+    ) -> None:
         connection.setblocking(False)
         self.connection, self._address, self._answer = connection, address, answer
         self._received = bytearray()
@@ -38,6 +41,8 @@ class Client:
     @property
     def events(self) -> int:
         """What to wait for."""
+        if isinstance(self.connection, TlsConnection) and self.connection.waits_for is not None:
+            return self.connection.waits_for
         return selectors.EVENT_WRITE if len(self._to_send) else selectors.EVENT_READ
 
     @property

@@ -10,6 +10,7 @@ import contextlib
 import os
 import selectors
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Mapping
@@ -22,6 +23,7 @@ from roma_device.calibration.errors import RomaError
 
 from .client import Client
 from .request import Answer, Request, Route, asks_for_us, refusal
+from .tls import TlsConnection
 
 MOST_CLIENTS = 32
 LOOK_S = 0.5
@@ -41,10 +43,20 @@ class WebServer:
     """Serves ``routes`` inside its ``with`` block, for this machine alone unless ``allow_remote``."""
 
     def __init__(
-        self, host: str, port: int, routes: Mapping[str, Route], *, allow_remote: bool = False, key: str = ""
+        self,
+        host: str,
+        port: int,
+        routes: Mapping[str, Route],
+        *,
+        allow_remote: bool = False,
+        key: str = "",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """``routes``: path -> who answers; ``key``: the setting that the address comes from. Raises WebError."""
-        self._routes, self._allow_remote = dict(routes), allow_remote
+        """``routes``: path -> who answers; ``key``: the setting that the address comes from; with ``tls`` it is https.
+
+        Raises WebError.
+        """
+        self._routes, self._allow_remote, self._tls = dict(routes), allow_remote, tls
         try:
             self._listener = _listen(host, port)
         except OSError as error:
@@ -104,13 +116,22 @@ class WebServer:
                 return
 
     def _accept(self) -> None:
-        connection, address = self._listener.accept()
+        accepted, address = self._listener.accept()
         if len(self._clients) >= MOST_CLIENTS:
             self._make_room()
-        client = Client(connection, str(address[0]), self._answer)
+        client = Client(self._secured(accepted), str(address[0]), self._answer)
         self._clients.append(client)
-        self._selector.register(connection, client.events)
+        self._selector.register(client.connection, client.events)
         self._attend(client, True)
+
+    def _secured(self, connection: socket.socket) -> socket.socket | TlsConnection:
+        if self._tls is None:
+            return connection
+        try:
+            return TlsConnection(connection, self._tls)
+        except OSError as error:  # gone already: the next one may wait
+            connection.close()
+            raise ConnectionError from error
 
     def _make_room(self) -> bool:
         """Give up the oldest client whose request is not whole, else the oldest stream's."""

@@ -13,7 +13,7 @@ from roma_device.runtime.tensors.decode import linear, resize_disparity
 from roma_device.runtime.types import Matches
 
 from .options import FilterSettings
-from .spatial import block_median, fill_holes, region_mask, without_edges, without_speckles
+from .spatial import block_median, fill_holes, region_mask, without_doubtful, without_edges, without_speckles
 from .temporal import ExponentialMean, Hysteresis
 
 LONGEST_GAP_NS = 500_000_000
@@ -43,6 +43,8 @@ class DepthFilters:
         else:
             valid = valid_matches(matches, 0, self._region)
             valid &= self._hysteresis(disparity_px, matches.certainty, min_confidence)
+        if self.settings.doubt:
+            valid = without_doubtful(disparity_px, matches.certainty, valid, self.settings.doubt)
         disparity_px, valid = self._clean(disparity_px, valid)
         return replace(matches, disparity_px=disparity_px), valid
 

@@ -54,6 +54,7 @@ class ObstacleFinder:
         self._ground, self._proof = GroundFinder(rig, options, self._u, self._v), ImageProof(rig, STRIDE_PX)
         half_m = max(options.corridor_m, options.range_m * float(np.abs(self._u).max()))
         self._grid = Grid(options, half_m, rig.focal_px / STRIDE_PX)
+        self._places = np.empty((3, len(self._v), len(self._u)), np.float32)  # forward, right, up: made anew by each frame
         self._directions = -np.arctan(self._u[:: SCAN_STEP_PX // STRIDE_PX])
 
     def find(
@@ -68,7 +69,7 @@ class ObstacleFinder:
         With ``images`` an obstacle that is barely above the ground counts only where they bear it out.
         """
         every = slice(None, None, STRIDE_PX)
-        shift_px, sure = disparity_px[every, every] + self._offset_px, certainty[every, every]
+        shift_px, sure = disparity_px[every, every] + self._offset_px, np.ascontiguousarray(certainty[every, every])
         known = valid[every, every] & (shift_px > 0)
         near = known & (shift_px > self._focal_baseline / np.float32(FITTED_RANGES * self._options.range_m))
         ground = self._ground.find(shift_px, near, sure)
@@ -86,18 +87,17 @@ class ObstacleFinder:
         self, ground: GroundPlane, shift_px: FloatImage, known: Mask, sure: FloatImage, images: RectifiedImages | None
     ) -> ObstacleMap:
         surface, grid = self._surface(ground, shift_px, known), self._grid
+        cells = grid.cells(surface.forward_m, surface.right_m)
         place = np.flatnonzero(surface.is_obstacle)
-        cell = grid.cells(surface.forward_m.take(place), surface.right_m.take(place))
-        obstacles = grid.count(cell)
+        cell = cells.take(place)
+        obstacles, grounds = grid.count(cell), grid.count(cells[surface.is_ground])
         occupied = grid.occupied(ground, obstacles)
         if images is not None and occupied.any():
             evidence = self._evidence(images, ground, place, shift_px.take(place), sure.take(place))
             occupied = self._proof.proven(occupied, grid, cell, evidence)
-        on_ground = np.flatnonzero(surface.is_ground)
-        grounds = grid.count(grid.cells(surface.forward_m.take(on_ground), surface.right_m.take(on_ground)))
         hits = place[occupied.ravel()[np.maximum(cell, 0)] & (cell >= 0)]
         places = np.stack([each.take(hits) for each in (surface.forward_m, surface.right_m, surface.height_m, sure)])
-        scan_m = self._scan(hits % len(self._u), np.hypot(places[0], places[1]), on_ground % len(self._u))
+        scan_m = self._scan(hits % len(self._u), np.hypot(places[0], places[1]), surface.is_ground)
         return self._made(ground, grid.states(ground, occupied, obstacles, grounds), scan_m, self._nearest(places))
 
     def _evidence(
@@ -112,10 +112,10 @@ class ObstacleFinder:
     def _surface(self, ground: GroundPlane, shift_px: FloatImage, known: Mask) -> _Surface:
         options = self._options
         depth_m = self._focal_baseline / np.maximum(shift_px, np.float32(1e-3))
-        forward_m, right_m, height_m = (
-            depth_m * ((axis[0] * self._u)[None] + (axis[1] * self._v + axis[2])[:, None])
-            for axis in ground.axes.astype(np.float32)
-        )
+        for axis, place_m in zip(ground.axes.astype(np.float32), self._places, strict=True):
+            np.add((axis[0] * self._u)[None], (axis[1] * self._v + axis[2])[:, None], out=place_m)
+            place_m *= depth_m
+        forward_m, right_m, height_m = self._places
         height_m += np.float32(ground.height_m)
         noise = np.float32(3 * self._noise_px * ground.height_m / self._focal_baseline)
         limit_m = np.maximum(np.float32(options.min_height_m), noise * depth_m)
@@ -124,10 +124,10 @@ class ObstacleFinder:
         is_ground = inside & (np.abs(height_m) < limit_m)
         return _Surface(forward_m, right_m, height_m, is_obstacle, is_ground)
 
-    def _scan(self, column: IntArray, distance_m: FloatImage, ground_column: IntArray) -> FloatImage:
+    def _scan(self, column: IntArray, distance_m: FloatImage, is_ground: Mask) -> FloatImage:
         """By direction: the obstacle that is third nearest, inf where there is ground alone, NaN where nothing is."""
         per_beam, count = SCAN_STEP_PX // STRIDE_PX, len(self._directions)
-        seen = np.bincount(ground_column // per_beam, minlength=count) >= LEAST_GROUND
+        seen = np.add.reduceat(is_ground.sum(axis=0), np.arange(count) * per_beam) >= LEAST_GROUND
         scan_m = np.where(seen, np.float32(np.inf), np.float32(np.nan)).astype(np.float32)
         ordered = np.sort(column // per_beam * MOST_MM + (1000 * distance_m).astype(np.int64))
         first = np.searchsorted(ordered, np.arange(count) * MOST_MM)

@@ -33,13 +33,13 @@ class Grid:
         return np.full(self.shape, UNKNOWN, np.int8)
 
     def cells(self, forward_m: FloatImage, right_m: FloatImage) -> IntArray:
-        """Flat index of the cell of each point, -1 outside the grid."""
+        """Flat index of the cell of each point (any shape), -1 outside the grid."""
         rows, columns = self.shape
         per_m = np.float32(1 / self._options.cell_m)
-        ahead = np.floor(forward_m * per_m).astype(np.int32)
-        aside = np.floor(right_m * per_m).astype(np.int32) + self._half_cells
+        ahead, aside = forward_m * per_m, right_m * per_m + np.float32(self._half_cells)
         inside = (ahead >= 0) & (ahead < rows) & (aside >= 0) & (aside < columns)
-        return np.where(inside, ahead * columns + aside, -1)
+        with np.errstate(invalid="ignore"):  # what is unknown may lie anywhere
+            return np.where(inside, ahead.astype(np.int32) * columns + aside.astype(np.int32), -1)
 
     def count(self, cell: IntArray, weight: FloatImage | None = None) -> FloatImage:
         """Points per cell, or the sum of their weights."""

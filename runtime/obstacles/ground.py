@@ -13,22 +13,25 @@ from roma_device.calibration.rectify import RectifiedRig
 from .obstacle_map import GroundPlane
 from .options import ObstacleOptions
 
-SAMPLES, HYPOTHESES, REFINEMENTS = 1000, 60, 4
+SAMPLES, REFINED_ON = 1000, 4000
+HYPOTHESES, REFINEMENTS = 60, 4
 TOLERANCE_PX = 0.35
 REFERENCE_PX = 640
 BAND, LEAST_BAND_PX, MOST_BAND_PX = 0.05, 0.5, 0.8
 """Points are refined with as far as this share of the disparity is off: what lies farther from the plane is another."""
 
-LEAST_POINTS = 75
+LEAST_POINTS, LEAST_FITTED = 300, 12
 LEAST_SUPPORT = 0.1
-MOST_TILT_DEG = 35.0
-"""Of a camera of whose mounting nothing is said; walls and slopes of furniture are steeper."""
+LEAST_UPRIGHT = np.cos(np.radians(35.0))
+"""Cosine of the tilt of a camera of whose mounting nothing is said; walls and slopes of furniture are steeper."""
 
 HEIGHTS_M = (0.05, 4.0)
 PRIOR_HEIGHT_SHARE, PRIOR_PITCH_DEG = 0.25, 8.0
 """How far the ground may be from what the settings say of the mounting."""
 
-DRAWN, REFINED_ON = 12000, 4000
+DOUBT = 16
+"""Power of the certainty by which a point counts: the bulges over floors without texture are less certain by little."""
+
 BELOW_COSTS = 1.5
 """A point below the ground cannot be: it counts against a plane, so that no table passes for the floor."""
 
@@ -58,8 +61,8 @@ class GroundFinder:
 
         None where no plausible plane has enough support.
         """
-        columns, points_px, weight = self._drawn(disparity_px, near, certainty)
-        ground = None if len(points_px) < LEAST_POINTS else self._found(columns, points_px, weight)
+        rays, points_px, weight = self._drawn(disparity_px, near, certainty)
+        ground = None if len(points_px) < LEAST_POINTS else self._found(rays, points_px, weight)
         if ground is None:
             self._last = self._height_m = None
         return ground
@@ -67,86 +70,85 @@ class GroundFinder:
     def _drawn(
         self, disparity_px: FloatImage, near: Mask, certainty: FloatImage
     ) -> tuple[FloatImage, FloatImage, FloatImage]:
-        """Normalized (u, v, 1), disparity and weight of points in random order."""
-        place = self._rng.integers(0, near.size, DRAWN)
-        place = place[near.take(place)][:REFINED_ON]
+        """Normalized (3, N: u, v, 1), disparity and weight of points in random order."""
+        place = np.flatnonzero(near)
+        place = place[self._rng.integers(0, max(1, len(place)), min(len(place), REFINED_ON))]
         row, column = np.divmod(place, near.shape[1])
         points_px = disparity_px.take(place)
-        columns = np.stack([self._u.take(column), self._v.take(row), np.ones(len(place), np.float32)], axis=1)
+        rays = np.stack([self._u.take(column), self._v.take(row), np.ones(len(place), np.float32)])
         # near ground says most of the height; where the network doubts, its disparity bulges
-        return columns, points_px, np.sqrt(points_px) * certainty[row, column] ** 4
+        return rays, points_px, np.sqrt(points_px) * certainty.take(place) ** DOUBT
 
-    def _found(self, columns: FloatImage, points_px: FloatImage, weight: FloatImage) -> GroundPlane | None:
-        sample, sample_px = columns[:SAMPLES], points_px[:SAMPLES]
+    def _found(self, rays: FloatImage, points_px: FloatImage, weight: FloatImage) -> GroundPlane | None:
+        sample, sample_px = np.ascontiguousarray(rays[:, :SAMPLES]), points_px[:SAMPLES]
         plane = self._from_last(sample, sample_px)
         if plane is None:
             plane = self._by_ransac(sample, sample_px)
             self._height_m = None
         if plane is None:
             return None
-        plane = self._refined(plane, columns, points_px, weight)
-        support = float((np.abs(sample @ plane - sample_px) < self._tolerance_px).mean())
+        plane = self._refined(plane, rays, points_px, weight)
+        support = float((np.abs(plane @ sample - sample_px) < self._tolerance_px).mean())
         if support < LEAST_SUPPORT or not self._is_plausible(plane[None])[0]:
             return None
         self._last, self._last_support = plane, support
         slope = float(np.linalg.norm(plane))
         return GroundPlane(np.asarray(-plane / slope, np.float64), self._focal_baseline / slope, support)
 
-    def _from_last(self, columns: FloatImage, disparity_px: FloatImage) -> FloatArray | None:
+    def _from_last(self, rays: FloatImage, disparity_px: FloatImage) -> FloatArray | None:
         if self._last is None:
             return None
-        support = float((np.abs(columns @ self._last - disparity_px) < self._tolerance_px).mean())
+        support = float((np.abs(self._last @ rays - disparity_px) < self._tolerance_px).mean())
         return self._last if support > STRONG_SUPPORT * self._last_support else None
 
-    def _by_ransac(self, columns: FloatImage, disparity_px: FloatImage) -> FloatArray | None:
+    def _by_ransac(self, rays: FloatImage, disparity_px: FloatImage) -> FloatArray | None:
         """The plane (3,) with the best score, d = a u + b v + c for normalized u, v."""
-        below_horizon = np.flatnonzero(columns[:, 1] > np.median(columns[:, 1]) - 0.1)
+        below_horizon = np.flatnonzero(rays[1] > np.median(rays[1]) - 0.1)
         picks = below_horizon[self._rng.integers(0, len(below_horizon), (4 * HYPOTHESES, 3))]
-        systems = columns[picks].astype(np.float64)
+        systems = np.moveaxis(rays[:, picks], 0, -1).astype(np.float64)
         solvable = np.abs(np.linalg.det(systems)) > 1e-4
         planes = np.linalg.solve(systems[solvable], disparity_px[picks][solvable][..., None])[..., 0]
         planes = planes[self._is_plausible(planes)][:HYPOTHESES]
         if not len(planes):
             return None
-        expected_px = columns @ planes.T.astype(np.float32)
-        error_px = disparity_px[:, None] - expected_px
+        expected_px = planes.astype(np.float32) @ rays
+        error_px = disparity_px - expected_px
         is_ground = np.abs(error_px) < self._tolerance_px
         # a smaller disparity than that of the ground on the same ray lies behind, and so below it
         is_below = (error_px < -2 * self._tolerance_px) & (expected_px > 2 * self._tolerance_px)
-        score = is_ground.sum(axis=0) * np.cos(np.radians(_tilt_deg(planes))) - BELOW_COSTS * is_below.sum(axis=0)
+        score = is_ground.sum(axis=1) * planes[:, 1] / _slope(planes) - BELOW_COSTS * is_below.sum(axis=1)
         return np.asarray(planes[int(np.argmax(score))])
 
     def _is_plausible(self, planes: FloatArray) -> Mask:
         """(N,): looks like ground under a camera that is mounted as the settings say."""
-        slope = np.linalg.norm(planes, axis=1)
-        height_m = self._focal_baseline / np.maximum(slope, 1e-9)
+        slope = _slope(planes)
+        height_m = self._focal_baseline / slope
         plausible = (planes[:, 1] > 0) & (height_m > HEIGHTS_M[0]) & (height_m < HEIGHTS_M[1])
         wanted_m, wanted_deg = self._options.camera_height_m, self._options.camera_pitch_deg
         if wanted_m is not None:
             plausible &= np.abs(height_m - wanted_m) < PRIOR_HEIGHT_SHARE * wanted_m
         if wanted_deg is None:
-            plausible &= _tilt_deg(planes) < MOST_TILT_DEG
+            plausible &= planes[:, 1] > LEAST_UPRIGHT * slope
         else:
-            pitch_deg = np.degrees(np.arcsin(np.clip(planes[:, 2] / np.maximum(slope, 1e-9), -1, 1)))
+            pitch_deg = np.degrees(np.arcsin(np.clip(planes[:, 2] / slope, -1, 1)))
             plausible &= np.abs(pitch_deg - wanted_deg) < PRIOR_PITCH_DEG
         return np.asarray(plausible)
 
     def _refined(
-        self, plane: FloatArray, columns: FloatImage, disparity_px: FloatImage, weight: FloatImage
+        self, plane: FloatArray, rays: FloatImage, disparity_px: FloatImage, weight: FloatImage
     ) -> FloatArray:
         """Least squares over what lies on the plane, a few times with a narrowing band."""
-        normal_matrix = None
+        normal_matrix, rays_, squared = None, rays.astype(np.float64), np.square(weight, dtype=np.float64)
+        least_px, most_px = self._scale * LEAST_BAND_PX, self._scale * MOST_BAND_PX
         for step in range(REFINEMENTS):
-            on_plane_px = columns @ plane.astype(np.float32)
-            band_px = np.clip(BAND * on_plane_px, self._scale * LEAST_BAND_PX, self._scale * MOST_BAND_PX) * (
-                2 - step / (REFINEMENTS - 1)
-            )
+            on_plane_px = plane @ rays_
+            band_px = (2 - step / (REFINEMENTS - 1)) * np.minimum(np.maximum(BAND * on_plane_px, least_px), most_px)
             near = np.abs(on_plane_px - disparity_px) < band_px
-            if near.sum() < 12:
+            if np.count_nonzero(near) < LEAST_FITTED:
                 break
-            weighted = (columns[near] * weight[near, None]).astype(np.float64)
-            normal = weighted.T @ weighted
-            found = np.linalg.solve(normal, weighted.T @ (weight[near] * disparity_px[near]))
+            weighted = rays_ * (squared * near)
+            normal = weighted @ rays_.T
+            found = np.linalg.solve(normal, weighted @ disparity_px)
             if not self._is_plausible(found[None])[0]:
                 break
             plane, normal_matrix = found, normal
@@ -166,10 +168,9 @@ class GroundFinder:
         return np.asarray(moved * wanted / np.linalg.norm(moved))
 
 
-def _tilt_deg(planes: FloatArray) -> FloatArray:
-    """(N,): between the planes' normals (N, 3) and the image's vertical."""
-    slope = np.maximum(np.linalg.norm(planes, axis=1), 1e-9)
-    return np.asarray(np.degrees(np.arccos(np.clip(planes[:, 1] / slope, -1, 1))))
+def _slope(planes: FloatArray) -> FloatArray:
+    """(N,): length of planes (N, 3), which is px of disparity times the distance from the plane."""
+    return np.asarray(np.sqrt(np.maximum((planes * planes).sum(axis=1), 1e-18)))
 
 
 def noise_scale(rig: RectifiedRig) -> float:

@@ -109,7 +109,7 @@ def _exceeds(
 
 def _texture(image: GreyImage) -> npt.NDArray[np.int16]:
     blurred = cv2.blur(image, (WINDOW_PX, WINDOW_PX))
-    return np.asarray(cv2.subtract(image, blurred, dtype=cv2.CV_16S), np.int16)
+    return np.subtract(image, blurred, dtype=np.int16)
 
 
 def _sampled(image: npt.NDArray[np.int16], x: FloatImage, y: FloatImage) -> FloatImage:

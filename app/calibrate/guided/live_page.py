@@ -16,7 +16,7 @@ from roma_device.calibration.arrays import GreyImage
 from .screen import CaptureState
 
 HTML = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>roma-device calibrate</title>
+<html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,"><title>roma-device calibrate</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body { font: 16px/1.4 system-ui, sans-serif; margin: 1rem; background: #14171a; color: #e8eaed; }

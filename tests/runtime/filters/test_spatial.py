@@ -12,6 +12,7 @@ from roma_device.runtime.filters.spatial import (
     block_median,
     fill_holes,
     region_mask,
+    without_doubtful,
     without_edges,
     without_speckles,
 )
@@ -39,6 +40,27 @@ def test_the_near_side_of_an_edge_goes_and_the_far_side_stays() -> None:
     valid = without_edges(disparity_px, np.ones((40, 60), bool), 2, 0.1)
     assert not valid[:, 30:32].any()
     assert valid[:, :30].all() and valid[:, 32:].all()
+
+
+def test_in_doubtful_surroundings_what_stands_out_goes_and_what_lies_behind_stays() -> None:
+    disparity_px = np.full((120, 160), 10, np.float32)
+    certainty, known = np.full((120, 160), 0.1, np.float32), np.ones((120, 160), bool)
+    disparity_px[50:70, 60:70] = disparity_px[50:70, 130:140] = 30
+    certainty[50:70, 60:80] = 0.7  # a phantom beside the wall behind it
+    certainty[:, 120:] = 0.9  # and something near that is seen well
+    left = without_doubtful(disparity_px, certainty, known, 0.4)
+    assert not left[50:70, 60:70].any() and left[50:70, 70:80].all() and left[:, 150:].all()
+    assert without_doubtful(disparity_px, np.full_like(certainty, 0.9), known, 0.4).all()
+
+
+@settings(deadline=None)
+@given(MAPS, MASKS, st.floats(0, 1))
+def test_doubt_only_takes_away_and_bears_what_is_not_finite(
+    disparity_px: np.ndarray, valid: np.ndarray, doubt: float
+) -> None:
+    disparity_px[0, 0] = np.nan
+    left = without_doubtful(disparity_px, disparity_px / np.float32(100), valid, doubt)
+    assert not (left & ~valid).any()
 
 
 def test_a_slanted_floor_has_no_edges() -> None:
