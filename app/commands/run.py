@@ -61,8 +61,8 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 @click.option("--output", type=PATH, help="Folder for what --save names.")
 @click.option(
     "--save",
-    help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, mcap-png, rosbag2, trajectory, scan, grid, "
-    "results.",
+    help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, mcap-png, rosbag2, trajectory, scan, "
+    "grid, results.",
 )
 @click.option(
     "--existing", help="Where --output holds another run: number (DIR-2...), resume or refuse.  [default: number]"

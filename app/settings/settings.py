@@ -215,9 +215,9 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _page_with_tls_has_its_own_address(self) -> Settings:
-        if self.page.certificate is not None and self.page.listen is not None:
-            if self.page.listen == self.monitor.listen:
-                raise ValueError("page.certificate needs an address of its own: monitor.listen has the same, without TLS")
+        is_shared = self.page.listen is not None and self.page.listen == self.monitor.listen
+        if is_shared and self.page.certificate is not None:
+            raise ValueError("page.certificate needs an address of its own: monitor.listen has the same, without TLS")
         return self
 
     @field_validator("camera")

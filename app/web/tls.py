@@ -26,7 +26,7 @@ class TlsError(RomaError):
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Context from PEM files, TLS 1.2 and later; an encrypted key is none, as nobody is there to type. Raises TlsError."""
+    """Context from PEM files, TLS 1.2 and later; nobody is there to type a key's password. Raises TlsError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     for path in (certificate, key):
         try:

@@ -54,7 +54,9 @@ class ObstacleFinder:
         self._ground, self._proof = GroundFinder(rig, options, self._u, self._v), ImageProof(rig, STRIDE_PX)
         half_m = max(options.corridor_m, options.range_m * float(np.abs(self._u).max()))
         self._grid = Grid(options, half_m, rig.focal_px / STRIDE_PX)
-        self._places = np.empty((3, len(self._v), len(self._u)), np.float32)  # forward, right, up: made anew by each frame
+        self._places = np.empty(
+            (3, len(self._v), len(self._u)), np.float32
+        )  # forward, right, up: made anew by each frame
         self._directions = -np.arctan(self._u[:: SCAN_STEP_PX // STRIDE_PX])
 
     def find(

@@ -134,9 +134,7 @@ class GroundFinder:
             plausible &= np.abs(pitch_deg - wanted_deg) < PRIOR_PITCH_DEG
         return np.asarray(plausible)
 
-    def _refined(
-        self, plane: FloatArray, rays: FloatImage, disparity_px: FloatImage, weight: FloatImage
-    ) -> FloatArray:
+    def _refined(self, plane: FloatArray, rays: FloatImage, disparity_px: FloatImage, weight: FloatImage) -> FloatArray:
         """Least squares over what lies on the plane, a few times with a narrowing band."""
         normal_matrix, rays_, squared = None, rays.astype(np.float64), np.square(weight, dtype=np.float64)
         least_px, most_px = self._scale * LEAST_BAND_PX, self._scale * MOST_BAND_PX

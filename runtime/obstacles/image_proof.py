@@ -109,7 +109,7 @@ def _exceeds(
 
 def _texture(image: GreyImage) -> npt.NDArray[np.int16]:
     blurred = cv2.blur(image, (WINDOW_PX, WINDOW_PX))
-    return np.subtract(image, blurred, dtype=np.int16)
+    return np.asarray(np.subtract(image, blurred, dtype=np.int16))
 
 
 def _sampled(image: npt.NDArray[np.int16], x: FloatImage, y: FloatImage) -> FloatImage:

@@ -9,6 +9,8 @@ enum {
     CMM_ILLEGAL = (int32_t)0x800B000A,
     CMM_NULL = (int32_t)0x800B000B,
     CMM_NOT_READY = (int32_t)0x800B0010,
+    SYS_NOT_READY = (int32_t)0x800B0010,
+    SYS_NO_TIMER = (int32_t)0x800B0210,
     CMM_NO_MEMORY = (int32_t)0x800B0018,
     CMM_MUNMAP_FAIL = (int32_t)0x800B0081,
     CMM_FREE_FAIL = (int32_t)0x800B0082,

@@ -57,15 +57,19 @@ def test_pages_long_answers_and_streams_come_whole(pems: tuple[Path, Path]) -> N
         assert ask(server.port, pems, "/s")[1] == b"first" + LONG
 
 
-@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\xff\xff", b"\0" * 600])
+@pytest.mark.parametrize(
+    "said", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\x16\x03\x01\xff\xff", b"\0" * 600]
+)
 def test_who_does_not_speak_it_gets_nothing_and_holds_up_nobody(pems: tuple[Path, Path], said: bytes) -> None:
-    with WebServer("127.0.0.1", 0, {"/": lambda _: Answer(b"in")}, tls=server_context(*pems)) as server:
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain:
-            plain.sendall(said)
-            assert ask(server.port, pems, "/")[:2] == (200, b"in")
-            if len(said) > 5:
-                answer = b"".join(iter(lambda: plain.recv(4096), b""))  # an alert at most
-                assert b"HTTP/1.1 200" not in answer and b"in" not in answer
+    with (
+        WebServer("127.0.0.1", 0, {"/": lambda _: Answer(b"in")}, tls=server_context(*pems)) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=10) as plain,
+    ):
+        plain.sendall(said)
+        assert ask(server.port, pems, "/")[:2] == (200, b"in")
+        if len(said) > 5:
+            answer = b"".join(iter(lambda: plain.recv(4096), b""))  # an alert at most
+            assert b"HTTP/1.1 200" not in answer and b"in" not in answer
 
 
 def test_the_page_has_its_token_in_a_cookie_for_tls_alone(pems: tuple[Path, Path]) -> None:
