@@ -26,8 +26,8 @@ MODULES = {
 }
 """Package -> module, where the two differ."""
 
-NO_EXTRAS = {"rclpy"}
-"""It comes with ROS 2, and not from PyPI."""
+NO_EXTRAS = {"bpy", "rclpy"}
+"""Blender as a module is for making images alone; rclpy comes with ROS 2, and not from PyPI."""
 
 
 def optional_modules() -> set[str]:

@@ -9,7 +9,6 @@ import numpy as np
 
 from roma_device.app.messages.scan import laser_scan
 from roma_device.app.messages.types import Header, Time
-from roma_device.app.sinks.file_sink import encode_png
 from roma_device.calibration.arrays import FloatImage
 from roma_device.calibration.errors import RomaError
 from roma_device.calibration.pose import Pose
@@ -27,10 +26,14 @@ ORIGIN = {"position": {"x": 0.0, "y": 0.0, "z": 0.0}, "orientation": {"x": 0.0, 
 
 def compressed_image(result: Result) -> dict[str, Any]:
     """The rectified left image as JPEG."""
-    done, data = cv2.imencode(".jpg", result.images.left, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+    return _encoded("jpeg", result.images.left, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
+
+
+def _encoded(format_: str, image: Any, options: tuple[int, ...] = ()) -> dict[str, Any]:
+    done, data = cv2.imencode(f".{format_}", image, options)
     if not done:
-        raise RomaError("OpenCV could not encode the image as JPEG")
-    return {"data": data.tobytes(), "format": "jpeg"}
+        raise RomaError(f"OpenCV could not encode the image as {format_}")
+    return {"data": data.tobytes(), "format": format_}
 
 
 def depth_image(depth: DepthMap) -> dict[str, Any]:
@@ -43,7 +46,7 @@ def depth_image(depth: DepthMap) -> dict[str, Any]:
 
 def compressed_depth(depth: DepthMap) -> dict[str, Any]:
     """The same millimetres as 16 bit PNG, to the byte what the sink ``depth`` writes."""
-    return {"data": encode_png(encode_depth_mm(depth.depth_m)), "format": "png"}
+    return _encoded("png", encode_depth_mm(depth.depth_m))
 
 
 def calibration(rig: RectifiedRig) -> dict[str, Any]:
