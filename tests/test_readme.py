@@ -33,7 +33,7 @@ TEXT = README.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
 LINES = "\n".join(BLOCKS).replace("\\\n", " ").splitlines()
 COMMANDS = [shlex.split(line, comments=True)[1:] for line in LINES if line.startswith("roma-device ")]
-SAVED = re.findall(r"^\| `(\w+)` \| `([\w./]+)` \|", TEXT, re.MULTILINE)
+SAVED = re.findall(r"^\| `([\w-]+)` \| `([\w./-]+)` \|", TEXT, re.MULTILINE)
 
 CAMERA = "images:DIR"
 BOARD_CAMERA = "simulated:board?frames=3"
@@ -212,9 +212,8 @@ def test_the_table_of_saved_files_is_true(workplace: Path, capsys: pytest.Captur
     """Every kind that a plain run can save writes the file that README names; none is left out of the table."""
     named = dict(SAVED)
     assert set(SINKS) - set(named) <= {"trajectory", "scan", "grid"}
-    kinds = [
-        kind for kind in named if kind not in ("mcap", "rosbag2") or find_spec({"rosbag2": "rosbags"}.get(kind, kind))
-    ]
+    packages = {"mcap": "mcap", "mcap-png": "mcap", "rosbag2": "rosbags"}
+    kinds = [kind for kind in named if kind not in packages or find_spec(packages[kind])]
     code, _, err = call(
         capsys,
         "run",

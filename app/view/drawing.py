@@ -121,8 +121,10 @@ def _confidence(result: Result, size: Size) -> Image:
 
 
 def _nearest(values: Values, size: Size) -> Values:
-    same = Size.of(values) == size
-    return values if same else cv2.resize(values, size, interpolation=cv2.INTER_NEAREST)  # type: ignore[return-value]
+    if Size.of(values) == size:
+        return values
+    smaller: Values = cv2.resize(values, size, interpolation=cv2.INTER_NEAREST)
+    return smaller
 
 
 class Encoder:

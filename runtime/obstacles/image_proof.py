@@ -30,11 +30,11 @@ WEAK, MEAN, STRONG = (1.5, 2.0), (1.8, 2.5), (2.0, 3.0)
 """The ground must fit worse than the obstacle by a factor and by grey levels: by WEAK in each of its cells, by MEAN on
 average over cells that touch, and by STRONG in one of them."""
 
-SURE, UNSURE = 0.8, (2.0, 5.0)
+SURE, UNSURE = 0.65, (2.0, 5.0)
 """Mean certainty over cells that touch: on bulges it is lower, on obstacles above 0.9. Else the ground must fit much
 worse on average: what is hardly seen behind another obstacle is uncertain, too."""
 
-LEAST_POINTS = 8
+LEAST_POINTS = 4
 """Fewer points in cells that touch are no obstacle; each counts for its cell and the eight around it."""
 
 CLEAR_PX, CLEAR_CERTAINTY, CLEAR_CELLS = 4.0, 0.9, 4
