@@ -36,6 +36,7 @@ from .sleepers import sleep
 
 SMALL = Settings().overridden(engine="opencv", passes=0, input_width=64, threads=1, **{"output.save": ("depth",)})
 PER_PROCESS = 25
+LOOK_S = 0.02
 LONG_TTL_S = 600
 """Many workers in one process are slow to give signs of life, and nobody would start them anew."""
 
@@ -66,27 +67,25 @@ def _clocks() -> tuple[float, float]:
     return time.process_time(), time.monotonic()
 
 
-def speed(folder: Path, count: int) -> dict[str, float]:
-    """Seconds with one worker and with two, their start left out."""
-    recordings = [str(path) for path in sorted(make_recordings(folder / "long", count, frames=40).iterdir())]
+def speed(folder: Path, count: int, frames: int) -> dict[str, float]:
+    """Seconds with one worker and with two, from the begin of the first item on."""
+    recordings = [str(path) for path in sorted(make_recordings(folder / f"long-{frames}", count, frames).iterdir())]
     found: dict[str, float] = {}
     for workers in (1, 2):
-        shutil.rmtree(folder / "speed", ignore_errors=True)
+        output = folder / "speed"
+        shutil.rmtree(output, ignore_errors=True)
         command = [sys.executable, "-m", "roma_device.app.cli", "-q", "batch", *recordings, "--json"]
-        options = (
-            "--output",
-            str(folder / "speed"),
-            "--engine",
-            "opencv",
-            "--save",
-            "depth",
-            "--on",
-            f"local:{workers}",
-        )
-        start_s = time.monotonic()
-        subprocess.run([*command, *options, "--on", f"local:{workers}"], check=True, stdout=subprocess.DEVNULL)
-        found[f"{workers} workers, s"] = round(time.monotonic() - start_s, 1)
-    return found
+        options = ["--output", str(output), "--engine", "opencv", "--save", "depth", "--on", f"local:{workers}"]
+        with subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL) as process:
+            while process.poll() is None and not any(output.glob(".attempts/*")):
+                time.sleep(LOOK_S)
+            start_s = time.monotonic()
+            while process.poll() is None and len(list(output.glob("items/*"))) < count:
+                time.sleep(LOOK_S)
+            found[f"{workers} workers, s"] = round(time.monotonic() - start_s, 2)
+        if process.returncode:
+            raise SystemExit(f"the batch ended with {process.returncode}")
+    return {**found, "times as fast": round(found["1 workers, s"] / found["2 workers, s"], 2)}
 
 
 def sleeping(tasks: int, workers: int, seconds: float) -> dict[str, float]:
@@ -138,6 +137,7 @@ def main() -> None:
     parser.add_argument("what", choices=["overhead", "speed", "sleep"])
     parser.add_argument("--folder", type=Path, default=Path("out/batch-cost"))
     parser.add_argument("--count", type=int, default=20, help="recordings")
+    parser.add_argument("--frames", type=int, default=40, help="in each recording, for speed")
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=1.0, help="that a task sleeps")
@@ -145,8 +145,10 @@ def main() -> None:
     found: dict[str, Any]
     if choice.what == "sleep":
         found = sleeping(choice.tasks, choice.workers, choice.seconds)
+    elif choice.what == "speed":
+        found = speed(choice.folder.absolute(), choice.count, choice.frames)
     else:
-        found = {"overhead": overhead, "speed": speed}[choice.what](choice.folder.absolute(), choice.count)
+        found = overhead(choice.folder.absolute(), choice.count)
     print(json.dumps(found))
 
 

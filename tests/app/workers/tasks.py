@@ -25,22 +25,21 @@ def break_down(_: int) -> int:
 
 def die_once(mark: Path) -> str:
     """Takes its worker with it the first time."""
-    try:
-        mark.touch(exist_ok=False)
-    except FileExistsError:
-        return "alive"
-    os.kill(os.getpid(), signal.SIGKILL)
-    return "dead"
+    return _fall_once(mark, signal.SIGKILL)
 
 
 def stop_once(mark: Path) -> str:
     """The whole process stands still the first time."""
+    return _fall_once(mark, signal.SIGSTOP)
+
+
+def _fall_once(mark: Path, by: signal.Signals) -> str:
     try:
         mark.touch(exist_ok=False)
     except FileExistsError:
         return "alive"
-    os.kill(os.getpid(), signal.SIGSTOP)
-    return "stopped"
+    os.kill(os.getpid(), by)
+    return "fallen"
 
 
 def sleep(seconds: float) -> float:
