@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from loguru import logger
 
 from tests.app.fleet.test_fleet import Yard
 
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=12)
     calls = parser.parse_args().calls
     seconds: list[float] = []
+    logger.remove()
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "hosts.yaml"
         ports = boards(Yard(stack))

@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import dask
@@ -50,15 +51,29 @@ ONLY_HERE = "127.0.0.1:0"
 CLOSE_S = 5.0
 
 
+GIVE_AGAIN_S = 2.0
+"""A task that no worker has after that time, and again after it, is given to the scheduler once more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A task under way."""
+
+    future: Future
+    task: Callable[[Any], Any]
+    argument: Any
+
+
 class DaskWorkers(Workers):
     """Gives tasks to the workers of a scheduler that compute with what this program computes with."""
 
     def __init__(self, client: Client, stack: ExitStack, suitability: Suitability) -> None:
         """``stack``: what is to be closed at the end."""
         self._client, self._stack, self._suitable = client, stack, suitability
-        self._futures: dict[str, Future] = {}
-        self._done: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._given: dict[str, _Given] = {}
+        self._done: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._submitted = 0
+        self._lying, self._looked_s = set[str](), 0.0
         self._alone_since_s: float | None = None
 
     @property
@@ -67,23 +82,43 @@ class DaskWorkers(Workers):
 
     @property
     def pending(self) -> int:
-        return len(self._futures)
+        return len(self._given)
 
     def submit(self, key: str, task: Callable[[Any], Any], argument: Any) -> None:
         self._submitted += 1  # a key of its own each time: Dask would answer with what it still knows of an earlier one
         name = f"roma-device-{os.getpid()}-{self._submitted}"
         future = self._client.submit(attempt, task, argument, key=name, pure=False, resources=self._suitable.needs)
-        self._futures[key] = future
-        future.add_done_callback(lambda _: self._done.put(key))
+        self._given[key] = _Given(future, task, argument)
+        future.add_done_callback(lambda _: self._done.put((key, name)))
 
     def next(self, timeout_s: float) -> Finished[Any] | None:
         self._suitable.look()
         self._check_patience()
+        self._give_again()
         try:
-            key = self._done.get(timeout=timeout_s)
+            key, name = self._done.get(timeout=timeout_s)
         except queue.Empty:
             return None
-        return Finished(key, *_outcome(self._futures.pop(key)))
+        if key not in self._given or self._given[key].future.key != name:
+            return None  # of one that was given again
+        return Finished(key, *_outcome(self._given.pop(key).future))
+
+    def _give_again(self) -> None:
+        """Where all workers went at once, a scheduler keeps the tasks, and does not look at them again when those that
+        came instead turn out to suit."""
+        now_s = time.monotonic()
+        if not self.capacity or now_s - self._looked_s < GIVE_AGAIN_S:
+            return
+        self._looked_s = now_s
+        with suppress(OSError, TimeoutError):  # the client notices by itself
+            taken = {name for names in self._client.processing().values() for name in names}
+            open_ones = {key: each.future for key, each in self._given.items() if each.future.status == "pending"}
+            lying = {future.key: key for key, future in open_ones.items() if future.key not in taken}
+            for name in lying.keys() & self._lying:
+                given = self._given[lying[name]]
+                self.submit(lying[name], given.task, given.argument)
+                self._client.cancel(given.future, force=True)
+            self._lying = set(lying)
 
     def _check_patience(self) -> None:
         """Raises WorkersError where nobody will do the work, or nobody has been there for long."""
@@ -101,9 +136,9 @@ class DaskWorkers(Workers):
             raise WorkersError(f"no worker has been there for {PATIENCE_S:g} s")
 
     def __exit__(self, *_: object) -> None:
-        if self._futures and self._client.status == "running":
-            self._client.cancel(list(self._futures.values()))
-        self._futures.clear()
+        if self._given and self._client.status == "running":
+            self._client.cancel([each.future for each in self._given.values()])
+        self._given.clear()
         self._stack.close()
 
 

@@ -64,6 +64,15 @@ def test_a_worker_that_dies_or_hangs_loses_its_own_task_alone(workers: Workers, 
     assert "fatal" in blamed  # a busy machine may make the other worker look as if it hung, before or after
 
 
+def test_tasks_are_done_though_all_workers_went_at_once(workers: Workers, tmp_path: Path) -> None:
+    """The scheduler keeps what it has when nobody suits, and forgets it: it has to be told once more."""
+    marks = [(str(number), tmp_path / str(number)) for number in range(4)]
+    for _, mark in marks[2:]:
+        mark.touch()
+    outcomes = work_through(workers, die_once, marks, lambda over: over.problem is not None)
+    assert {over.key: over.result for over in outcomes} == dict.fromkeys("0123", "alive")
+
+
 def test_a_worker_of_another_version_gets_no_task(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(workers, DaskWorkers)
     monkeypatch.setattr("roma_device.app.workers.suitable.fingerprint", lambda model: "of another version")
