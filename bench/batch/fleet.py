@@ -1,6 +1,6 @@
 """How long ``roma-device fleet status`` takes for 20 boards on loopback: 10 well, 4 unwell, 3 stalled, 2 dead, 1 odd.
 
-    python -m bench.fleet [--calls 12]
+    python -m bench.batch.fleet [--calls 12]
 
 Each call is a program of its own, as a user has it, with the default deadline. Prints seconds and states as JSON.
 """
