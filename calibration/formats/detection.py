@@ -19,17 +19,18 @@ PAIRED = {
 
 _MARKS = {
     "own": r"roma-device-calibration",
-    "zed": r"^\s*\[LEFT_CAM_",
+    "zed": r"^[ \t]*\[LEFT_CAM_",
     "oak": r"\"cameraData\"",
     "orbslam": r"^(Camera1?\.(fx|type)|LEFT\.K|Stereo\.)",
-    "euroc": r"^\s*T_BS\s*:",
+    "euroc": r"^[ \t]*T_BS[ \t]*:",
     "kalibr": r"\bdistortion_coeffs\b",
-    "ros": r"\bprojection_matrix\b|^[\"']?distortion_model[\"']?\s*:[^\0]*^[\"']?[kK][\"']?\s*:",
-    "middlebury": r"^\s*cam0\s*=",
+    "ros": r"\bprojection_matrix\b|^[\"']?[kK][\"']?[ \t]*:",
+    "middlebury": r"^[ \t]*cam0[ \t]*=",
     "opencv": r"\A\s*%YAML|opencv-matrix|opencv_storage",
     "kitti": r"^(P0|P2|P_rect_?\d*|K_0\d|calib_time)\s*:",
 }
-"""In this order: a container such as OpenCV's header comes after the dialects that stand in it."""
+"""In this order: a container such as OpenCV's header comes after the dialects that stand in it. Each is found in one
+pass, whatever stands in the file: nothing that may repeat begins with what may repeat, line ends among it."""
 
 
 def format_of(path: Path) -> str:

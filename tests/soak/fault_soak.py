@@ -83,6 +83,12 @@ def soak(folder: Path, frames: int, seed: int) -> int:
             unhealed += not monitor.health.is_good
             if index >= frames * (len(samples) + 1) / 10:
                 samples.append((rss_mib(), descriptors(), threading.active_count()))
+                rss, fds, threads = samples[-1]
+                print(
+                    f"{int(index)} frames, {happened.total()} faults, {unhealed} not recovered from, "
+                    f"longest {longest_s:.2f} s; RSS {rss:.1f} MiB, {fds} descriptors, {threads} threads",
+                    flush=True,
+                )
     print(f"{int(index)} frames, seed {seed}; faults: {dict(happened)}")
     print(f"not well again: {unhealed}; longest recovery {longest_s:.2f} s; missing: {sinks.problem}")
     dropped = {reason: count for reason, count in camera.counts.dropped.items() if count}

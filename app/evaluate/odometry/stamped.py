@@ -29,7 +29,7 @@ def is_scalar_first(path: Path, width: int) -> bool:
     """Whether quaternions are w, x, y, z, as in EuRoC's ground truth and where the names of the columns say so."""
     text = read_text(path, "trajectory", EvaluationError, MOST_TRAJECTORY_BYTES)
     names = next((line for line in text.splitlines() if "q" in line.lower()), "")
-    order = re.findall(r"q\w*?_?([wxyz])\b", names.lower())
+    order = re.findall(r"q\w{0,9}?_?([wxyz])\b", names.lower())
     return order[:4] == list("wxyz") or (width == EUROC_COLUMNS and not order)
 
 

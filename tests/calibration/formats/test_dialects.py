@@ -301,3 +301,11 @@ def test_a_place_is_named_once(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError) as refused:
         import_calibration([path])
     assert str(refused.value).count(str(path)) == 1
+
+
+@pytest.mark.parametrize("part", ["\n", " ", "distortion_model: x\n", "P0\n", "cam0\n"])
+def test_a_file_of_one_thing_over_and_over_is_refused_at_once(tmp_path: Path, part: str) -> None:
+    """A pattern that looks back from each line would take days for these two megabytes."""
+    (tmp_path / "a.yaml").write_text(part * (2_000_000 // len(part)))
+    with pytest.raises(CalibrationError):
+        load_calibration(tmp_path / "a.yaml")

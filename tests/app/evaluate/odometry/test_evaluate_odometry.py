@@ -208,3 +208,9 @@ def test_a_position_beyond_the_earth_is_refused(tmp_path: Path, capsys: pytest.C
     far = write_tum(tmp_path / "a.tum", [Pose(pose.rotation, 1e300 * pose.translation_m) for pose in circle()])
     code, _, err = call(capsys, "evaluate", "odometry", str(far), str(truth))
     assert code == 65 and "in metres, and on Earth" in err and len(err.splitlines()) == 1
+
+
+def test_a_file_of_one_letter_is_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.tum"
+    path.write_text("# " + "q" * 1_000_000 + "\n0 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 x\n")
+    assert call(capsys, "evaluate", "odometry", str(path), str(path))[0] == 65
