@@ -24,13 +24,17 @@ def pinhole_matrix(fx: float, fy: float, cx: float, cy: float) -> FloatArray:
     return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
 
 
+LARGEST = 1e9
+"""What no number of a camera or a rig reaches, in px or m: powers of greater ones are no numbers any more."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class CameraModel:
     """Pinhole camera with distortion; pixel centres lie at integers (OpenCV's convention).
 
     ``equidistant`` is OpenCV's fisheye model, the others are its standard one.
 
-    Raises CalibrationError where a value is not finite, a focal length is not positive, or the
+    Raises CalibrationError where a value is not finite or beyond LARGEST, a focal length is not positive, or the
     number of coefficients does not fit the model.
     """
 
@@ -49,6 +53,8 @@ class CameraModel:
             raise CalibrationError(f"image size {self.size[0]}x{self.size[1]} is not positive")
         if not (np.isfinite(self.matrix).all() and np.isfinite(self.distortion).all()):
             raise CalibrationError("camera matrix or distortion holds a value that is not finite")
+        if (largest := max(np.abs(self.matrix).max(), np.abs(self.distortion).max(initial=0), *self.size)) > LARGEST:
+            raise CalibrationError(f"camera matrix, distortion or image size holds {largest:.4g}, which no camera has")
         if self.fx <= 0 or self.fy <= 0:
             raise CalibrationError(f"focal lengths fx {self.fx:g} and fy {self.fy:g} px must be positive")
         if self.distortion.size != COEFFICIENTS[self.model]:

@@ -17,6 +17,7 @@ USUAL_BASELINE_M = 0.01, 3.0
 POSSIBLE_BASELINE_M = 0.001, 10.0
 WIDE_BASELINE_M = 1.0  # more is a rig on a vehicle, or inches and centimetres taken for metres
 USUAL_TANGENTIAL, POSSIBLE_TANGENTIAL = 0.02, 0.1  # p1 and p2; those of a real lens are below 0.01
+POSSIBLE_COEFFICIENT = 1e4  # of a distortion; those of badly determined rational models reach hundreds
 USUAL_ASPECT, POSSIBLE_ASPECT = 1.2, 2.1  # fx / fy, or the other way round
 USUAL_FOCALS, POSSIBLE_FOCALS = 1.25, 2.5  # of one camera to the other
 USUAL_FOCAL_SHARE, POSSIBLE_FOCAL_SHARE = (0.2, 6.0), (0.05, 60.0)  # focal length in image widths
@@ -138,7 +139,9 @@ def camera_findings(camera: CameraModel) -> Iterator[Finding]:
 
 
 def _lens_findings(camera: CameraModel) -> Iterator[Finding]:
-    """Whether coefficients of another model stand where the tangential ones belong."""
+    """Whether coefficients are those of a lens, and those of another model where the tangential ones belong."""
+    if (most := float(np.abs(camera.distortion).max(initial=0))) > POSSIBLE_COEFFICIENT:
+        yield Finding(True, f"a distortion coefficient is {most:.4g}, which no lens has")
     if camera.model != "equidistant" and (greatest := float(np.abs(camera.distortion[2:4]).max())) > USUAL_TANGENTIAL:
         shown = " and ".join(f"{value:.4g}" for value in camera.distortion[2:4])
         words = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .arrays import Size
-from .camera import CameraModel
+from .camera import LARGEST, CameraModel
 from .errors import CalibrationError
 from .pose import Pose
 
@@ -36,6 +36,8 @@ class StereoCalibration:
         rotation, translation_m = self.right_from_left.rotation, self.right_from_left.translation_m
         if not (np.isfinite(rotation).all() and np.isfinite(translation_m).all()):
             raise CalibrationError("right_from_left holds a value that is not finite")
+        if (largest := max(np.abs(rotation).max(), np.abs(translation_m).max())) > LARGEST:
+            raise CalibrationError(f"right_from_left holds {largest:.4g}, which no rig has")
         if self.baseline_m < 1e-6:
             raise CalibrationError("the baseline is zero: two cameras in one place see no depth")
         if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4) or np.linalg.det(rotation) < 0:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.errors import located
+from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.files import read_text
 
@@ -16,6 +16,7 @@ from .number_lines import number_lines, numbers_of
 from .raw_rig import RawRig
 
 MM = 1e-3
+MOST_DOFFS_APART_PX = 1.0
 
 
 def read_middlebury(path: Path) -> RawRig:
@@ -27,5 +28,10 @@ def read_middlebury(path: Path) -> RawRig:
     first, second = (
         CameraModel(size, numbers_of(lines, name, 9, path).reshape(3, 3), np.zeros(5)) for name in ("cam0", "cam1")
     )
+    if "doffs" in lines and abs(lines["doffs"][0] - (second.cx - first.cx)) > MOST_DOFFS_APART_PX:
+        raise CalibrationError(
+            f"{path}: doffs is {lines['doffs'][0]:g} px, but the principal points of cam0 and cam1 are "
+            f"{second.cx - first.cx:g} px apart: one of them is of another image size, or has another sign"
+        )
     baseline_m = float(numbers_of(lines, "baseline", 1, path)[0]) * MM
     return RawRig(first, second, Pose(np.eye(3), np.array([-baseline_m, 0.0, 0.0])))

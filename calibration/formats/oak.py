@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError, located
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.storage.files import read_json
 
-from .lens import camera_of
+from .lens import camera_of, whole_size
 from .raw_rig import RawRig
 
 CM = 1e-2
@@ -34,7 +33,8 @@ def read_oak(path: Path) -> RawRig:
             pose = _right_from_left(cameras, left, right)
             return RawRig(_camera(cameras[left]), _camera(cameras[right]), pose)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CalibrationError(f"{path}: not as DepthAI writes an eeprom's calibration: {error!r}") from None
+        why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise CalibrationError(f"{path}: not as DepthAI writes an eeprom's calibration: {why}") from None
 
 
 def _cameras(document: dict[str, Any]) -> dict[int, dict[str, Any]]:
@@ -67,4 +67,4 @@ def _right_from_left(cameras: dict[int, dict[str, Any]], left: int, right: int) 
 def _camera(data: dict[str, Any]) -> CameraModel:
     name = "fisheye" if int(data.get("cameraType", 0)) == FISHEYE_TYPE else "perspective"
     matrix = np.array(data["intrinsicMatrix"], np.float64).reshape(3, 3)
-    return camera_of(Size(int(data["width"]), int(data["height"])), matrix, name, data["distortionCoeff"])
+    return camera_of(whole_size(float(data["width"]), float(data["height"])), matrix, name, data["distortionCoeff"])

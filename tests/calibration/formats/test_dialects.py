@@ -309,3 +309,15 @@ def test_a_file_of_one_thing_over_and_over_is_refused_at_once(tmp_path: Path, pa
     (tmp_path / "a.yaml").write_text(part * (2_000_000 // len(part)))
     with pytest.raises(CalibrationError):
         load_calibration(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize("name", sorted(WRITERS))
+@pytest.mark.parametrize("huge", [1e308, 1e150, 1e7])
+@pytest.mark.filterwarnings("error")
+def test_a_lens_of_huge_numbers_is_refused(tmp_path: Path, name: str, huge: float) -> None:
+    """It would bend every pixel to infinity, and in silence, as what overflows turns back nowhere."""
+    for lens in ((huge, 0.0, 0.0, 0.0), (0.1, huge, 0.0, 0.0)):
+        with pytest.raises(CalibrationError, match=r"which no|not finite"):
+            import_calibration(WRITERS[name](tmp_path, LEFT_TO_RIGHT, lens=lens))
+    with pytest.raises(CalibrationError):
+        import_calibration(WRITERS[name](tmp_path, (-huge, 0.0, 0.0)))

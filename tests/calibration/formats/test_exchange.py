@@ -246,6 +246,9 @@ def test_middlebury_and_kitti_files_are_read(tmp_path: Path) -> None:
     rig = import_calibration([file])
     assert rig.baseline_m == pytest.approx(0.193001)
     assert rig.right.cx - rig.left.cx == pytest.approx(124.343)
+    file.write_text(MIDDLEBURY.replace("doffs=", "doffs=-"))
+    with pytest.raises(CalibrationError, match=r"doffs is -124\.343 px, but .* are 124\.343 px apart"):
+        import_calibration([file])
     file.write_text("P0: 707.0 0 604.1 0 0 707.0 180.5 0 0 0 1 0\nP1: 707.0 0 604.1 -379.8 0 707.0 180.5 0 0 0 1 0\n")
     rig = import_calibration([file], size=(1241, 376))
     assert rig.baseline_m == pytest.approx(379.8 / 707.0)
