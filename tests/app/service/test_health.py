@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,12 +19,13 @@ from roma_device.app.service.live_stats import ALARM_FRAMES, LiveStats
 from roma_device.app.service.metrics import Metrics
 from roma_device.app.service.state import ServiceState
 from roma_device.app.service.status_file import StatusFile, read_status
-from roma_device.app.sinks import SinkError
+from roma_device.app.sinks import SinkError, disk_room
+from roma_device.app.sinks.results import ResultsSink
 from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import DepthMap, Result
 
-from .conftest import result
+from .conftest import LiveStub, result
 
 
 class Sick:
@@ -154,3 +156,39 @@ def test_a_status_file_that_cannot_be_written_is_tried_again(tmp_path: Path) -> 
     logger.remove(number)
     assert json.loads((folder / "status.json").read_text())["healthy"] is True
     assert len(said) == 4 and "will try again" in said[0] and "again" in said[-1]
+
+
+FRAME_S, PATIENCE_S = 0.1, 10.0
+
+
+@pytest.mark.parametrize("trouble", ["no frame", "no depth", "sink", "disk"])
+def test_health_falls_and_rises_within_ten_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """At 10 frames a second: good for 3 s, in trouble for 30 s, good again; the clock is the test's own."""
+    now = SimpleNamespace(s=1000.0)
+    clock = SimpleNamespace(monotonic_ns=lambda: round(now.s * 1e9), monotonic=lambda: now.s)
+    for module in (live_stats, disk_room):
+        monkeypatch.setattr(module, "time", clock)
+    is_full = [False]
+    room = SimpleNamespace(f_blocks=10**9, f_frsize=4096)
+    statvfs = lambda _: SimpleNamespace(**vars(room), f_bavail=0 if is_full[0] else 10**8)  # noqa: E731
+    monkeypatch.setattr(disk_room.os, "statvfs", statvfs)
+    sick, stats = Sick(), LiveStats(LiveStub())
+    sick.is_sick = False
+    turned: list[tuple[float, bool]] = []
+    with ResultsSink(tmp_path) as results:
+        sinks = SinkSet({"other": sick, "results": results}, clock.monotonic)
+        health = Health(stats, sinks=sinks)
+        while now.s < 1060:
+            now.s += FRAME_S
+            is_bad = 1003 < now.s < 1033
+            sick.is_sick, is_full[0] = is_bad and trouble == "sink", is_bad and trouble == "disk"
+            if not (is_bad and trouble == "no frame"):
+                one = blind(0) if is_bad and trouble == "no depth" else result(0)
+                sinks.write(one)
+                stats.add(one)
+            if not turned or turned[-1][1] != health.is_good:
+                turned.append((now.s, health.is_good))
+    assert [good for _, good in turned] == [True, False, True]
+    assert turned[1][0] - 1003 <= PATIENCE_S + 2 * FRAME_S and turned[2][0] - 1033 <= PATIENCE_S
