@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.result_inputs import write_inputs
+
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 ENGINE = ["--engine", "onnx", "--precision", "fp32", "--threads", "1"]
 IMAGES = "disparity,depth,confidence,ply"
@@ -91,8 +93,26 @@ def simulated_cases() -> Iterator[Case]:
     yield Case("vectors", vectors, output=False)
 
 
+def input_cases(folder: Path, model: Path | None) -> Iterator[Case]:
+    """Disparity of one pair in every kind of file; ``model``: a bundle for trees with other weights to agree on."""
+    bundle = [] if model is None else ["--model", str(model.resolve())]
+    for name, pair in write_inputs(folder / "inputs"):
+        arguments = [
+            "run",
+            "--camera",
+            f"images:{pair}",
+            "--rectified",
+            *bundle,
+            *ENGINE,
+            "--save",
+            "disparity",
+            "--json",
+        ]
+        yield Case(f"input {name}", [*arguments, "--save", "disparity", "--json"])
+
+
 def cases() -> Iterator[Case]:
-    """All cases, in the order in which they must run."""
+    """All cases that need no inputs of their own, in the order in which they must run."""
     yield from calibration_cases()
     yield from simulated_cases()
     yield from stereo_cases()

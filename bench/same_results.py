@@ -1,13 +1,14 @@
 """Regression test of results: what the installed program gives, as hashes and texts; do two trees give the same?
 
-    python -m bench.same_results [--only REGEX] FOLDER
+    python -m bench.same_results [--only REGEX] [--model BUNDLE] FOLDER
     python -m bench.same_results --compare BEFORE AFTER
 
 The first writes FOLDER/results.json, and the files it is made from into FOLDER/files. The second says what differs
-between two such folders; exit code 1 if anything does. The command line alone is used, therefore this script and
-result_cases.py serve trees whose modules lie elsewhere. What depends on the clock (times, rates, dates) is left out;
-all else must be the same to the bit on one machine with the same libraries. Cases whose data are not in ../shared/data
-are skipped. With --only, cases whose names match are run, and --compare looks at no others.
+between two such folders; exit code 1 if anything does. The command line alone is used, therefore this script,
+result_cases.py and result_inputs.py serve trees whose modules lie elsewhere. What depends on the clock (times, rates,
+dates, and the record run.json, which is full of them) is left out; all else must be the same to the bit on one machine
+with the same libraries. Cases whose data are not in ../shared/data are skipped. With --only, cases whose names match
+are run, and --compare looks at no others.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from bench.result_cases import DATA, Case, cases
+from bench.result_cases import DATA, Case, cases, input_cases
 
 PROGRAM = [sys.executable, "-m", "roma_device.app.cli", "--quiet"]
 CLOCK = re.compile(r"(^|_)ms$|^times$|^fps$|cpu|latency|_per_hour$|^made_at$")
@@ -62,9 +63,10 @@ def content(path: Path) -> Any:
 
 
 def files_in(folder: Path) -> set[Path]:
-    """Files of a folder, the linked data and the program's home left out."""
+    """Files of a folder, the linked data, the program's home and records of runs left out."""
     apart = (folder / "data", folder / "home")
-    return {path for path in folder.rglob("*") if path.is_file() and not any(path.is_relative_to(a) for a in apart)}
+    found = {path for path in folder.rglob("*") if path.is_file() and path.name != "run.json"}
+    return {path for path in found if not any(path.is_relative_to(each) for each in apart)}
 
 
 def environment(work: Path) -> dict[str, str]:
@@ -99,7 +101,7 @@ def libraries() -> dict[str, str]:
     return found
 
 
-def collect(folder: Path, only: str) -> None:
+def collect(folder: Path, only: str, model: Path | None = None) -> None:
     """Run the cases whose names match and write results.json."""
     work = folder.resolve() / "files"
     shutil.rmtree(work, ignore_errors=True)
@@ -107,7 +109,7 @@ def collect(folder: Path, only: str) -> None:
     if DATA.is_dir():
         (work / "data").symlink_to(DATA)
     results: dict[str, Any] = {}
-    for case in (one for one in cases() if re.search(only, one.name)):
+    for case in (one for one in (*cases(), *input_cases(work, model)) if re.search(only, one.name)):
         start = time.monotonic()
         results[case.name] = one = result_of(case, work)
         state = one.get("skipped") or f"exit {one['exit']}, {len(one['files'])} files"
@@ -159,13 +161,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, nargs="?", help="folder to write results.json into")
     parser.add_argument("--only", default="", metavar="REGEX", help="names of the cases to run")
+    parser.add_argument("--model", type=Path, help="bundle for the cases of inputs, where the trees have other weights")
     parser.add_argument("--compare", type=Path, nargs=2, metavar=("BEFORE", "AFTER"))
     options = parser.parse_args()
     if options.compare:
         raise SystemExit(compare(*options.compare))
     if options.folder is None:
         parser.error("a folder, or --compare with two of them")
-    collect(options.folder, options.only)
+    collect(options.folder, options.only, options.model)
 
 
 if __name__ == "__main__":

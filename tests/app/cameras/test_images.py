@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.result_inputs import KINDS, SHIFT_PX, grey, texture, write_inputs
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.images import ImagesCamera, read_image
 from roma_device.runtime.types import StereoFrame
@@ -184,3 +185,24 @@ def test_what_stands_behind_the_end_of_a_jpeg_does_no_harm_and_a_thumbnail_is_no
     (tmp_path / "torn.jpg").write_bytes(whole[:2] + head + whole[2 : len(whole) // 2])
     with pytest.raises(CameraError, match="damaged"):
         read_image(tmp_path / "torn.jpg")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_file_gives_the_same_picture(tmp_path: Path, kind: str) -> None:
+    """To the bit where the file keeps all; the pair is that of the regression test of results."""
+    pairs = dict(write_inputs(tmp_path / "inputs"))
+    left, right = (tmp_path / half for half in split_pair_of(pairs[kind], tmp_path))
+    with ImagesCamera.from_spec(f"{left},{right}") as camera:
+        (frame,) = camera.frames()
+    colour = texture()[: frame.left.image.shape[0]]
+    whole = grey(colour) if frame.left.image.ndim == 2 else colour
+    width = frame.left.image.shape[1]
+    for image, start in ((frame.left.image, 0), (frame.right.image, SHIFT_PX)):
+        off = np.abs(image.astype(int) - whole[:, start : start + width].astype(int))
+        assert off.mean() < 3 if kind in ("jpeg", "webp") else not off.any()
+
+
+def split_pair_of(pair: str, folder: Path) -> tuple[str, str]:
+    """The two halves that exist in a folder, whatever commas are in them."""
+    at = next(at for at, letter in enumerate(pair) if letter == "," and (folder / pair[:at]).is_file())
+    return pair[:at], pair[at + 1 :]
