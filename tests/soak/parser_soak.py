@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import re
 import resource
 import sys
 import tempfile
@@ -109,15 +110,16 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + MOST_BYTES, resource.RLIM_INFINITY))
 
 
-def soak(folder: Path, inputs: int, seed: int, kept: Path | None) -> int:
+def soak(folder: Path, inputs: int, seed: int, kept: Path | None, only: str = "") -> int:
     """0 where every input was answered in time, by a value or a typed error."""
-    chance, table, is_good = random.Random(seed), readers(folder), True
+    chance, whole, is_good = random.Random(seed), readers(folder), True
+    table = [reader for reader in whole if re.search(only, reader.name)]
     for reader in table:
         reader.read(reader.whole)  # imports what it needs, and shows that it can
     limit_memory()
     for reader in table:
         tally, before_mib, data = Tally(), rss_mib(), reader.whole.read_bytes()
-        for number in range(-(-inputs // len(table))):
+        for number in range(-(-inputs // len(whole))):
             bad = spoiled(data, chance)
             broken = len(tally.broken)
             tally.take(reader, reader.spoiled, bad)
@@ -139,10 +141,13 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for the inputs that break the promise")
+    parser.add_argument(
+        "--only", default="", metavar="REGEX", help="names of the readers; the others' inputs are left out"
+    )
     arguments = parser.parse_args()
     logger.remove()
     with tempfile.TemporaryDirectory() as folder:
-        return soak(Path(folder), arguments.inputs, arguments.seed, arguments.keep)
+        return soak(Path(folder), arguments.inputs, arguments.seed, arguments.keep, arguments.only)
 
 
 if __name__ == "__main__":
