@@ -4,8 +4,8 @@
     python -m bench.same_results --compare BEFORE AFTER
 
 The first writes FOLDER/results.json, and the files it is made from into FOLDER/files. The second says what differs
-between two such folders; exit code 1 if anything does. The command line alone is used, therefore this script,
-result_cases.py and result_inputs.py serve trees whose modules lie elsewhere. What depends on the clock (times, rates,
+between two such folders; exit code 1 if anything does. The command line alone is used, therefore this script and
+result_cases.py serve trees whose modules lie elsewhere. What depends on the clock (times, rates,
 dates, and the record run.json, which is full of them) is left out; all else must be the same to the bit on one machine
 with the same libraries. Cases whose data are not in ../shared/data are skipped. With --only, cases whose names match
 are run, and --compare looks at no others.

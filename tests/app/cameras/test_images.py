@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.result_inputs import KINDS, SHIFT_PX, grey, texture, write_inputs
+from bench.result_cases import KINDS, SHIFT_PX, grey, texture, write_inputs
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.images import ImagesCamera, read_image
 from roma_device.runtime.types import StereoFrame
