@@ -1,7 +1,7 @@
 """Alignment of two images before they are matched: both drawn on canvases of one size, the second one turned.
 
 A network that was trained on upright pairs of about one scale knows others again once they are drawn upright and
-equally large. Nothing is cropped: the whole of both images lies on the canvases.
+equally large. While it is not known what the images share, the whole of both lies on the canvases, then only that.
 """
 
 from __future__ import annotations
@@ -18,6 +18,17 @@ from .point_pairs import PointPairs
 
 Affine = FloatArray
 """(2, 3): pixel (x, y, 1) -> pixel, pixel centres at integers."""
+
+LEAST_SHARED_PX2 = 16.0
+
+Box = tuple[FloatArray, FloatArray]
+"""Centre (2,) and extent (2,)."""
+
+MOST_ENLARGED = 3.0
+"""An image is not drawn larger than this: there is nothing more to be seen in it."""
+
+MARGIN_SHARE = 0.08
+"""Of what both images share, added at each side: an affine map knows nothing of depth."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,9 +52,31 @@ class Alignment:
     @classmethod
     def turned(cls, size_a: Size, size_b: Size, turn_deg: float, ratio: float) -> Alignment:
         """The second image turned, both as large as their canvases and ``ratio`` allow."""
-        scale_a = min(1.0, _fitting_scale(size_b, turn_deg, size_a) / ratio)
-        a = _image_from_canvas(size_a, size_a, 0.0, scale_a)
-        return cls(size_a, a, _image_from_canvas(size_b, size_a, turn_deg, ratio * scale_a), turn_deg, ratio)
+        boxes = _box(_corners(size_a)), _box(_corners(size_b) @ _turn(turn_deg).T)
+        return cls._of_boxes(size_a, turn_deg, ratio, *boxes)
+
+    @classmethod
+    def on_overlap(cls, size_a: Size, size_b: Size, b_from_a: Affine) -> Alignment | None:
+        """What both images share by ``b_from_a``, upright and equally large; None where they share nothing."""
+        outline = _overlap(size_a, size_b, b_from_a)
+        scale = float(np.sqrt(abs(np.linalg.det(b_from_a[:, :2]))))
+        if not len(outline) or scale < 1e-3:
+            return None
+        turn_deg = -float(np.rad2deg(np.arctan2(b_from_a[1, 0] - b_from_a[0, 1], b_from_a[0, 0] + b_from_a[1, 1])))
+        turn = _turn(turn_deg)
+        box_a = _shared_box(apply(cv2.invertAffineTransform(b_from_a), outline), _corners(size_a))
+        box_b = _shared_box(outline @ turn.T, _corners(size_b) @ turn.T)
+        return cls._of_boxes(size_a, turn_deg, 1 / scale, box_a, box_b)
+
+    @classmethod
+    def _of_boxes(cls, size: Size, turn_deg: float, ratio: float, box_a: Box, box_b: Box) -> Alignment:
+        """Canvases of ``size`` on which the boxes just fit; that of b counts in the turned image."""
+        (centre_a, extent_a), (centre_b, extent_b) = box_a, box_b
+        fitting = min(float((np.array(size) / np.maximum(extent_a, extent_b * ratio)).min()), MOST_ENLARGED)
+        scale_a = min(fitting, MOST_ENLARGED / ratio)
+        a = _image_from_canvas(centre_a, size, 0.0, scale_a)
+        b = _image_from_canvas(centre_b @ _turn(turn_deg), size, turn_deg, ratio * scale_a)
+        return cls(size, a, b, turn_deg, ratio)
 
     def draw(self, a: Image, b: Image) -> tuple[Image, Image]:
         """Both canvases (H, W) of grey images; what lies outside of an image has its mean."""
@@ -78,19 +111,42 @@ def _inside(points: FloatArray, size: Size) -> Mask:
     return np.asarray(((points >= -0.5) & (points < np.array(size) - 0.5)).all(axis=-1))
 
 
-def _fitting_scale(image: Size, turn_deg: float, canvas: Size) -> float:
-    """The largest scale at which an image turned by so much lies on the canvas."""
-    cosine, sine = abs(np.cos(np.deg2rad(turn_deg))), abs(np.sin(np.deg2rad(turn_deg)))
-    across, down = cosine * image.width + sine * image.height, sine * image.width + cosine * image.height
-    return float(min(canvas.width / across, canvas.height / down))
+def _corners(size: Size) -> FloatArray:
+    """(4, 2) the image's corners, in order around it."""
+    right, bottom = size.width - 0.5, size.height - 0.5
+    return np.array([(-0.5, -0.5), (right, -0.5), (right, bottom), (-0.5, bottom)])
 
 
-def _image_from_canvas(image: Size, canvas: Size, turn_deg: float, scale: float) -> Affine:
-    """Centre to centre; the image is drawn turned clockwise and at ``scale``."""
-    angle = np.deg2rad(turn_deg)
-    linear = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / scale
-    middle_image, middle_canvas = (np.array(size) / 2 - 0.5 for size in (image, canvas))
-    return np.column_stack([linear, middle_image - linear @ middle_canvas])
+def _box(points: FloatArray) -> Box:
+    low, high = points.min(axis=0), points.max(axis=0)
+    return (low + high) / 2, high - low
+
+
+def _shared_box(outline: FloatArray, corners: FloatArray) -> Box:
+    """The box around ``outline`` with a margin, no larger than that of the whole image."""
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    margin = MARGIN_SHARE * (high - low)
+    return _box(np.clip([low - margin, high + margin], corners.min(axis=0), corners.max(axis=0)))
+
+
+def _overlap(size_a: Size, size_b: Size, b_from_a: Affine) -> FloatArray:
+    """(N, 2) outline in the second image of what both show."""
+    moved = apply(b_from_a, _corners(size_a)).astype(np.float32)
+    area_px2, outline = cv2.intersectConvexConvex(moved, _corners(size_b).astype(np.float32))
+    shares_nothing = outline is None or area_px2 < LEAST_SHARED_PX2
+    return np.empty((0, 2)) if shares_nothing else np.asarray(outline, np.float64).reshape(-1, 2)
+
+
+def _turn(angle_deg: float) -> FloatArray:
+    """(2, 2) clockwise, as the image shows it."""
+    cosine, sine = np.cos(np.deg2rad(angle_deg)), np.sin(np.deg2rad(angle_deg))
+    return np.array([[cosine, -sine], [sine, cosine]])
+
+
+def _image_from_canvas(centre: FloatArray, canvas: Size, turn_deg: float, scale: float) -> Affine:
+    """``centre`` (2,) of the image to the canvas's middle; the image is drawn turned clockwise and at ``scale``."""
+    linear = _turn(turn_deg).T / scale
+    return np.column_stack([linear, centre - linear @ (np.array(canvas) / 2 - 0.5)])
 
 
 def _drawn(image: Image, image_from_canvas: Affine, size: Size) -> Image:

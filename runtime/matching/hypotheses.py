@@ -15,7 +15,7 @@ import numpy as np
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.types import Matches
 
-from .alignment import Alignment
+from .alignment import Affine, Alignment
 
 FEW_SHARE = 0.02
 """Share of the first image's pixels that must be certain, or else other hypotheses are looked at."""
@@ -33,6 +33,9 @@ TURNS_DEG = (60.0, 300.0, 120.0, 240.0, 180.0)
 """Nothing is more than 30 degrees from one of these or 0, from where the matches tell the rest."""
 
 RATIOS = (0.5, 2.0)
+
+NEARLY = 0.8
+"""Of the certain pixels that the last look must have to count: it shows them at a higher resolution."""
 
 USUAL_TURN_DEG, USUAL_SCALE = 15.0, 1.4
 """A pair that is off by less needs no other alignment."""
@@ -58,7 +61,11 @@ Look = Callable[[Alignment], Aligned]
 
 
 def best_aligned(look: Look, size_a: Size, size_b: Size, min_certainty: float) -> Aligned:
-    """The alignment with the most certain pixels; a usual pair is looked at once, others up to nine times."""
+    """The alignment with the most certain pixels; a usual pair is looked at once, others up to nine times.
+
+    What is found of a turned or scaled pair tells what both images share, and that is looked at once more, upright and
+    as large as the canvases allow.
+    """
     best = look(Alignment.squeezed(size_a, size_b))
     if best.share < FEW_SHARE:
         for alignment in _alignments(best.alignment, size_a, size_b):
@@ -66,8 +73,10 @@ def best_aligned(look: Look, size_a: Size, size_b: Size, min_certainty: float) -
             best = found if found.share > max(best.share, KNOWN_SHARE) else best
             if best.share >= SURE_SHARE:
                 break
-    if best.share < PLAIN_SHARE and (better := _corrected(best, size_a, size_b, min_certainty)) is not None:
-        best = max(best, look(better), key=lambda one: one.share)
+    is_usual = best.alignment.is_plain and best.share >= PLAIN_SHARE
+    if not is_usual and (better := _corrected(best, size_a, size_b, min_certainty)) is not None:
+        last = look(better)
+        best = last if last.share > NEARLY * best.share else best
     return best
 
 
@@ -80,7 +89,7 @@ def _alignments(first: Alignment, size_a: Size, size_b: Size) -> Iterator[Alignm
 
 
 def _corrected(found: Aligned, size_a: Size, size_b: Size, min_certainty: float) -> Alignment | None:
-    """By the roll and the scale that the matches still show; None where these are usual, or not known."""
+    """By what the matches show; None where that is a usual pair, or not known."""
     certain = np.flatnonzero(found.matches.certainty >= min_certainty)
     if len(certain) < LEAST_CERTAIN_PX:
         return None
@@ -92,7 +101,15 @@ def _corrected(found: Aligned, size_a: Size, size_b: Size, min_certainty: float)
     if matrix is None or not np.isfinite(matrix).all() or np.mean(agreeing) < LEAST_AGREEING:
         return None
     scale, turn_deg = float(np.hypot(*matrix[:, 0])), float(np.rad2deg(np.arctan2(matrix[1, 0], matrix[0, 0])))
-    if abs(turn_deg) < USUAL_TURN_DEG and 1 / USUAL_SCALE < scale < USUAL_SCALE:
+    is_usual = abs(turn_deg) < USUAL_TURN_DEG and 1 / USUAL_SCALE < scale < USUAL_SCALE
+    if is_usual and found.alignment.is_plain:
         return None
-    before = found.alignment
-    return Alignment.turned(size_a, size_b, before.turn_deg - turn_deg, before.ratio / max(scale, 1e-3))
+    return Alignment.on_overlap(size_a, size_b, _between_images(found.alignment, np.asarray(matrix)))
+
+
+def _between_images(alignment: Alignment, on_canvas: Affine) -> Affine:
+    """The map from the first canvas to the second as one from the first image to the second."""
+    a, on_canvas, b = (
+        np.vstack([one, [0, 0, 1]]) for one in (alignment.a_from_canvas, on_canvas, alignment.b_from_canvas)
+    )
+    return np.asarray((b @ on_canvas @ np.linalg.inv(a))[:2])

@@ -19,9 +19,10 @@ from .pure_rotation import PureRotation, fit_pure_rotation
 from .ransac import THRESHOLD_PX, consensus_motion, plain_motion
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
+from .restarts import other_valleys
 from .result import RelativePose
 from .rivals import DECISIVE, SAME_DEG, distinct, evidence, rivals_of
-from .robust import INLIER_SIGMAS, cost_over_scales
+from .robust import INLIER_SIGMAS
 
 CONSENSUS_POINTS = 500
 """More points make the search slower and not better: refinement takes all of them."""
@@ -74,11 +75,13 @@ def _estimate(rays: RayPairs, size_b: Size, seed: int, threshold_px: float, limi
     pure_rotation = fit_pure_rotation(few.chosen(best.inliers), best.noise_px)
     if not pure_rotation.has_parallax(best.noise_px):
         return _rotation_only(rays, pure_rotation, best.noise_px, size_b)
+    hypotheses += other_valleys(few, best, pure_rotation.rotation)
+    best = min(hypotheses, key=RefinedMotion.cost_over_scales)
     plane = find_dominant_plane(few.chosen(best.inliers), best.noise_px, seed)
     if plane is None:
         if len(hypotheses) > 1:
             hypotheses += _plain(few, hypotheses)
-            best = min(hypotheses, key=_cost)
+            best = min(hypotheses, key=RefinedMotion.cost_over_scales)
         rivals = rivals_of(best, hypotheses, few.block)
         return finalize(rays, best, np.ones(matches, bool), rivals, size_b, limits)
     hypotheses += _plain(few, hypotheses)
@@ -104,28 +107,24 @@ def _plain(few: RayPairs, known: list[RefinedMotion]) -> list[RefinedMotion]:
 
 
 def _best_of(hypotheses: list[RefinedMotion]) -> RefinedMotion | None:
-    return min(hypotheses, key=_cost, default=None)
-
-
-def _cost(motion: RefinedMotion) -> float:
-    return cost_over_scales(motion.distance_px, motion.weight > 0)
+    return min(hypotheses, key=RefinedMotion.cost_over_scales, default=None)
 
 
 def _on_plane(
     rays: RayPairs, few: RayPairs, hypotheses: list[RefinedMotion], plane: DominantPlane
 ) -> tuple[RefinedMotion, Mask, list[TwoViewMotion]]:
     """Planar degeneracy: the best motion, which matches (N,) may count, and the other motions that the plane allows."""
-    best = min(hypotheses, key=_cost)
+    best = min(hypotheses, key=RefinedMotion.cost_over_scales)
     starts = [one.motion for one in hypotheses]
     if plane.holds(few.chosen(best.inliers)).mean() <= NOTHING_ELSE_SHARE:
         found = [*hypotheses, *(refine_motion(few, motion, best.noise_px) for motion in plane.motions)]
-        best = min(found, key=_cost)
+        best = min(found, key=RefinedMotion.cost_over_scales)
         return best, np.ones(len(rays), bool), rivals_of(best, found, few.block)
     # What is off the plane is too little to tell from wrong matches: it says nothing, and the plane allows all.
     few = few.chosen(plane.holds(few))
     allowed = [refine_motion(few, motion, best.noise_px) for motion in plane.motions]
     found = [*allowed, *(refine_motion(few, motion, best.noise_px) for motion in starts)]
-    best = min(found, key=_cost)
+    best = min(found, key=RefinedMotion.cost_over_scales)
     undecided = [one for one in found if evidence(best, one, few.block) < DECISIVE]
     return best, plane.holds(rays), distinct(best.motion, [one.motion for one in (*allowed, *undecided)])
 

@@ -11,6 +11,7 @@ from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.pose import Pose
 
 from .motion import TwoViewMotion
+from .orientation import MIRRORED, TURNED_OVER, kept_orientation
 from .ransac import is_by_chance
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
@@ -22,6 +23,13 @@ from .triangulate import cheirality_score
 LEAST_INLIERS = 15
 SURE_RATIO = 0.5
 """Share of the matches that agree from which on it is no chance."""
+
+LEAST_SPREAD_PX = 2.0
+"""Standard deviation of the places of matches, along the way where it is least: what a network that knows nothing maps
+to one spot agrees with many motions."""
+
+NOTHING_KNOWN_DEG = 30.0
+"""Standard deviation of a rotation that is not known."""
 
 FINAL_STEPS = 4
 GATE = 3 * TUKEY
@@ -69,7 +77,10 @@ def finalize(
         final.noise_px,
         tuple(Pose(motion.rotation, motion.direction) for motion in rivals),
     )
-    reasons = tuple(_doubts(pose, cheirality_score(part.chosen(final.inliers), final.motion), limits))
+    agreeing = part.chosen(final.inliers)
+    if (nonsense := _nonsense(agreeing, pose)) is not None:
+        return RelativePose.lost(nonsense, len(rays))
+    reasons = tuple(_doubts(pose, cheirality_score(agreeing, final.motion), limits))
     return replace(pose, state="degraded", reasons=reasons) if reasons else pose
 
 
@@ -79,6 +90,17 @@ def _lost(rays: RayPairs, inliers: Mask, noise_px: float, size_b: Size) -> Relat
         return RelativePose.lost(f"{count} of {matches} matches agree, at least {LEAST_INLIERS} are needed", matches)
     if agrees_by_chance(rays, inliers, INLIER_SIGMAS * noise_px, size_b):
         return RelativePose.lost(f"{count} of {matches} matches agree, as many as would by chance", matches)
+    return None
+
+
+def _nonsense(agreeing: RayPairs, pose: RelativePose) -> str | None:
+    """Why the matches that agree, however many, mean nothing."""
+    if agreeing.spread_px() < LEAST_SPREAD_PX:
+        return "the matches of one image all lie on one spot or line"
+    if kept_orientation(agreeing.a, agreeing.b) < TURNED_OVER:
+        return MIRRORED
+    if (rotation := pose.rotation_sigma_deg or 0) > NOTHING_KNOWN_DEG:
+        return f"the rotation is known to {rotation:.0f} deg only"
     return None
 
 

@@ -94,6 +94,15 @@ def _grown(plane: DominantPlane, rays: RayPairs) -> DominantPlane:
     return plane
 
 
+def plane_motions(rays: RayPairs) -> tuple[TwoViewMotion, ...]:
+    """The motions of the plane that fits all matches best, by least squares, whether they lie on it or not."""
+    try:
+        homography, _ = cv2.findHomography(*rays.plane_points())
+    except cv2.error:
+        return ()
+    return () if homography is None or not np.isfinite(homography).all() else _motions(rays, np.asarray(homography))
+
+
 def _motions(rays: RayPairs, homography: FloatArray) -> tuple[TwoViewMotion, ...]:
     _, rotations, shifts, normals = cv2.decomposeHomographyMat(homography, rays.plane_matrix)
     return tuple(

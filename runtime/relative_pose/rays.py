@@ -55,6 +55,10 @@ class RayPairs:
         numbers = np.unique(self.block, return_inverse=True)[1].ravel()
         return float((np.bincount(numbers, inliers) / np.bincount(numbers)).sum())
 
+    def spread_px(self) -> float:
+        """Standard deviation of the places in px, in the image and along the way where it is least."""
+        return min(self.focal_a_px * _least_deviation(self.a), self.focal_b_px * _least_deviation(self.b))
+
     def chosen(self, which: Choice) -> RayPairs:
         """The points that a mask, indices or a slice choose."""
         a, b = (np.ascontiguousarray(side[:, which]) for side in (self.a, self.b))
@@ -76,3 +80,7 @@ class RayPairs:
 
 def _focal_px(camera: CameraModel) -> float:
     return float(np.sqrt(camera.fx * camera.fy))
+
+
+def _least_deviation(rays: FloatArray) -> float:
+    return float(np.sqrt(max(np.linalg.eigvalsh(np.cov(rays[:2]))[0], 0)))

