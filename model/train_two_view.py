@@ -27,9 +27,8 @@ from .data.texture_atlas import Atlas
 from .data.two_view_pairs import TwoViewBatch, TwoViewRenderer, from_stereo
 from .data.two_view_scenes import TwoViewSampler
 from .tiny_roma.loss import at_cells
-from .train import open_atlas
+from .train import open_atlas, options, parsed
 from .train import pairs as stereo_pairs
-from .train import parse as parse_options
 from .two_view_kinds import AnyStage, CascadeKind, kind_of
 
 GOOD_PX, ROUGH_PX = 3.0, 8.0
@@ -92,7 +91,7 @@ def pairs(training: TwoViewTraining) -> Iterator[TwoViewBatch]:
     if a.pairs is not None:
         raise ModelError(f"--pairs holds rectified pairs, {a.variant} needs two views", exit_code=os.EX_USAGE)
     atlas, size = Atlas(open_atlas(a).to(training.device)), tuple(a.size)
-    sampler = TwoViewSampler(size, a.batch, len(atlas), seed=a.seed)
+    sampler = TwoViewSampler(size, a.batch, len(atlas), seed=a.seed, turned_share=a.turned_share)
     return batches(sampler, TwoViewRenderer(atlas, size), training.step, a.steps, a.workers)
 
 
@@ -104,7 +103,14 @@ def run(arguments: argparse.Namespace) -> None:
 def parse(words: list[str] | None = None) -> argparse.Namespace:
     """The options of ``model.train``, with a folder for each variant."""
     given = sys.argv[1:] if words is None else words
-    arguments = parse_options(given)
+    parser = options(__doc__)
+    parser.add_argument(
+        "--turned-share", type=float, default=0.0, help="scenes whose second camera rolls at will and zooms to 2.5"
+    )
+    arguments = parsed(parser, given)
+    if not 0 <= arguments.turned_share <= 1:
+        message = f"--turned-share {arguments.turned_share:g}: a share lies between 0 and 1"
+        raise ModelError(message, exit_code=os.EX_USAGE)
     if not any(word.startswith("--output") for word in given):
         arguments.output = Path("runs") / arguments.variant
     if arguments.validate is not None and not isinstance(kind_of(arguments.variant), CascadeKind):

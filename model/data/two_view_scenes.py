@@ -19,6 +19,7 @@ from .stereo_pairs import SceneBatch, SceneSampler
 Array = npt.NDArray[np.float64]
 
 UNBOUNDED_PX = 1e6
+MOST_ZOOM = 2.5
 BENT = 5
 """Of each scene the first so many surfaces may be bent, which costs several times the time of a plane."""
 
@@ -74,17 +75,20 @@ class TwoViewSampler:
     textures: int
     seed: int = 0
     rendered_share: float = 0.15  # of the batches, from the stereo generator
+    turned_share: float = 0.0  # of the other scenes: second cameras that roll over the whole circle and zoom to 2.5
 
     def __call__(self, index: int) -> TwoViewScenes:
         rng = np.random.default_rng([self.seed, index, 2])
         seed = int(rng.integers(2**62))
         if rng.random() < self.rendered_share:
             return TwoViewScenes(None, SceneSampler(self.size, self.batch, self.textures, seed=self.seed)(index), seed)
-        scenes = [_sample_scene(rng, self.size, self.textures) for _ in range(self.batch)]
+        scenes = [_sample_scene(rng, self.size, self.textures, self.turned_share) for _ in range(self.batch)]
         return TwoViewScenes(_pack(scenes), None, seed)
 
 
-def _sample_scene(rng: np.random.Generator, size: tuple[int, int], textures: int) -> dict[str, Array]:
+def _sample_scene(
+    rng: np.random.Generator, size: tuple[int, int], textures: int, turned_share: float
+) -> dict[str, Array]:
     """Fields of Planes, without the batch axis."""
     focal = max(size) * rng.uniform(0.7, 1.5)
     planes = _shell(rng)
@@ -98,6 +102,9 @@ def _sample_scene(rng: np.random.Generator, size: tuple[int, int], textures: int
     scene["texture"] = rng.integers(textures, size=len(surfaces)).astype(float)
     rotation, translation = _motion(rng)
     zoom = np.exp(rng.uniform(-0.25, 0.25)) if rng.random() < 0.4 else 1.0
+    if turned_share and rng.random() < turned_share:
+        roll, zoom = _roll_and_zoom(rng)
+        rotation, translation = roll @ rotation, roll @ translation
     return scene | {"rotation": rotation, "translation": translation, "focal_px": np.array([focal, focal * zoom])}
 
 
@@ -164,6 +171,13 @@ def _motion(rng: np.random.Generator) -> tuple[Array, Array]:
     roll = rng.normal(0, 0.06) if rng.random() < 0.85 else rng.uniform(-0.6, 0.6)
     rotation = about(2, roll) @ about(0, -pitch) @ about(1, -yaw)
     return rotation, -rotation @ place
+
+
+def _roll_and_zoom(rng: np.random.Generator) -> tuple[Array, float]:
+    """A roll over the whole circle, a zoom between 1 / MOST_ZOOM and MOST_ZOOM, or both; a third each."""
+    kind = rng.integers(3)
+    roll = about(2, rng.uniform(-np.pi, np.pi)) if kind != 1 else np.eye(3)
+    return roll, float(np.exp(rng.uniform(-1, 1) * np.log(MOST_ZOOM))) if kind != 0 else 1.0
 
 
 def about(axis: int, angle: float) -> Array:

@@ -13,7 +13,7 @@ from model.data.texture_atlas import Atlas  # noqa: E402
 from model.data.textures import build_atlas  # noqa: E402
 from model.data.two_view_pairs import TwoViewBatch, TwoViewRenderer, from_stereo, own_positions, turned  # noqa: E402
 from model.data.two_view_render import look  # noqa: E402
-from model.data.two_view_scenes import BENT, TwoViewSampler  # noqa: E402
+from model.data.two_view_scenes import BENT, Planes, TwoViewSampler  # noqa: E402
 from model.tiny_roma.config import TinyRomaConfig  # noqa: E402
 from model.tiny_roma.loss import at_cells, candidate_loss, two_view_loss  # noqa: E402
 from model.tiny_roma.network import Stage  # noqa: E402
@@ -93,6 +93,40 @@ def test_motion_covers_rotation_and_scale(renderer: TwoViewRenderer) -> None:
         angles += torch.rad2deg(torch.atan2(dx[:, 1], dx[:, 0])).abs().tolist()
         scales += dx.norm(dim=1).tolist()
     assert max(angles) > 20 and max(scales) > 1.2 and min(scales) < 0.85
+
+
+def turned_planes(share: float, index: int) -> Planes:
+    planes = TwoViewSampler(SIZE, 4, 6, 0, rendered_share=0.0, turned_share=share)(index).planes
+    assert planes is not None
+    return planes
+
+
+def test_turned_scenes_roll_over_the_whole_circle_and_zoom_to_two_and_a_half() -> None:
+    scenes = [turned_planes(1.0, index) for index in range(20)]
+    rotation, focal_px = (torch.cat([getattr(one, name) for one in scenes]) for name in ("rotation", "focal_px"))
+    rolls_deg = torch.rad2deg(torch.atan2(rotation[:, 1, 0] - rotation[:, 0, 1], rotation[:, 0, 0] + rotation[:, 1, 1]))
+    zooms = focal_px[:, 1] / focal_px[:, 0]
+    assert np.histogram(rolls_deg.numpy(), [-180, -90, 0, 90, 180])[0].min() >= 5
+    assert 2.1 < zooms.max() <= 2.5 and 0.4 <= zooms.min() < 0.48
+    assert 0.2 < (zooms == 1).float().mean() < 0.5
+
+
+def test_a_turned_second_view_shows_what_the_truth_says(renderer: TwoViewRenderer) -> None:
+    turned_sampler = TwoViewSampler(SIZE, 4, 6, 3, rendered_share=0.0, turned_share=1.0)
+    for index in range(2):
+        batch = renderer(turned_sampler(index))
+        for one in range(len(batch.a)):
+            seen = batch.visible[one]
+            if seen.float().mean() < 0.1 or batch.a[one, 0][seen].std() < 0.03:
+                continue
+            right = correlation(batch, batch.position, one)
+            assert right > 0.5 and right > correlation(batch, batch.position + 24 / SIZE[0], one) + 0.1
+
+
+def test_without_a_share_the_scenes_are_what_they_were() -> None:
+    usual, turned_too = turned_planes(0.0, 3), turned_planes(0.5, 3)
+    assert torch.equal(usual.plane[0, :3], turned_too.plane[0, :3])
+    assert not torch.equal(usual.rotation, turned_too.rotation)
 
 
 def test_turning_moves_image_and_truth_together(renderer: TwoViewRenderer) -> None:
