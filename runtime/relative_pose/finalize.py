@@ -28,6 +28,9 @@ LEAST_SPREAD_PX = 2.0
 """Standard deviation of the places of matches, along the way where it is least: what a network that knows nothing maps
 to one spot agrees with many motions."""
 
+SEEN_POINTS = 400
+"""So many tell how matches are spread."""
+
 NOTHING_KNOWN_DEG = 30.0
 """Standard deviation of a rotation that is not known."""
 
@@ -95,9 +98,11 @@ def _lost(rays: RayPairs, inliers: Mask, noise_px: float, size_b: Size) -> Relat
 
 def _nonsense(agreeing: RayPairs, pose: RelativePose) -> str | None:
     """Why the matches that agree, however many, mean nothing."""
-    if agreeing.spread_px() < LEAST_SPREAD_PX:
+    count = len(agreeing)
+    few = agreeing.chosen(np.linspace(0, count - 1, min(count, SEEN_POINTS)).astype(np.intp))
+    if few.spread_px() < LEAST_SPREAD_PX:
         return "the matches of one image all lie on one spot or line"
-    if kept_orientation(agreeing.a, agreeing.b) < TURNED_OVER:
+    if kept_orientation(few.a, few.b) < TURNED_OVER:
         return MIRRORED
     if (rotation := pose.rotation_sigma_deg or 0) > NOTHING_KNOWN_DEG:
         return f"the rotation is known to {rotation:.0f} deg only"
@@ -112,8 +117,9 @@ def agrees_by_chance(rays: RayPairs, inliers: Mask, distance_px: float, size_b: 
     """
     if is_by_chance(len(rays), int(inliers.sum()), distance_px, size_b):
         return True
-    counts = rays.areas(), rays.agreeing_areas(inliers)
-    return rays.block is not None and bool(inliers.mean() < SURE_RATIO) and is_by_chance(*counts, distance_px, size_b)
+    if rays.block is None or inliers.mean() >= SURE_RATIO:
+        return False
+    return is_by_chance(rays.areas(), rays.agreeing_areas(inliers), distance_px, size_b)
 
 
 def _doubts(pose: RelativePose, in_front: float, limits: PoseLimits) -> Iterator[str]:

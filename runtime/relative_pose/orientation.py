@@ -9,8 +9,6 @@ from roma_device.calibration.arrays import FloatArray, IntArray
 CELLS = 12
 """Of the field of view, across: triangles are made of matches that are near each other in the first image."""
 
-MOST_POINTS = 1000
-
 TURNED_OVER = 0.1
 """What is kept below which matches mean nothing. Real pairs keep 0.9 and more, points at random depths in space 0.2
 and more, mirror images as a rule less than 0."""
@@ -24,9 +22,7 @@ def kept_orientation(a: FloatArray, b: FloatArray) -> float:
     Near 0 where neighbours in the first image are none in the second. Triangles count by the roots of their areas:
     noise turns the slender ones over.
     """
-    count = a.shape[1]
-    few = np.linspace(0, count - 1, min(count, MOST_POINTS)).astype(np.intp)
-    order = few[_along_rows(a[:2, few])]
+    order = _along_rows(a[:2])
     area_a, area_b = (_areas(side[:2, order]) for side in (a, b))
     weight = np.sqrt(np.abs(area_a * area_b))
     return float((weight * np.sign(area_a * area_b)).sum() / max(weight.sum(), 1e-300))

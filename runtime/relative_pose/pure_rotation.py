@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, Mask
+from roma_device.calibration.arrays import FloatArray, IntArray, Mask
 from roma_device.calibration.pose import nearest_rotation
 
 from .motion import ROTATION_GENERATORS
@@ -27,8 +27,17 @@ class PureRotation:
     """Pure-rotation model of the matches, and its reprojection error."""
 
     rotation: FloatArray  # (3, 3) b_from_a
-    covariance: FloatArray  # (3, 3) rad^2, about b's axes
     error_px: FloatArray  # (2, N) what it leaves unexplained in the second image
+    jacobian: FloatArray  # (3, 2, N) px of that by a rotation about b's axes
+    noise_px: float
+    block: IntArray | None  # (N,) as in RayPairs
+
+    @property
+    def covariance(self) -> FloatArray:
+        """(3, 3) rad^2, about b's axes."""
+        block = None if self.block is None else np.tile(self.block, 2)
+        flat, error_px = self.jacobian.reshape(3, -1), self.error_px.ravel()
+        return m_covariance(flat, error_px, self.noise_px, np.ones(error_px.size), block)
 
     def has_parallax(self, noise_px: float) -> bool:
         """Parallax test: whether more points than chance would have it moved against the others.
@@ -56,9 +65,7 @@ def fit_pure_rotation(rays: RayPairs, noise_px: float, start: FloatArray | None 
         step = np.linalg.solve(hessian, -np.einsum("kin,in->k", weighted, error))
         rotation = np.asarray(cv2.Rodrigues(step)[0]) @ rotation
         error, jacobian = _errors(rays, rotation)
-    flat = jacobian.reshape(3, -1)
-    block = None if rays.block is None else np.tile(rays.block, 2)
-    return PureRotation(rotation, m_covariance(flat, error.ravel(), noise_px, np.ones(error.size), block), error)
+    return PureRotation(rotation, error, jacobian, noise_px, rays.block)
 
 
 def _kabsch(rays: RayPairs) -> FloatArray:

@@ -25,7 +25,7 @@ class RayPairs:
     b: FloatArray  # (3, N)
     focal_a_px: float
     focal_b_px: float
-    block: IntArray | None = None  # (N,) as in PointPairs
+    block: IntArray | None = None  # (N,) as in PointPairs, counted from 0
 
     @classmethod
     def of(cls, pairs: PointPairs, camera_a: CameraModel, camera_b: CameraModel) -> RayPairs:
@@ -34,7 +34,7 @@ class RayPairs:
             np.ascontiguousarray(camera.unproject(pixels).T) if len(pixels) else np.empty((3, 0))
             for camera, pixels in ((camera_a, pairs.a), (camera_b, pairs.b))
         ]
-        return cls(rays[0], rays[1], _focal_px(camera_a), _focal_px(camera_b), pairs.block)
+        return cls(rays[0], rays[1], _focal_px(camera_a), _focal_px(camera_b), _counted(pairs.block))
 
     def __len__(self) -> int:
         return int(self.a.shape[1])
@@ -46,14 +46,13 @@ class RayPairs:
 
     def areas(self) -> int:
         """Independent observations: areas of the image with an error of their own; each point where none is named."""
-        return len(self) if self.block is None else len(np.unique(self.block))
+        return len(self) if self.block is None else int(np.count_nonzero(np.bincount(self.block)))
 
     def agreeing_areas(self, inliers: Mask) -> float:
         """How many of ``areas`` agree, each by the share of its matches that do; ``inliers`` (N,)."""
         if self.block is None:
             return float(inliers.sum())
-        numbers = np.unique(self.block, return_inverse=True)[1].ravel()
-        return float((np.bincount(numbers, inliers) / np.bincount(numbers)).sum())
+        return float((np.bincount(self.block, inliers) / np.maximum(np.bincount(self.block), 1)).sum())
 
     def spread_px(self) -> float:
         """Standard deviation of the places in px, in the image and along the way where it is least."""
@@ -80,6 +79,18 @@ class RayPairs:
 
 def _focal_px(camera: CameraModel) -> float:
     return float(np.sqrt(camera.fx * camera.fy))
+
+
+def _counted(block: IntArray | None) -> IntArray | None:
+    """The same areas by numbers from 0 on, by which sums can be formed at once."""
+    if block is None or not len(block):
+        return block
+    from_zero = block - block.min()
+    if (highest := int(from_zero.max())) > 100 * len(block):
+        return np.asarray(np.unique(from_zero, return_inverse=True)[1].ravel())
+    taken = np.zeros(highest + 1, np.intp)
+    taken[from_zero] = 1
+    return np.asarray((np.cumsum(taken) - 1)[from_zero])
 
 
 def _least_deviation(rays: FloatArray) -> float:

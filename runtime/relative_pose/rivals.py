@@ -28,7 +28,7 @@ def rivals_of(best: RefinedMotion, others: Iterable[RefinedMotion], block: IntAr
 
     All were refined on the same rays, whose ``block`` (N,) is as in RayPairs.
     """
-    undecided = [other.motion for other in others if evidence(best, other, block) < DECISIVE]
+    undecided = [other.motion for other in others if other is not best and evidence(best, other, block) < DECISIVE]
     return distinct(best.motion, undecided)
 
 
@@ -45,8 +45,7 @@ def evidence(best: RefinedMotion, other: RefinedMotion, block: IntArray | None) 
     """How surely ``best`` explains the matches better, in standard deviations; at most the root of the observations."""
     difference = _losses(other, best.noise_px) - _losses(best, best.noise_px)
     if block is not None:
-        numbers = np.unique(block, return_inverse=True)[1].ravel()
-        difference = np.asarray(np.bincount(numbers, difference), np.float64)
+        difference = np.asarray(np.bincount(block, difference), np.float64)
     spread = float(np.sqrt(difference @ difference))
     return float(difference.sum()) / spread if spread > 0 else 0.0
 

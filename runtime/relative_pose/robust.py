@@ -22,10 +22,20 @@ SCALES_PX = (0.15, 0.3, 0.6, 1.2)
 
 def robust_scale(distance_px: FloatArray, before_px: float) -> float:
     """Robust sigma (MAD) of the distances (N,) that are no outliers, from those near in terms of the last one."""
-    near = np.abs(distance_px[np.abs(distance_px) < TUKEY * before_px])
+    size_px = np.abs(distance_px)
+    near = size_px[size_px < TUKEY * before_px]
     if len(near) < LEAST_POINTS:
         return before_px
-    return float(np.clip(1.4826 * np.median(near), *NOISE_LIMITS_PX))
+    return float(np.clip(1.4826 * median(near), *NOISE_LIMITS_PX))
+
+
+def median(values: FloatArray) -> float:
+    """Of values (N,) without NaN; as numpy's, in half of its time."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    ordered = np.partition(values, (middle - 1, middle))
+    return float((ordered[middle - 1] + ordered[middle]) / 2)
 
 
 def tukey_weight(normalized: FloatArray) -> FloatArray:
@@ -87,8 +97,7 @@ def _summed(scores: FloatArray, block: IntArray) -> FloatArray:
 
     Where blocks are too few to show how much they vary, each point's own score, as if all of a block were one.
     """
-    numbers = np.unique(block, return_inverse=True)[1].ravel()
-    sums = np.stack([np.bincount(numbers, row) for row in scores])
+    sums = np.stack([np.bincount(block, row) for row in scores])
     count = int(sums.any(axis=0).sum())
     if count < LEAST_BLOCKS * len(scores):
         return np.asarray(scores * np.sqrt(scores.any(axis=0).sum() / max(count, 1)))

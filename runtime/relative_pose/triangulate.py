@@ -8,7 +8,7 @@ from roma_device.calibration.arrays import FloatArray, Mask
 
 from .motion import TwoViewMotion
 from .rays import RayPairs
-from .robust import INLIER_SIGMAS
+from .robust import INLIER_SIGMAS, median
 
 SIGNIFICANT = 4.0
 """Parallax in sigmas from which on the sign of a depth is known."""
@@ -36,8 +36,8 @@ def mallows_weight(rays: RayPairs, motion: TwoViewMotion, distance_px: FloatArra
     """
     in_front, parallax = _cheirality(rays, motion)
     parallax_px = rays.focal_px * parallax
-    near = np.abs(distance_px) <= INLIER_SIGMAS * noise_px
-    usual_px = max(float(np.median(parallax_px[near & in_front])) if (near & in_front).any() else 0.0, noise_px)
+    usual = parallax_px[(np.abs(distance_px) <= INLIER_SIGMAS * noise_px) & in_front]
+    usual_px = max(median(usual) if len(usual) else 0.0, noise_px)
     weight = np.minimum(1.0, (USUAL_PARALLAX * usual_px / np.maximum(parallax_px, 1e-9)) ** 2)
     return np.where(in_front | (parallax_px < SIGNIFICANT * noise_px), weight, 0.0)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from roma_device.runtime.relative_pose.robust import m_covariance
+from roma_device.runtime.relative_pose.robust import m_covariance, median
 
 
 def fitted(rng: np.random.Generator, areas: int, each: int) -> tuple[Any, Any, Any, Any]:
@@ -44,3 +44,9 @@ def test_the_covariance_is_the_textbook_s_where_all_points_count_alike() -> None
     expected = inverse @ (slopes * (left / (1 - leverage)) ** 2) @ slopes.T @ inverse
     found = m_covariance(slopes, left, 1e6, np.ones(8), None)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 501])
+def test_the_median_is_numpys(count: int) -> None:
+    values = np.random.default_rng(count).normal(0, 1, count)
+    assert median(values) == np.median(values)

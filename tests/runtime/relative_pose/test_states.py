@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -124,3 +126,13 @@ def test_matches_that_may_not_count_do_not() -> None:
     kept = np.arange(len(rays)) % 3 > 0
     found = finalize(rays, best, kept, [], views.camera.size, DEFAULT_LIMITS)
     assert found.state == "ok" and not found.inliers[~kept].any() and found.inliers[kept].mean() > 0.95
+
+
+@pytest.mark.parametrize("numbers", [[-4, 90, 7], [10**12, 5, 0]])
+def test_it_does_not_matter_how_areas_are_numbered(numbers: list[int]) -> None:
+    views = simulate_two_views(TwoViewSpec(), 2)
+    area = (views.pairs.a[:, 0] // 40).astype(np.intp)
+    first = estimated(replace(views.pairs, block=area))
+    second = estimated(replace(views.pairs, block=np.array([*numbers, *range(100, 200)])[area]))
+    assert first.covariance is not None and second.covariance is not None
+    np.testing.assert_allclose(first.covariance, second.covariance, rtol=1e-9)
