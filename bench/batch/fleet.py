@@ -1,6 +1,6 @@
 """How long ``roma-device fleet status`` takes for 20 boards on loopback: 10 well, 4 unwell, 3 stalled, 2 dead, 1 odd.
 
-    python -m bench.batch.fleet [--calls 12]
+    python -m bench.batch.fleet [--calls 8]
 
 Each call is a program of its own, as a user has it, with the default deadline. Prints seconds and states as JSON.
 """
@@ -38,8 +38,10 @@ def boards(yard: Yard) -> dict[str, int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=12)
-    calls = parser.parse_args().calls
+    parser.add_argument(
+        "--calls", type=int, default=8, help="at most 8: a board that stalls takes no more connections then"
+    )
+    calls = min(parser.parse_args().calls, 8)
     seconds: list[float] = []
     logger.remove()
     with ExitStack() as stack, tempfile.TemporaryDirectory() as folder:

@@ -85,6 +85,8 @@ def read_zenoh(pipe: Connection, frames: int) -> None:
         assert len(sample.payload.to_bytes()) > 4 * SIZE[0] * SIZE[1]
 
     with zenoh.open(config) as session:
+        pipe.send("the router is there")
+        pipe.recv()
         subscriber = session.declare_subscriber("0/stereo/depth/image_rect/**", hear)
         pipe.send("ready")
         pipe.recv()
@@ -135,10 +137,12 @@ def measure(spec: str, reader: Reader, frames: int, fps: float, *, reader_first:
         process.start()
         ours.recv()
     with open_publisher(spec) as publisher:
-        if not reader_first:
-            write_all(publisher, frames, fps, f"{spec.partition(':')[0]} without a reader")
+        write_all(publisher, frames, fps, f"{spec.partition(':')[0]} without a reader")
+        if reader_first:
+            ours.send("subscribe")
+        else:
             process.start()
-            ours.recv()
+        ours.recv()
         write_all(publisher, frames, fps, f"{spec.partition(':')[0]} with a reader")
         if reader_first:
             ours.send("end")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,9 @@ def test_what_travels_over_zenoh_is_what_rosbags_reads(router: Any, distro: str)
         for reply in router.liveliness().get("@ros2_lv/**"):
             tokens.append(str(reply.ok.key_expr))
         assert not publisher.has_subscriber(next(topic for topic in TOPICS if topic.name == "points"))  # type: ignore[attr-defined]
-    subscriber.undeclare()
+        subscriber.undeclare()
+        while publisher.has_subscriber(next(topic for topic in TOPICS if topic.name == "depth/image_rect")):  # type: ignore[attr-defined]
+            time.sleep(0.01)
     key, data, attachment = heard[0]
     parts = key.split("/")
     assert parts[4:5] == ["sensor_msgs::msg::dds_::Image_"]
