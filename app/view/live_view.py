@@ -12,7 +12,7 @@ from loguru import logger
 from roma_device.app.addresses import is_loopback, parse_address
 from roma_device.app.settings.settings import PageSettings
 from roma_device.app.web.server import WebServer
-from roma_device.app.web.tls import server_context
+from roma_device.app.web.tls import TlsError, server_context
 from roma_device.runtime.types import Result
 
 from .access import guarded, new_token
@@ -56,4 +56,7 @@ class LiveView(AbstractContextManager["LiveView"]):
 def _tls(settings: PageSettings) -> ssl.SSLContext | None:
     if settings.certificate is None or settings.key is None:
         return None
-    return server_context(settings.certificate, settings.key)
+    try:
+        return server_context(settings.certificate, settings.key)
+    except TlsError as error:
+        raise TlsError(f"page.certificate and page.key: {error}") from None

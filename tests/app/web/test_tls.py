@@ -96,6 +96,12 @@ def test_what_is_no_certificate_is_one_sentence(pems: tuple[Path, Path], tmp_pat
         assert sentence in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_the_page_names_the_settings_that_are_wrong(pems: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = PageSettings(listen="127.0.0.1:0", certificate=pems[0], key=tmp_path / "none.pem")
+    with pytest.raises(TlsError, match=r"^page\.certificate and page\.key: cannot read .*none\.pem: No such file"):
+        LiveView(settings, dict)
+
+
 def test_an_encrypted_key_or_that_of_another_is_told(pems: tuple[Path, Path], tmp_path: Path) -> None:
     locked, other = tmp_path / "locked.pem", tmp_path / "other.pem"
     lock = ["openssl", "pkey", "-in", str(pems[1]), "-aes256", "-passout", "pass:word", "-out", str(locked)]
