@@ -70,10 +70,10 @@ class ImageProof:
         """Evidence at points of the map, ``place`` being their rows and columns; disparities with the rig's offset."""
         left, right = (_texture(image) for image in images.grey)
         row, column = (self._stride_px * each for each in place)
-        here, y = left[row, column].astype(np.float32), row.astype(np.float32)
+        here, map_y = left[row, column].astype(np.float32), _in_rows(row)
         x = column.astype(np.float32) + self._offset_px
         measured, *ground = (
-            np.abs(here - _sampled(right, x - disparity_px, y))
+            np.abs(here - _sampled(right, _in_rows(x - disparity_px), map_y, len(x)))
             for disparity_px in (measured_px, *(ground_px + np.float32(self._scale * off) for off in PLANE_ERRORS_PX))
         )
         return Evidence(measured_px - ground_px, certainty, measured, tuple(ground))
@@ -112,9 +112,14 @@ def _texture(image: GreyImage) -> npt.NDArray[np.int16]:
     return np.asarray(np.subtract(image, blurred, dtype=np.int16))
 
 
-def _sampled(image: npt.NDArray[np.int16], x: FloatImage, y: FloatImage) -> FloatImage:
-    """Values (N,) between pixels; the border repeats."""
-    rows = -(-len(x) // 1024)  # remap takes no more than 32767 columns
-    map_x, map_y = (np.resize(axis, rows * 1024).reshape(rows, 1024) for axis in (x, y))
+def _in_rows(values: FloatImage | IntArray) -> FloatImage:
+    """(rows, 1024) with ``values`` (N,) and zeros behind them: remap takes no more than 32767 columns."""
+    rows = np.zeros((-(-len(values) // 1024), 1024), np.float32)
+    rows.ravel()[: len(values)] = values
+    return rows
+
+
+def _sampled(image: npt.NDArray[np.int16], map_x: FloatImage, map_y: FloatImage, count: int) -> FloatImage:
+    """The first ``count`` values between pixels; the border repeats."""
     values = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values.ravel()[: len(x)], np.float32)
+    return np.asarray(values.ravel()[:count], np.float32)
