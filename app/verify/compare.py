@@ -199,7 +199,7 @@ def _verify_one(
     card: ModelCard, chosen_engine: str, options: EngineOptions, folder: VectorFolder, limits: LimitChoice
 ) -> VerifyReport:
     chosen = NetworkOptions(chosen_engine, options.threads, options.size[0], options.npu, options.precision)
-    with MatchingNetwork(card, options.size, chosen) as network:
+    with MatchingNetwork(replace(card, enlarge=1.0), options.size, chosen) as network:  # the size is the input's own
         engine = network.engine
         errors: dict[str, list[TensorError]] = {name: [] for name in engine.outputs}
         effects: list[DisparityEffect] = []

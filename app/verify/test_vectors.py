@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -159,7 +159,7 @@ def make_test_vectors(
     writer, inputs = VectorWriter(root), allocate(card.inputs, size)
     stages = _StageWriters(card, root)
     chosen = NetworkOptions(source.engine, options.threads, size[0], options.npu, "fp32")
-    with MatchingNetwork(source.card, size, chosen) as network:
+    with MatchingNetwork(replace(source.card, enlarge=1.0), size, chosen) as network:  # the size is the input's own
         for index in range(count):
             frame, maps = _frame(size, index)
             for described, arrays in ((card, inputs), (source.card, network.engine.inputs)):

@@ -11,7 +11,6 @@ import pytest
 from roma_device.app.model_store import find_model
 from roma_device.app.verify.model_check import check_model
 from roma_device.app.verify.model_show import describe_model
-from roma_device.calibration.arrays import Size
 from tests.app.command_line import call
 from tests.runtime.onnx.axmodel_file import axmodel
 
@@ -76,15 +75,16 @@ def test_a_model_of_several_graphs_shows_all_of_them() -> None:
     found = describe_model("stereo-large")
     assert len(found.graphs) == len(find_model("stereo-large").every_file)
     costs = [graph.gmac for graph in found.graphs if graph.path.endswith(("matching.onnx", "refinement.onnx"))]
-    assert all(cost is not None and 0.5 < cost < 3 for cost in costs)
+    assert all(cost is not None and 0.5 < cost < 5 for cost in costs)
     assert "stages: matching" in found.as_text() and "warp_right before each of" in found.as_text()
 
 
 def test_check_adds_up_what_runs_for_a_pair() -> None:
     report = check_model("stereo-large", "AX650", None, None)
-    paths = [str(graph.files["onnx"].path) for graph in find_model("stereo-large").graphs]
-    first, second = (check_model(path, "AX650", None, Size(640, 320)) for path in paths)
+    card = find_model("stereo-large")
+    paths = [str(graph.files["onnx"].path) for graph in card.graphs]
+    first, second = (check_model(path, "AX650", None, card.default_size) for path in paths)
     assert report.verdict == "compiles" and first.gmac and second.gmac and report.gmac
-    passes = find_model("stereo-large").passes(None)
+    passes = card.passes(None)
     assert abs(report.gmac - first.gmac - passes * second.gmac) < 1e-9
     assert "refinement: " in report.as_text() and "times for a pair" in report.as_text()
