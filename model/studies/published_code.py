@@ -101,7 +101,8 @@ def differences_px(theirs: torch.nn.Module, infer: Infer, stride: int, a: Tensor
     scale = torch.tensor([a.shape[3] / 2, a.shape[2] / 2])[None, :, None, None]
     with torch.inference_mode():
         found = theirs({"im_A": a, "im_B": b})[stride]["flow"]
-        return ((infer(a, b) - found) * scale).abs().amax(dim=1)[0]
+        distance: Tensor = ((infer(a, b) - found) * scale).abs().amax(dim=1)[0]
+    return distance
 
 
 def _folder(package: str) -> Path:
