@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from .safe_sums import with_safe_sums
+
 DEFAULTS: dict[str, dict[str, Any]] = {
     "Conv": {"auto_pad": "NOTSET", "dilations": [1, 1], "group": 1, "pads": [0, 0, 0, 0], "strides": [1, 1]},
     "Softmax": {"axis": -1},
@@ -23,6 +25,7 @@ def for_npu(model: onnx.ModelProto) -> onnx.ModelProto:
     """``model`` itself, now in the form in which it computes the same in few bits too."""
     with_exact_positions(model)
     with_safe_roots(model)
+    with_safe_sums(model, _constants(model))
     return model
 
 

@@ -16,7 +16,8 @@ pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 import onnx
 from onnx import helper, numpy_helper
 
-from model.base.npu_graph import with_reduced_sums, with_safe_roots
+from model.base.npu_graph import for_npu, with_reduced_sums, with_safe_roots
+from model.base.safe_sums import with_safe_sums
 from model.kit.arithmetic import PRECISIONS, session_of, simulated
 from model.simulate_chip import main
 from roma_device.runtime.card import load_card
@@ -136,6 +137,35 @@ def test_lengths_that_round_to_nothing_are_not_divided_by() -> None:
     assert np.array_equal(run(model, image), before)
     error = np.abs(run(simulated(model, [{"x": image}], PRECISIONS["u16"]), image) - before)
     assert error.mean() < 1e-3 and error.max() < 1
+
+
+def weighted_mean(operator: str) -> onnx.ModelProto:
+    """exp(x) shared out over the two channels: far below the greatest x all that is summed rounds to nothing."""
+    summed = {
+        "ReduceSum": helper.make_node("ReduceSum", ["weights", "channels"], ["total"], "total"),
+        "Conv": helper.make_node("Conv", ["weights", "ones"], ["total"], "total"),
+    }
+    nodes = [helper.make_node("Exp", ["x"], ["weights"]), summed[operator]]
+    constants = {"channels": np.array([1]), "ones": np.ones((1, 2, 1, 1), np.float32)}
+    return graph_of(*nodes, helper.make_node("Div", ["weights", "total"], ["y"]), **constants)
+
+
+@pytest.mark.parametrize("operator", ["ReduceSum", "Conv"])
+def test_sums_of_weights_that_round_to_nothing_are_not_divided_by(operator: str) -> None:
+    model, image = weighted_mean(operator), np.where(RNG.random(IMAGE.shape) < 0.7, -8, 2.4).astype(np.float32)
+    before = run(model, image)
+    with np.errstate(invalid="ignore"):
+        assert not np.isfinite(run(simulated(model, [{"x": image}], PRECISIONS["u8"]), image)).all()
+    assert for_npu(model) is model and np.array_equal(run(model, image), before)
+    assert [node.op_type for node in model.graph.node].count("Max") == 1
+    assert with_safe_sums(model, {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}) == 0
+    assert np.isfinite(run(simulated(model, [{"x": image}], PRECISIONS["u16"]), image)).all()
+
+
+def test_what_may_be_negative_is_not_bounded() -> None:
+    summed = helper.make_node("ReduceSum", ["x", "channels"], ["total"])
+    model = graph_of(summed, helper.make_node("Div", ["x", "total"], ["y"]), channels=np.array([1]))
+    assert with_safe_sums(model, {"channels": np.array([1])}) == 0
 
 
 def test_the_bundle_runs_and_says_less_than_the_original(tmp_path: Path) -> None:
