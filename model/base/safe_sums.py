@@ -10,7 +10,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 LEAST = 1e-4
-"""Far below what sums of weights are in floating point, and at least half a step of 16 bits up to a range of 13."""
+"""Far below what sums of weights are in floating point."""
+SUM, BOUND = ".sum", ".least"
 POSITIVE = frozenset(["Abs", "Exp", "ReduceL2", "Relu", "Sigmoid", "Softmax", "Sqrt"])
 """Operators that give nothing negative, whatever they are given."""
 KEEPING = frozenset(
@@ -36,11 +37,28 @@ def with_safe_sums(model: onnx.ModelProto, constants: Mapping[str, Any]) -> int:
     sums = {node.output[0]: node for division in divisions for node in graph.summed(division)}
     for node in sums.values():
         result = node.output[0]
-        node.output[0] = f"{result}.sum"
-        model.graph.initializer.append(numpy_helper.from_array(np.float32(LEAST).reshape(1), f"{result}.least"))
-        bound = helper.make_node("Max", [node.output[0], f"{result}.least"], [result], f"{node.name}.bounded")
+        node.output[0] = f"{result}{SUM}"
+        model.graph.initializer.append(_number(LEAST, f"{result}{BOUND}"))
+        bound = helper.make_node("Max", [node.output[0], f"{result}{BOUND}"], [result], f"{node.name}.bounded")
         model.graph.node.insert(list(model.graph.node).index(node) + 1, bound)
     return len(sums)
+
+
+def bounded_sums(model: onnx.ModelProto) -> list[str]:
+    """Names of the sums that ``with_safe_sums`` has bounded, before they are."""
+    return [node.input[0] for node in model.graph.node if node.op_type == "Max" and node.input[0].endswith(SUM)]
+
+
+def raise_bounds(model: onnx.ModelProto, greatest: Mapping[str, float], levels: int) -> None:
+    """No bound is less than a step of ``levels``; ``greatest`` is the greatest value of each bounded sum."""
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    for name in bounded_sums(model):
+        bound = name.removesuffix(SUM) + BOUND
+        stored[bound].CopyFrom(_number(max(LEAST, greatest[name] / levels), bound))
+
+
+def _number(value: float, name: str) -> onnx.TensorProto:
+    return numpy_helper.from_array(np.float32(value).reshape(1), name)
 
 
 class _Graph:

@@ -45,11 +45,12 @@ PRECISIONS = {"u8": Precision(8, 8), "mixed": Precision(8, 16), "u16": Precision
 """Word in the command line -> bits; the weights have 8 in each. For "mixed" sums over channels must be reductions."""
 
 
-def ranges(model: onnx.ModelProto, samples: Sequence[Tensors]) -> dict[str, Range]:
-    """Least and greatest value of each float tensor over ``samples``, with 0 between them."""
+def ranges(model: onnx.ModelProto, samples: Sequence[Tensors], wanted: Sequence[str] | None = None) -> dict[str, Range]:
+    """Least and greatest value of each float tensor, or of those ``wanted``, over ``samples``, with 0 between them."""
     wide = copy.deepcopy(model)
     given = {value.name for value in model.graph.output}
-    names = [name for node in model.graph.node for name in node.output if name and name not in given]
+    made = [name for node in model.graph.node for name in node.output] if wanted is None else wanted
+    names = [name for name in made if name and name not in given]
     wide.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in names)
     names += [value.name for value in model.graph.output]
     session, found = session_of(wide), dict[str, Range]()

@@ -19,14 +19,17 @@ import onnx
 
 from model.base.npu_graph import for_npu, with_all_attributes, with_reduced_sums
 from model.base.onnx_file import fixed
+from model.base.safe_sums import bounded_sums, raise_bounds
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
 from roma_device.runtime.cascade.sequence import Cascade
 from roma_device.runtime.engine import allocate
 from roma_device.runtime.tensors.preprocess import value_table
 
-from .arithmetic import Tensors, session_of
+from .arithmetic import Tensors, ranges, session_of
 
+LEVELS_OF_SUMS = (1 << 16) - 1
+"""Sums have 16 bits in every choice of precisions but u8."""
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
@@ -79,7 +82,16 @@ def compiler_graphs(
         with_all_attributes(model)
         graphs.append(CompilerGraph(one, model, precision))
     _take_samples(card, size, graphs, frames)
+    for graph in graphs:
+        _raise_bounds(graph)
     return graphs
+
+
+def _raise_bounds(graph: CompilerGraph) -> None:
+    """What is divided by does not round to 0 in the ranges that the samples have."""
+    if names := bounded_sums(graph.model):
+        found = ranges(graph.model, graph.samples, names)
+        raise_bounds(graph.model, {name: found[name][1] for name in names}, LEVELS_OF_SUMS)
 
 
 def _take_samples(card: ModelCard, size: Size, graphs: Sequence[CompilerGraph], frames: Iterable[Tensors]) -> None:

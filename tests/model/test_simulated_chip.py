@@ -17,7 +17,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from model.base.npu_graph import for_npu, with_reduced_sums, with_safe_roots
-from model.base.safe_sums import with_safe_sums
+from model.base.safe_sums import bounded_sums, raise_bounds, with_safe_sums
 from model.kit.arithmetic import PRECISIONS, session_of, simulated
 from model.simulate_chip import main
 from roma_device.runtime.card import load_card
@@ -160,6 +160,18 @@ def test_sums_of_weights_that_round_to_nothing_are_not_divided_by(operator: str)
     assert [node.op_type for node in model.graph.node].count("Max") == 1
     assert with_safe_sums(model, {one.name: numpy_helper.to_array(one) for one in model.graph.initializer}) == 0
     assert np.isfinite(run(simulated(model, [{"x": image}], PRECISIONS["u16"]), image)).all()
+
+
+def test_a_bound_is_at_least_a_step_of_what_is_summed() -> None:
+    model = weighted_mean("Conv")
+    for_npu(model)
+    assert bounded_sums(model) == ["total.sum"]
+    image = np.where(RNG.random(IMAGE.shape) < 0.7, -8, 6.0).astype(np.float32)
+    before = run(model, image)
+    assert not np.isfinite(run(simulated(model, [{"x": image}], PRECISIONS["u16"]), image)).all()
+    raise_bounds(model, {"total.sum": 2 * float(np.exp(6))}, 65535)
+    assert np.isfinite(run(simulated(model, [{"x": image}], PRECISIONS["u16"]), image)).all()
+    assert np.abs(run(model, image) - before).max() < 0.5, "a share of what is nothing beside the rest"
 
 
 def test_what_may_be_negative_is_not_bounded() -> None:

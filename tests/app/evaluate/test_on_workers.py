@@ -39,7 +39,7 @@ def shared_workers(two: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
         assert on == "local:2"
         yield two
 
-    monkeypatch.setattr("roma_device.app.evaluate.on_workers.open_workers", opened)
+    monkeypatch.setattr("roma_device.app.workers.results.open_workers", opened)
 
 
 def texture(seed: int, size: tuple[int, int]) -> np.ndarray[Any, Any]:
