@@ -1,6 +1,6 @@
 """A batch under faults: every output once, equal to a sequential run; what is lost, and how long it takes to go on.
 
-    python -m bench.batch.faults --folder FOLDER [--count 60]
+    python -m bench.batch.faults --folder FOLDER [--count 180]
 
 Two workers of a real scheduler on loopback; one recording is poisoned. At a sixth of the items a worker is killed, at a
 third one is stopped, at half the client is killed; the same command then goes on. A third batch meets a disk that fills
@@ -28,7 +28,8 @@ from .recordings import make_recordings, poison
 
 OPTIONS = ("--input-width", "64", "--passes", "0", "--engine", "opencv", "--save", "depth,disparity,results", "--json")
 WAIT_S = 0.1
-REMOUNT_MIB = 24
+MIB_FOR_60 = 24
+"""On the small disk: enough for the results of so many items."""
 
 
 class Batch:
@@ -112,15 +113,15 @@ def _stop_one(client: Client, batch: Batch) -> float:
     return time.monotonic() - start_s
 
 
-def with_full_disk(inputs: list[Path], folder: Path, log: Path) -> dict[str, Any]:
-    disk = folder / "small-disk"
+def with_full_disk(inputs: list[Path], folder: Path, log: Path, count: int) -> dict[str, Any]:
+    disk, size_mib = folder / "small-disk", max(8, MIB_FOR_60 * count // 60)
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={REMOUNT_MIB}m", "tmpfs", str(disk)], check=False)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "tmpfs", str(disk)], check=False)
     if mounted.returncode:
         return {"full disk": "not tried: no right to mount one"}
     try:
         filler = disk / "others"
-        filler.write_bytes(b"x" * (REMOUNT_MIB - 4) * (1 << 20))
+        filler.write_bytes(b"x" * (size_mib - 4) * (1 << 20))
         first = Batch(inputs, disk / "out", "local:2", log).end()
         done = len(contents(disk / "out"))
         left = [str(path) for path in (disk / "out").glob(".attempts/*")]
@@ -139,7 +140,7 @@ def with_full_disk(inputs: list[Path], folder: Path, log: Path) -> dict[str, Any
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="for recordings and results; keeps the recordings")
-    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--count", type=int, default=180, help="recordings; with few all is done before a fault shows")
     parser.add_argument("--reuse", action="store_true", help="the sequential run of an earlier call")
     choice = parser.parse_args()
     folder = choice.folder.absolute()
@@ -165,7 +166,7 @@ def main() -> None:
         "sentence": json.loads((folder / "faults" / "failed" / "poisoned.json").read_text())["reason"],
         "staging left": [str(path) for path in (folder / "faults").glob(".attempts/*")],
     }
-    found |= with_full_disk(inputs, folder, log)
+    found |= with_full_disk(inputs, folder, log, choice.count)
     print(json.dumps(found, indent=1))
 
 
