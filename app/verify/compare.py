@@ -11,11 +11,10 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray, Mask, Size
 from roma_device.runtime.card import ModelCard, Task
 from roma_device.runtime.engine import Array, EngineOptions, engine_facts, engine_name
-from roma_device.runtime.matching_network import MatchingNetwork, NetworkOptions
 from roma_device.runtime.tensors.decode import as_numbers
 
 from .stage_vectors import stage_folders
-from .test_vectors import VectorFolder
+from .test_vectors import VectorFolder, network_at
 
 OVER_PX = 1.0
 """A disparity off by more than this counts as wrong."""
@@ -198,8 +197,7 @@ def verify(
 def _verify_one(
     card: ModelCard, chosen_engine: str, options: EngineOptions, folder: VectorFolder, limits: LimitChoice
 ) -> VerifyReport:
-    chosen = NetworkOptions(chosen_engine, options.threads, options.size[0], options.npu, options.precision)
-    with MatchingNetwork(replace(card, enlarge=1.0), options.size, chosen) as network:  # the size is the input's own
+    with network_at(card, chosen_engine, options) as network:
         engine = network.engine
         errors: dict[str, list[TensorError]] = {name: [] for name in engine.outputs}
         effects: list[DisparityEffect] = []

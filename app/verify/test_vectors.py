@@ -158,8 +158,7 @@ def make_test_vectors(
     check_inputs(card)
     writer, inputs = VectorWriter(root), allocate(card.inputs, size)
     stages = _StageWriters(card, root)
-    chosen = NetworkOptions(source.engine, options.threads, size[0], options.npu, "fp32")
-    with MatchingNetwork(replace(source.card, enlarge=1.0), size, chosen) as network:  # the size is the input's own
+    with network_at(source.card, source.engine, replace(options, precision="fp32")) as network:
         for index in range(count):
             frame, maps = _frame(size, index)
             for described, arrays in ((card, inputs), (source.card, network.engine.inputs)):
@@ -170,6 +169,12 @@ def make_test_vectors(
             stages.add(network.engine, source.card, size)
     stages.finish()
     return writer.finish()
+
+
+def network_at(card: ModelCard, engine: str, options: EngineOptions) -> MatchingNetwork:
+    """A network whose input has the size of ``options``, whatever ``card`` enlarges; raises ModelError, EngineError."""
+    chosen = NetworkOptions(engine, options.threads, options.size[0], options.npu, options.precision)
+    return MatchingNetwork(replace(card, enlarge=1.0), options.size, chosen)
 
 
 class _StageWriters:

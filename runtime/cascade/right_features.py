@@ -7,13 +7,12 @@ up an index.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import AnyArray, FloatImage, Size
-from roma_device.runtime.card import Stage
+from roma_device.runtime.card import Stage, TensorSpec
 from roma_device.runtime.tensors.preprocess import remap_tables
 
 from .graph import RunnableGraph
@@ -71,5 +70,5 @@ def fetch(features: AnyArray, x: FloatImage, y: FloatImage, out: AnyArray) -> No
         cv2.remap(channel, *tables, cv2.INTER_LINEAR, dst=target, borderMode=cv2.BORDER_CONSTANT)
 
 
-def _shapes(specs: tuple[Any, ...]) -> dict[str, Any]:
+def _shapes(specs: tuple[TensorSpec, ...]) -> dict[str, tuple[int | None, ...]]:
     return {spec.name: spec.shape for spec in specs}
