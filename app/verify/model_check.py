@@ -15,14 +15,8 @@ from roma_device.runtime.onnx.axmodel import is_compiled, is_encrypted, read_axm
 from roma_device.runtime.preflight.combined import Part, combined
 from roma_device.runtime.preflight.graph_cost import load_latency_law
 from roma_device.runtime.preflight.npu_chip import NpuChip, load_chip
-from roma_device.runtime.preflight.report import (
-    Report,
-    check_graph,
-    check_mode,
-    read_graph,
-    sized_graph,
-    with_target,
-)
+from roma_device.runtime.preflight.report import Report, check_graph, check_mode, read_graph, with_target
+from roma_device.runtime.preflight.sized import sized_graph
 
 LISTS = Path(str(files("roma_device.configs"))) / "npu"
 _OTHERS = ("latency", "measured")

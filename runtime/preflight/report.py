@@ -10,13 +10,16 @@ from typing import Any, Literal
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelError
 from roma_device.runtime.onnx.axmodel import COMPILED_OP, CompiledModel, is_compiled
-from roma_device.runtime.onnx.graph import Graph, TensorInfo, read_onnx
+from roma_device.runtime.onnx.graph import Graph, read_onnx
 from roma_device.runtime.onnx.shapes import infer
 
 from .graph_cost import GraphCost, LatencyEstimate, LatencyLaw, graph_cost
 from .npu_chip import NpuChip
 from .rules import RULES, Checked, Finding
+from .sized import shape_text
 
+OF_IMAGES = "give --size WIDTHxHEIGHT or export it with a fixed size"
+OF_OTHERS = "export it with fixed sizes (--size is for inputs of batch x channels x height x width)"
 Verdict = Literal["compiles", "fails", "unknown"]
 
 
@@ -109,42 +112,13 @@ def read_graph(path: Path, data: bytes, size: Size | None) -> Graph:
     return graph if size is None else graph.with_size(size)
 
 
-def sized_graph(path: Path, data: bytes, size: Size | None) -> tuple[Graph, tuple[str, ...]]:
-    """The same with a ``size`` that the user gave: what it changes, and a batch that is open, are told in notes.
-
-    Raises ModelError for a size that contradicts the file's own.
-    """
-    graph = read_onnx(data, path)
-    notes: list[str] = []
-    if graph.is_open_in_batch_alone:
-        notes.append("the batch is open: taken as 1, which is all that this program runs; export it with a batch of 1")
-        graph = graph.with_batch_of_1()
-    if size is None:
-        return graph, tuple(notes)
-    fixed = {size for size in map(_image_size, graph.inputs.values()) if size is not None}
-    if fixed and size not in fixed:
-        shown = " and ".join(map(str, sorted(fixed)))
-        raise ModelError(f"{path}: --size {size} contradicts the file, whose input is {shown}", exit_code=os.EX_USAGE)
-    if all(info.shape is not None and None not in info.shape for info in graph.inputs.values()):
-        notes.append(f"--size {size} changes nothing: the file's inputs have fixed sizes")
-    return graph.with_size(size), tuple(notes)
-
-
-def _image_size(info: TensorInfo) -> Size | None:
-    """Of an input of four dimensions whose height and width are fixed."""
-    if info.shape is None or len(info.shape) != 4:
-        return None
-    height, width = info.shape[2:]
-    return None if height is None or width is None else Size(width, height)
-
-
 def _check_fixed(graph: Graph, subject: str) -> None:
     for name, info in graph.inputs.items():
         if info.shape is None or None in info.shape:
-            shape = "x".join("?" if size is None else str(size) for size in info.shape or (None,))
+            is_image = info.shape is not None and len(info.shape) == 4
             raise ModelError(
-                f"{subject}: the input {name} has open dimensions ({shape}), the NPU compiler needs fixed ones: "
-                "give --size WIDTHxHEIGHT or export it with a fixed size"
+                f"{subject}: the input {name} has open dimensions ({shape_text(info)}), the NPU compiler needs fixed "
+                f"ones: {OF_IMAGES if is_image else OF_OTHERS}"
             )
 
 

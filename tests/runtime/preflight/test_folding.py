@@ -149,3 +149,30 @@ def test_a_size_that_contradicts_the_file_or_changes_nothing_is_said(
     with pytest.raises(ModelError, match="--size 640x480 contradicts the file, whose input is 96x64"):
         check_model(path, "AX650", None, Size(640, 480))
     assert "changes nothing" in check_model(path, "AX650", None, Size(96, 64)).as_text()
+
+
+@pytest.mark.parametrize("shape", [("n", "m"), ("n", "length", 8)])
+def test_no_advice_to_give_a_size_where_none_helps(tmp_path: Path, shape: tuple[int | str, ...]) -> None:
+    path = relu(tmp_path, *shape)
+    for size in (None, Size(640, 480)):
+        with pytest.raises(ModelError, match="fixed sizes") as caught:
+            check_model(path, "AX650", None, size)
+        assert "give --size" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [
+        ((1, 3, 256, "w"), "whose input has a height of 256"),
+        ((1, 3, "h", 256), "whose input has a width of 256"),
+        (("n", "h", "w", 3), "seem to come last"),
+    ],
+)
+def test_a_size_that_half_of_the_file_contradicts(tmp_path: Path, shape: tuple[int | str, ...], sentence: str) -> None:
+    with pytest.raises(ModelError, match=sentence):
+        check_model(relu(tmp_path, *shape), "AX650", None, Size(640, 480))
+
+
+def test_open_channels_are_taken_as_1_and_said(tmp_path: Path) -> None:
+    path = relu(tmp_path, 1, "c", "h", "w")
+    assert "the channels of x are open: taken as 1" in check_model(path, "AX650", None, Size(640, 480)).as_text()
