@@ -59,5 +59,5 @@ def test_a_matrix_for_twice_the_size_is_refused(tmp_path: Path, size: tuple[int,
     if size == (640, 480):
         assert pair.load()[0][1].size == size
     else:
-        with pytest.raises(EvaluationError, match="principal point 159.5,119.5 px is outside of the 160x120 image"):
+        with pytest.raises(EvaluationError, match=r"principal point 159\.5,119\.5 px is outside of the 160x120 image"):
             pair.load()
