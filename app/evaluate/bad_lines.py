@@ -15,11 +15,14 @@ T = TypeVar("T")
 MOST_BAD = 0.1
 """Share of the lines or entries."""
 
+FEW = 3
+"""Of so many lines or more, one may be bad, whatever its share."""
+
 
 def good_entries(path: Path, entries: Sequence[Any], parse: Callable[[int, Any], T]) -> list[T]:
     """What ``parse`` makes of each entry and its number; those for which it raises EvaluationError are left out.
 
-    Raises the first one's where they are more than MOST_BAD of all.
+    Raises the first one's where they are more than MOST_BAD of all, and more than one.
     """
     found, problems = [], []
     for number, entry in enumerate(entries):
@@ -27,11 +30,15 @@ def good_entries(path: Path, entries: Sequence[Any], parse: Callable[[int, Any],
             found.append(parse(number, entry))
         except EvaluationError as error:
             problems.append(error)
-            if len(problems) > MOST_BAD * len(entries):
+            if _are_many(len(problems), len(entries)):
                 raise problems[0] from None
     if problems:
         logger.warning("{}; left out, {} of {} entries of {}", problems[0], len(problems), len(entries), path)
     return found
+
+
+def _are_many(bad: int, total: int) -> bool:
+    return bad > max(MOST_BAD * total, 1 if total >= FEW else 0)
 
 
 class BadLines:
@@ -44,7 +51,7 @@ class BadLines:
     def leave_out(self, line: int, reason: str) -> None:
         """Raises EvaluationError, with the first reason, where these are too many."""
         self._reasons.append(f"{self._path}:{line}: {reason}")
-        if len(self._reasons) > MOST_BAD * self._total:
+        if _are_many(len(self._reasons), self._total):
             count = len(self._reasons)
             more = f" (and {count - 1} more of {self._total} lines are bad)" if count > 1 else ""
             raise EvaluationError(self._reasons[0] + more)

@@ -8,6 +8,7 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.pose import Pose
 from roma_device.calibration.rig import StereoCalibration
 
@@ -24,6 +25,11 @@ class RawRig(NamedTuple):
         left, right, pose = self.first, self.second, self.second_from_first
         if swap:
             left, right, pose = right, left, pose.inverse()
+            if pose.translation_m[0] > max(0, np.abs(pose.translation_m[1:]).max()):
+                raise CalibrationError(
+                    "by this file its first camera is the left one already: import it without exchanging the cameras "
+                    "(no --swap)"
+                )
         return StereoCalibration(left, right, Pose(pose.rotation, pose.translation_m * metres_per_unit))
 
 

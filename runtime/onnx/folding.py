@@ -122,7 +122,9 @@ def _fold_slice(node: Node, known: Known) -> Array:
 
 def _fold_divide(node: Node, known: Known) -> Array:
     a, b = _constant(known, node, 0), _constant(known, node, 1)
-    return np.asarray(a // b if np.issubdtype(a.dtype, np.integer) else a / b)
+    if not np.issubdtype(a.dtype, np.integer):
+        return np.asarray(a / b)
+    return np.asarray(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b)), a.dtype)  # toward 0, as C has it
 
 
 def _fold_range(node: Node, known: Known) -> Array:

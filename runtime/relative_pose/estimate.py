@@ -19,7 +19,7 @@ from .pure_rotation import PureRotation, fit_pure_rotation
 from .ransac import THRESHOLD_PX, consensus_motion, plain_motion
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
-from .restarts import other_valleys
+from .restarts import is_unsure, other_valleys
 from .result import RelativePose
 from .rivals import DECISIVE, SAME_DEG, distinct, evidence, rivals_of
 from .robust import INLIER_SIGMAS
@@ -95,7 +95,7 @@ def _hypotheses(rays: RayPairs, seed: int, threshold_px: float) -> Iterator[Refi
             continue
         yield (refined := refine_motion(rays, motion, steps=FIRST_STEPS))
         inliers = int(refined.inliers.sum())
-        if inliers >= SURE_INLIERS and inliers > SURE_SHARE * len(rays):
+        if inliers >= SURE_INLIERS and inliers > SURE_SHARE * len(rays) and not is_unsure(refined, rays.block):
             return
 
 

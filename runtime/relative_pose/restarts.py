@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, IntArray
 
 from .motion import TwoViewMotion
 from .planar_scene import plane_motions
@@ -32,15 +32,16 @@ def other_valleys(rays: RayPairs, found: RefinedMotion, rotation: FloatArray) ->
 
     ``rotation`` (3, 3): that of a camera that only turned.
     """
-    if not _is_unsure(found, rays):
+    if not is_unsure(found, rays.block):
         return []
     others = list(_restarted(rays, found, rotation))
     best = min((found, *others), key=RefinedMotion.cost_over_scales)
     return [one for one in others if evidence(best, one, rays.block) < LITTLE_EVIDENCE]
 
 
-def _is_unsure(found: RefinedMotion, rays: RayPairs) -> bool:
-    direction = found.covariance(rays.block)[3:, 3:]
+def is_unsure(found: RefinedMotion, block: IntArray | None) -> bool:
+    """Whether the direction is hardly known: then however many matches agree, other motions may fit better."""
+    direction = found.covariance(block)[3:, 3:]
     return bool(np.linalg.eigvalsh(direction)[-1] > np.deg2rad(UNSURE_DEG) ** 2)
 
 

@@ -153,6 +153,13 @@ def test_a_rig_in_the_other_order_is_imported_with_swap(tmp_path: Path, name: st
         assert import_calibration(paths[::-1]).baseline_m == pytest.approx(0.0701)
 
 
+@pytest.mark.parametrize("name", sorted(WRITERS))
+def test_a_rig_in_order_that_is_to_be_swapped_is_not_sent_round_in_a_circle(tmp_path: Path, name: str) -> None:
+    paths = WRITERS[name](tmp_path, LEFT_TO_RIGHT)
+    with pytest.raises(CalibrationError, match=r"first camera is the left one already.*\(no --swap\)$"):
+        import_calibration(paths, swap=True)
+
+
 @pytest.mark.parametrize("name", ["kalibr", "opencv", "orbslam", "kitti"])
 def test_an_option_for_our_file_takes_every_other_one(tmp_path: Path, name: str) -> None:
     (path,) = WRITERS[name](tmp_path, LEFT_TO_RIGHT)

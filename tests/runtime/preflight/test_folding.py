@@ -176,3 +176,11 @@ def test_a_size_that_half_of_the_file_contradicts(tmp_path: Path, shape: tuple[i
 def test_open_channels_are_taken_as_1_and_said(tmp_path: Path) -> None:
     path = relu(tmp_path, 1, "c", "h", "w")
     assert "the channels of x are open: taken as 1" in check_model(path, "AX650", None, Size(640, 480)).as_text()
+
+
+def test_whole_numbers_are_divided_toward_zero() -> None:
+    """As onnxruntime does: -7 // 2 is -3, which exporters write for rounding up."""
+    shapes = Shapes()
+    shapes.last = shapes.add("Div", shapes.constant([-7, 7, -7, 7]), shapes.constant([2, 2, -2, -2]))
+    known = infer(read_onnx(shapes.model(), Path("g.onnx")))
+    assert known.constants[shapes.last].tolist() == [-3, 3, 3, -3]

@@ -10,11 +10,12 @@ from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.matching.point_pairs import PointPairs
-from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
+from roma_device.runtime.relative_pose.estimate import _hypotheses, estimate_relative_pose
 from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
 from roma_device.runtime.relative_pose.motion import TwoViewMotion
 from roma_device.runtime.relative_pose.orientation import kept_orientation
 from roma_device.runtime.relative_pose.pure_rotation import fit_pure_rotation
+from roma_device.runtime.relative_pose.ransac import THRESHOLD_PX
 from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.relative_pose.refine import refine_motion
 from roma_device.runtime.relative_pose.restarts import other_valleys
@@ -99,3 +100,11 @@ def test_from_a_wrong_valley_of_a_narrow_view_the_search_comes_to_the_right_one(
     assert wrong.cost_over_scales() > 1.1 * right.cost_over_scales()
     others = other_valleys(rays, wrong, rotation)
     assert any(max(one.motion.angles_deg(right.motion)) < 1 for one in others)
+
+
+def test_where_the_direction_is_unsure_the_first_motion_that_all_agree_on_is_not_the_last() -> None:
+    wide = simulate_two_views(TwoViewSpec(outliers=0.0, baseline=0.3), 0)
+    assert len(list(_hypotheses(RayPairs.of(wide.pairs, wide.camera, wide.camera), 0, THRESHOLD_PX))) == 1
+    rays, _ = narrow(0)
+    found = list(_hypotheses(rays, 0, THRESHOLD_PX))
+    assert found[0].inliers.mean() > 0.9 and len(found) == 3

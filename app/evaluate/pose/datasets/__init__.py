@@ -14,6 +14,8 @@ from roma_device.app.evaluate import EvaluationError, reading
 from roma_device.app.evaluate.stereo.ground_truth import read_grey
 from roma_device.calibration.arrays import FloatArray, Image, Size
 from roma_device.calibration.camera import CameraModel
+from roma_device.calibration.errors import CalibrationError
+from roma_device.calibration.plausibility import camera_findings
 from roma_device.calibration.pose import Pose
 from roma_device.runtime import registry
 
@@ -30,8 +32,16 @@ class PoseImage:
         """The grey image (H, W) and the camera for its size; raises OSError, ValueError and CalibrationError."""
         image = read_grey(self.path)
         size = Size.of(image)
-        camera = CameraModel(self.size or size, self.matrix, np.zeros(5))
-        return image, camera.fitted_to(size, "K")
+        camera = CameraModel(self.size or size, self.matrix, np.zeros(5)).fitted_to(size, "K")
+        _check_camera(camera)
+        return image, camera
+
+
+def _check_camera(camera: CameraModel) -> None:
+    """Raises CalibrationError for a matrix that cannot be this image's: most likely it is for another size."""
+    for finding in camera_findings(camera):
+        if finding.is_absurd:
+            raise CalibrationError(f"K: {finding.words}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,10 +66,10 @@ class PosePair:
 
 def checked_pose(rotation: npt.ArrayLike, translation: npt.ArrayLike, where: str) -> Pose:
     """The pose, its rotation made exact; raises EvaluationError where it is no pose, or a pure rotation."""
+    if not (np.isfinite(rotation).all() and np.isfinite(translation).all()):
+        raise EvaluationError(f"{where}: the pose holds a value that is not finite")
     pose = Pose.from_rounded(rotation, translation)
     matrix, shift = pose.rotation, pose.translation_m
-    if not (np.isfinite(matrix).all() and np.isfinite(shift).all()):
-        raise EvaluationError(f"{where}: the pose holds a value that is not finite")
     if not np.allclose(matrix @ matrix.T, np.eye(3), atol=1e-4) or np.linalg.det(matrix) < 0:
         raise EvaluationError(f"{where}: the rotation is not a rotation matrix")
     if not shift.any():

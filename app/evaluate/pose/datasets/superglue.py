@@ -49,6 +49,9 @@ def _pair(words: list[str], where: str, path: Path, images: Path) -> PosePair:
         raise EvaluationError(f"{where}: has {len(words)} words, but a pair with ground truth has {WORDS}")
     values = _numbers(words[4:], where)
     motion = values[18:].reshape(4, 4)
+    if not np.array_equal(motion[3], [0, 0, 0, 1]):
+        shown = " ".join(f"{value:g}" for value in motion[3])
+        raise EvaluationError(f"{where}: the last row of the pose is {shown}, not 0 0 0 1: is it written by columns?")
     return PosePair(
         path,
         f"{words[0]} {words[1]}",
