@@ -23,6 +23,8 @@ LIMIT_S = 60.0
 
 LEAST_CMM_MIB = 64
 
+FREE_CMM = "end other programs that use the NPU or cameras, or reboot: what a crashed one held stays taken"
+COMPILE = "docs/board.md, section 5, has how to compile the model for it"
 FIXES = {
     "ax": "docs/board.md has the steps; `roma-device service install --engine ax` grants the service its rights",
     "axcl": "`axcl-smi` must list the card and `axcl-smi log -t 0x10` fetches its log; the driver calls healthy cards "
@@ -36,6 +38,7 @@ class NpuState:
 
     told: str = ""  # by the NPU itself
     problem: str = ""  # why it does not open, in the words of ``run``
+    unused: str = ""  # why the model does not run on it all the same
     refused: dict[str, str] = field(default_factory=dict)  # node -> why it cannot be opened
 
 
@@ -88,17 +91,23 @@ def check_npu(machine: Machine) -> Iterator[CheckResult]:
     if not present:
         yield CheckResult("ok", "npu", "none on this machine")
     for engine in present:
-        state = npu_state(machine, engine)
-        if state.refused:
-            nodes = ", ".join(f"{node} ({why})" for node, why in state.refused.items())
-            fix = f"be root, or let `roma-device service install --engine {engine}` grant the service what it needs"
-            yield CheckResult("fail", "npu", f"{engine}: cannot be opened: {nodes}", fix)
-        if state.problem:
-            yield CheckResult("fail", "npu", f"{engine}: {state.problem}", FIXES[engine])
-        elif not state.refused:
-            yield CheckResult("ok", "npu", f"{engine}: {state.told}")
+        yield from _check_opening(engine, npu_state(machine, engine))
     yield from _check_rights(machine)
     yield from _check_cmm(machine.root)
+
+
+def _check_opening(engine: str, state: NpuState) -> Iterator[CheckResult]:
+    if state.refused and not all(node in state.problem for node in state.refused):
+        nodes = ", ".join(f"{node} ({why})" for node, why in state.refused.items())
+        fix = f"are its drivers loaded (dmesg)? Root may open it, and `roma-device service install --engine {engine}`"
+        yield CheckResult("fail", "npu", f"{engine}: cannot be opened: {nodes}", f"{fix} lets the service")
+    if state.problem:
+        fix = FREE_CMM if "CMM" in state.problem else FIXES[engine]
+        yield CheckResult("fail", "npu", f"{engine}: {state.problem}", fix)
+    elif state.unused:
+        yield CheckResult("warn", "npu", f"{engine}: {state.told}; {state.unused}, so the NPU is not used", COMPILE)
+    elif not state.refused:
+        yield CheckResult("ok", "npu", f"{engine}: {state.told}")
 
 
 def _check_rights(machine: Machine) -> Iterator[CheckResult]:
@@ -120,6 +129,6 @@ def _check_cmm(root: Path) -> Iterator[CheckResult]:
     free_mib, total_mib = numbers["remain"] * 1024 // MIB, numbers["total size"] * 1024 // MIB
     words = f"{free_mib} of {total_mib} MiB free"
     if free_mib < LEAST_CMM_MIB:
-        yield CheckResult("warn", "cmm", words, "end other programs that use the NPU or cameras, or reboot")
+        yield CheckResult("warn", "cmm", words, FREE_CMM)
     else:
         yield CheckResult("ok", "cmm", words)

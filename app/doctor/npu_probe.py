@@ -12,23 +12,23 @@ from typing import Any
 from loguru import logger
 
 from roma_device.app.model_store import find_model
-from roma_device.app.service.rights import nodes_of, refusal
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions, NpuOptions, engine_facts, open_engine
+from roma_device.runtime.engines.nodes import nodes_of, refusal
 
 
-def probe(engine: str, model: str, npu: NpuOptions) -> str:
-    """What the NPU tells of itself, once it is open; raises what ``run`` would end with."""
+def probe(engine: str, model: str, npu: NpuOptions) -> dict[str, str]:
+    """Fields of NpuState, once it is open; raises what ``run`` would end with."""
     card = find_model(model)
     if "axmodel" in card.files:
-        return _told(_with_model(card, engine, npu))
+        return _state(_with_model(card, engine, npu))
     facts = _board(npu) if engine == "ax" else _card(npu)
-    return f"{_told(facts)}; model {card.name} has no axmodel file, so the NPU is not used"
+    return _state(facts) | {"unused": f"model {card.name} has no axmodel file"}
 
 
-def _told(facts: Mapping[str, str]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in facts.items())
+def _state(facts: Mapping[str, str]) -> dict[str, str]:
+    return {"told": ", ".join(f"{key} {value}" for key, value in facts.items())}
 
 
 def _with_model(card: ModelCard, engine: str, npu: NpuOptions) -> Mapping[str, str]:
@@ -71,7 +71,7 @@ def main() -> None:
     print(json.dumps({"refused": {node: why for node, why in nodes.items() if why}}), flush=True)
     options = asked["npu"] | {"library_dir": asked["npu"]["library_dir"] and Path(asked["npu"]["library_dir"])}
     try:
-        answer = {"told": probe(asked["engine"], asked["model"], NpuOptions(**options))}
+        answer = probe(asked["engine"], asked["model"], NpuOptions(**options))
     except RomaError as error:
         answer = {"problem": str(error)}
     print(json.dumps(answer), flush=True)

@@ -12,7 +12,7 @@ from roma_device.calibration.errors import RomaError
 from roma_device.runtime.engine import AUTO_NODES, AUTO_ORDER, ENGINES, engine_class
 from roma_device.runtime.extras import install_line
 
-from .npu import has_npu, npu_state
+from .npu import FIXES, has_npu, npu_state
 
 OLDEST_GLIBC = (2, 28)
 ENGINE_MODULES = {"openvino": "openvino", "onnx": "onnxruntime"}
@@ -41,7 +41,8 @@ def check_engines(machine: Machine) -> Iterator[CheckResult]:
     usable = {name: _problem(name, machine) for name in ENGINES}
     there = [name for name in AUTO_ORDER if not usable[name]]
     if wanted != "auto" and usable[wanted]:
-        yield CheckResult("fail", "engine", f"{wanted}: {usable[wanted]}", "install it, or set engine: auto")
+        fix = FIXES[wanted] if has_npu(machine, wanted) else "install it"
+        yield CheckResult("fail", "engine", f"{wanted}: {usable[wanted]}", f"{fix}; or set engine: auto")
     elif not there:
         yield CheckResult("fail", "engine", "no engine can run", install_line("onnx"))
     else:
@@ -52,7 +53,10 @@ def check_engines(machine: Machine) -> Iterator[CheckResult]:
 def _problem(name: str, machine: Machine) -> str:
     """Why the engine cannot be used, "" where nothing speaks against it."""
     if name in AUTO_NODES:
-        return npu_state(machine, name).problem if has_npu(machine, name) else f"there is no {AUTO_NODES[name]}"
+        if not has_npu(machine, name):
+            return f"there is no {AUTO_NODES[name]}"
+        state = npu_state(machine, name)
+        return state.problem or state.unused
     try:
         engine_class(name)
         if name in ENGINE_MODULES:

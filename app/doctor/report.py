@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from roma_device.app.doctor import Check, CheckResult, Machine
+from roma_device.app.installed import InstallError
 from roma_device.app.installed.settings import InstalledSettings
 from roma_device.app.service.install import CONFIG
 from roma_device.app.settings.settings import Settings, SettingsError, load_settings
@@ -44,14 +45,17 @@ def examine(config: Path | None, root: Path = Path("/")) -> list[CheckResult]:
 
 
 def _settings(config: Path | None, root: Path) -> tuple[Settings, list[CheckResult]]:
-    in_use = InstalledSettings().path() if root == Path("/") else CONFIG
-    path = config or root / in_use.relative_to("/")
-    if config is None and not path.exists():
-        return Settings(), [CheckResult("ok", "settings", f"{path} is not there: these are the defaults")]
     try:
+        in_use = InstalledSettings().path() if root == Path("/") else CONFIG
+        path = config or root / in_use.relative_to("/")
+        if config is None and not path.exists():
+            return Settings(), [CheckResult("ok", "settings", f"{path} is not there: these are the defaults")]
         return load_settings(path), [CheckResult("ok", "settings", str(path))]
     except SettingsError as error:
         return Settings(), [CheckResult("fail", "settings", str(error), "mend that line")]
+    except InstallError as error:
+        fix = "ask as root, or name the settings by --config; else install them anew (roma-device config install)"
+        return Settings(), [CheckResult("fail", "settings", str(error), fix)]
 
 
 def _looked(check: Check, machine: Machine) -> Iterator[CheckResult]:

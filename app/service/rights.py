@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,26 +42,6 @@ GRANTS: Mapping[ServiceEngine, tuple[Grant, ...]] = {
     ),
 }
 """Engine -> what it needs beyond cameras, which every service may use."""
-
-NODES: Mapping[str, tuple[str, ...]] = {
-    "ax": ("ax_*", "axlog", "npu", "mem"),
-    "axcl": ("axcl_host", "msg_userdev", "p2p", "ax_pcie_dma_transfer", "ax_mmb_dev"),
-}
-"""Engine -> patterns of nodes in /dev that its libraries open for reading and writing, where they are there."""
-
-
-def nodes_of(engine: str, root: Path) -> list[Path]:
-    """The nodes of NODES that are there; ``root`` is / outside of tests."""
-    return sorted(node for pattern in NODES[engine] for node in (root / "dev").glob(pattern))
-
-
-def refusal(node: Path) -> str:
-    """Why ``node`` cannot be opened as the library opens it; "" where it can."""
-    try:
-        os.close(os.open(node, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK))
-    except OSError as error:
-        return error.strerror or str(error)
-    return ""
 
 
 def engine_of(root: Path) -> ServiceEngine:

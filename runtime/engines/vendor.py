@@ -16,6 +16,8 @@ from loguru import logger
 
 from roma_device.runtime.engine import EngineError
 
+from .nodes import denied_nodes
+
 FOLDER_VARIABLE = "ROMA_AX_LIB_DIR"
 """Environment variable with the folder of the libraries; it wins over all other places."""
 
@@ -59,6 +61,13 @@ class VendorLibrary:
             self._failed = True
             raise EngineError(self.failure(function, status))
 
+    def check_opening(self, engine: str, function: str, *arguments: Any) -> None:
+        """As ``check``, for the call that opens the device nodes of ``engine``: a missing right is named instead."""
+        status = self.value(function, *arguments)
+        if status:
+            self._failed = True
+            raise EngineError(self.failure(function, status, denied_nodes(engine)))
+
     def release(self, function: str, *arguments: Any) -> None:
         """Call ``function`` while closing: a failure is logged, and what is left is freed all the same.
 
@@ -68,9 +77,10 @@ class VendorLibrary:
         if status:
             logger.log("DEBUG" if self._failed else "WARNING", self.failure(function, status))
 
-    def failure(self, function: str, status: int) -> str:
+    def failure(self, function: str, status: int, cause: str = "") -> str:
+        """One sentence; a ``cause`` that is known takes the place of what the code means."""
         code = status & 0xFFFFFFFF
-        return f"{function} failed with 0x{code:08X} ({self._spec.meaning(code)})"
+        return f"{function} failed with 0x{code:08X} ({cause or self._spec.meaning(code)})"
 
     def _bind(self, function: str) -> Any:
         try:

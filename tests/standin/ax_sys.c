@@ -2,9 +2,6 @@
 #define _GNU_SOURCE
 #include "ax.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 enum { DEFAULT_POOL = 256 << 20 };
 static const uint64_t FIRST_PHY = 0x140000000ull;
 
@@ -76,15 +73,10 @@ EXPORT void check_guard(const struct block *block, const char *call) {
         }
 }
 
-/* With ROMA_STANDIN_NODES set, nodes must open as they must for the genuine library, the chip's timer in /dev/mem last. */
+/* As the genuine library gives them: drivers first, the chip's timer in /dev/mem last. */
 static int32_t open_nodes(void) {
-    static const char *const nodes[] = {"/dev/ax_sys", "/dev/ax_cmm", "/dev/mem"};
-    for (unsigned i = 0; getenv("ROMA_STANDIN_NODES") && i < sizeof nodes / sizeof *nodes; i++) {
-        int fd = open(nodes[i], O_RDWR | O_CLOEXEC);
-        if (fd < 0) return i == 2 ? SYS_NO_TIMER : SYS_NOT_READY;
-        close(fd);
-    }
-    return 0;
+    static const char *const drivers[] = {"/dev/ax_sys", "/dev/ax_cmm", NULL}, *const timer[] = {"/dev/mem", NULL};
+    return !nodes_open(drivers) ? SYS_NOT_READY : !nodes_open(timer) ? SYS_NO_TIMER : 0;
 }
 
 EXPORT int32_t AX_SYS_Init(void) {

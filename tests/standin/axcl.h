@@ -7,6 +7,7 @@
 
 enum {
     DEVICE_NULL = (int32_t)0x80300102,
+    NOT_OPEN = (int32_t)0x8030010B,
     NO_DEVICE = (int32_t)0x80300184,
     NO_CONTEXT = (int32_t)0x80300284,
     STREAM_ILLEGAL = (int32_t)0x80300303,

@@ -41,8 +41,11 @@ void standin_reset_state(void) {
 }
 
 EXPORT int32_t axclInit(const char *config) {
+    static const char *const nodes[] = {"/dev/axcl_host", "/dev/msg_userdev", "/dev/p2p", "/dev/ax_pcie_dma_transfer",
+                                        "/dev/ax_mmb_dev", NULL};
     CALL("axclInit");
     (void)config;
+    if (!nodes_open(nodes)) return NOT_OPEN;
     if (initialized++) violate("axclInit twice");
     return 0;
 }

@@ -2,11 +2,13 @@
  *
  * A program that knows nothing of it is steered by its environment: ROMA_STANDIN_SLOW_MS, the time of each run;
  * ROMA_STANDIN_FAULT=CALL:NTH:STATUS, with STATUS in hexadecimal; ROMA_STANDIN_CACHE, a number of ax.h;
+ * ROMA_STANDIN_NODES, to open the device nodes that the genuine library opens;
  * ROMA_STANDIN_REPORT, a file to which violations and what is left are added when the program ends.
  */
 #define _GNU_SOURCE
 #include "ledger.h"
 #include "model.h"
+#include <fcntl.h>
 #include <unistd.h>
 
 struct ledger ledger = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -14,6 +16,15 @@ standin_runner runner;
 
 /* Each library's own state; what hangs comes back. */
 void standin_reset_state(void);
+
+int nodes_open(const char *const *nodes) {
+    for (; getenv("ROMA_STANDIN_NODES") && *nodes; nodes++) {
+        int fd = open(*nodes, O_RDWR | O_CLOEXEC);
+        if (fd < 0) return 0;
+        close(fd);
+    }
+    return 1;
+}
 
 EXPORT void standin_reset(void) {
     pthread_mutex_lock(&ledger.lock);

@@ -54,6 +54,9 @@ extern EXPORT struct ledger ledger; /* where a runtime has two libraries, they s
 
 int standin_alive(const char *kind);
 
+/* Whether `nodes`, up to a NULL, open for reading and writing; true unless ROMA_STANDIN_NODES is set. */
+int nodes_open(const char *const *nodes);
+
 static inline void violate(const char *format, ...) {
     size_t used = strlen(ledger.violations);
     va_list arguments;

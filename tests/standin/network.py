@@ -97,8 +97,9 @@ def standin_bundle(card: ModelCard, size: tuple[int, int], folder: Path, *, netw
     fields = yaml.safe_load((card.files["onnx"].path.parent / CARD_NAME).read_text())
     if "stages" in fields:
         fields |= {"files": fields.pop("stages")[0]["files"]}
-    for kind, file in with_axmodel.files.items():
-        fields["files"][kind] = {"file": f"stereo.{kind}", "sha256": file.sha256}
+    fields["files"] = {
+        kind: {"file": f"stereo.{kind}", "sha256": with_axmodel.files[kind].sha256} for kind in ("onnx", "axmodel")
+    }
     for side, specs in (("inputs", card.inputs), ("outputs", card.outputs)):
         fields[side] = [
             {"name": spec.name, "shape": [*spec.shape_at(size)], "dtype": spec.dtype, "layout": spec.layout}

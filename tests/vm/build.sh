@@ -18,7 +18,7 @@ PACKAGES+=,systemd,systemd-sysv,dbus,udev,kmod,procps,mawk,python3,libstdc++6,bu
 
 # What the virtual machine needs of some 4,000 modules; modprobe finds what each of them depends on.
 INITRD_MODULES="virtio_pci virtio_blk virtio_mmio ext4"
-ROOT_MODULES="vivid 9p 9pnet_virtio virtio_rng loop"
+ROOT_MODULES="vivid 9p 9pnet_virtio virtio_rng loop cuse"
 
 die() { echo "vm-test: $1" >&2; exit "${2:-1}"; }
 say() { printf '%4d s  %s\n' $SECONDS "$1"; }

@@ -77,7 +77,7 @@ def start_runtime(libraries: AxLibraries, wanted: str, stack: ExitStack) -> str:
     ``wanted`` one refused. Raises EngineError.
     """
     sys, engine = libraries.sys, libraries.engine
-    _SHARED.use(stack, "sys", lambda: sys.check("AX_SYS_Init"), lambda: sys.release("AX_SYS_Deinit"))
+    _SHARED.use(stack, "sys", lambda: sys.check_opening("ax", "AX_SYS_Init"), lambda: sys.release("AX_SYS_Deinit"))
     name = _choose_mode(libraries, wanted)
     attributes = abi.NpuAttr(eHardMode=MODES[libraries.chip].get(name, 0))
     _SHARED.use(

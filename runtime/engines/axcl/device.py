@@ -28,7 +28,7 @@ class Runtime:
         """Raises EngineError, and is tried anew the next time."""
         with self._lock:
             if not self._runs:
-                library.check("axclInit", None)
+                library.check_opening("axcl", "axclInit", None)
                 self._runs = True
                 atexit.register(self._end, library)
 

@@ -26,8 +26,9 @@ from roma_device.app.service.install import (
     service_files,
     uninstall,
 )
-from roma_device.app.service.rights import GRANTS, NODES, ServiceEngine, engine_of
+from roma_device.app.service.rights import GRANTS, ServiceEngine, engine_of
 from roma_device.app.settings.settings import load_settings
+from roma_device.runtime.engines.nodes import NODES
 
 EXECUTABLE = Path(sys.executable)  # verify wants a program that is there
 

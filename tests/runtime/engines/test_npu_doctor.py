@@ -51,9 +51,10 @@ def test_a_board_that_is_well(examined: Examined, empty_bundle: str) -> None:
 
 
 def test_a_card_that_is_well_and_a_model_that_was_not_compiled(examined: Examined) -> None:
-    opened = examined("axcl_host")[0]
+    opened, engine = examined("axcl_host")
     assert opened.text.startswith("axcl: card 4, software V3.10.2, temperature 47 C, cmm 6144 of 7168 MiB free")
     assert opened.text.endswith("model stereo has no axmodel file, so the NPU is not used")
+    assert opened.level == "warn" and "compile the model" in opened.fix and not engine.text.startswith("axcl")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_a_card_that_is_well_and_a_model_that_was_not_compiled(examined: Examine
             "axcl-smi log -t 0x10",
         ),
         ("ax_sys", 'ax.fault("AX_SYS_Init", 0x800B0210)', "opens /dev/mem for writing", "service install --engine ax"),
-        ("ax_sys", "ax.set_cmm(64 << 10)", "CMM short", "docs/board.md"),
+        ("ax_sys", "ax.set_cmm(64 << 10)", "CMM short", "end other programs that use the NPU"),
     ],
     ids=["dead card", "no rights", "CMM short"],
 )

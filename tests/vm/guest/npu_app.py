@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -17,8 +18,8 @@ from tests.standin.network import NetworkRunner
 SIGN = Path("/run/roma-device/hang")
 SIZE = (64, 64)
 
-standin = Standin(Path("/opt/vm/standin/libax_sys.so"))
-runner = NetworkRunner(find_model("stereo"), SIZE)
+standin = Standin(Path("/opt/vm/standin", os.environ.get("ROMA_VM_LIBRARY", "libax_sys.so")))
+runner = NetworkRunner(find_model("stereo").first_alone(), SIZE)
 standin.set_runner(runner.callback)
 
 

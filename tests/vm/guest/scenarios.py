@@ -24,6 +24,7 @@ from endurance import cameras_started_and_stopped, service_started_and_stopped, 
 from first_start import start_to_ready, writes_nowhere_else
 from machine_faults import clock_steps, disk_full
 from process_faults import killed_process, npu_hangs, reload_settings, stopped_process, wrong_settings
+from rights import rights_of_ax, rights_of_axcl, rights_of_host
 from rollout import model_goes_back
 from vivid import load_cameras
 
@@ -40,6 +41,9 @@ SCENARIOS = [
     wrong_settings,
     clock_steps,
     npu_hangs,
+    rights_of_ax,
+    rights_of_axcl,
+    rights_of_host,
     disk_full,
     model_goes_back,
     unplugged_for_40_s,
