@@ -48,7 +48,8 @@ class Toolchain:
     def build(self, name: str, target: Path, *flags: str) -> Path:
         """The program or library of the C file ``name``; raises CalledProcessError."""
         options = ["-O1", "-Wall", "-Wextra", "-Werror", *flags]
-        subprocess.run([self.compiler, *options, str(HERE / name), "-ldl", "-o", str(target)], check=True)
+        libraries = ["-Wl,--no-as-needed", "-ldl", "-lm"]  # the vendor's use libm without naming it
+        subprocess.run([self.compiler, *options, str(HERE / name), *libraries, "-o", str(target)], check=True)
         return target
 
     def run(self, words: Sequence[str], environment: dict[str, str]) -> str:
