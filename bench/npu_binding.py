@@ -38,7 +38,7 @@ def main() -> None:
         standin = AxStandin(folder)
         standin.set_cache(COHERENT)
         standin.slow(run_ms)
-        card = standin_card(find_model("stereo"), SIZE, folder / "copy.axmodel", network=b"")
+        card = standin_card(find_model("stereo").first_alone(), SIZE, folder / "copy.axmodel", network=b"")
         engine = AxEngine(card, EngineOptions(SIZE, npu=NpuOptions(library_dir=folder)))
         report(engine, repeat)
         engine.close()
@@ -70,7 +70,8 @@ def bare_call(engine: AxEngine) -> Callable[[], None]:
     """The library's own function on the engine's buffers, without its thread, flush and invalidate."""
     function = ctypes.CDLL(str(engine._libraries.engine._library._name)).AX_ENGINE_RunSyncV2
     function.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-    arguments = engine._model.handle, engine._model.context, ctypes.byref(engine._sets[0].io)
+    graph = engine._sets[0]._graphs[0]
+    arguments = graph.model.handle, graph.model.context, ctypes.byref(graph.buffers.io)
     return lambda: function(*arguments)
 
 

@@ -97,6 +97,7 @@ def run_scenarios(image: Path, share: Path, arguments: argparse.Namespace) -> No
         cycles=arguments.cycles,
         service_cycles=arguments.service_cycles,
         only=arguments.only,
+        watchdog_s=arguments.watchdog_s,
     )
     limit_s = 3600 + arguments.steady_s + 5 * arguments.cycles + 120 * arguments.service_cycles
     if not Board(image, image / "root.img", share).wait_for_end(limit_s):
@@ -154,6 +155,7 @@ def main() -> int:
     parser.add_argument("--steady-s", type=int, default=600, help="how long nothing is done to it")
     parser.add_argument("--cycles", type=int, default=200, help="how often cameras are opened and closed")
     parser.add_argument("--service-cycles", type=int, default=20, help="how often the service starts and stops")
+    parser.add_argument("--watchdog-s", type=int, default=20, help="of the service; more on a busy machine")
     arguments = parser.parse_args()
     install_tools()
     with tempfile.TemporaryDirectory(prefix="roma-vm-") as temporary:

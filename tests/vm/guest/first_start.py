@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from board import PROGRAM, UNIT, Measured, configure, drop_in, pid, say, sh, shown, start
+from board import OPTIONS, PROGRAM, UNIT, Measured, configure, drop_in, pid, say, sh, shown, start, wait_for
 
 
 def start_to_ready() -> Measured:
     """Install, cameras, first start; the service runs as its own user, without capabilities."""
     sh(f"{PROGRAM} service install")
     configure()
-    drop_in("[Service]\nTimeoutStartSec=500\nWatchdogSec=20\n")
+    drop_in(f"[Service]\nTimeoutStartSec=500\nWatchdogSec={OPTIONS['watchdog_s']}\n")
     say(sh(f"{PROGRAM} cameras"))
     seconds = start()
     status = Path(f"/proc/{pid()}/status").read_text()
@@ -21,8 +21,11 @@ def start_to_ready() -> Measured:
     assert user == "roma-device", user
     assert int(fields["CapEff"], 16) == 0 and fields["NoNewPrivs"].strip() == "1" and fields["Seccomp"].strip() == "2"
     assert "READY" not in shown("StatusText") and "fps" in shown("StatusText"), shown("StatusText")
-    metrics = sh("cat /run/roma-device/status.json")
-    assert json.loads(metrics)["healthy"]
+    status_file = Path("/run/roma-device/status.json")
+    wait_for(
+        "a status file that says healthy",
+        lambda: status_file.exists() and json.loads(status_file.read_text())["healthy"],
+    )
     doctor = sh(f"{PROGRAM} doctor", check=False)
     say(doctor)
     assert "FAIL" not in doctor

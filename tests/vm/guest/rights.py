@@ -77,7 +77,7 @@ def rights_of_host() -> Measured:
         configure()
         measured = _starts("host")
         sentence = "no permission to use /dev/video0: the service's unit has to allow it (DeviceAllow=)"
-        _refused(sentence, "[Service]\nDeviceAllow=\n", status="77")
+        _refused(sentence, "[Service]\nDeviceAllow=\n")
     return measured
 
 
@@ -112,13 +112,13 @@ def _starts(engine: str) -> Measured:
     return {"recovered_s": seconds, "note": exposure}
 
 
-def _refused(sentence: str, unit: str = "", *more: str, status: str = "69") -> None:
+def _refused(sentence: str, unit: str = "", *more: str) -> None:
     """With that drop-in it does not start, and the journal has the sentence."""
     begun = time.monotonic()
     with clean_up(lambda: drop_in("", "zz-right"), stop):
         drop_in(unit, "zz-right")
         sh(f"systemctl reset-failed {UNIT}; systemctl restart {UNIT}", check=False)
-        wait_for("an end", lambda: shown("ExecMainStatus") == status, 300)
+        wait_for("an end", lambda: shown("ExecMainStatus") == "69", 300)
         text = journal(begun)
     say("without a right:", next((line for line in text.splitlines() if sentence in line), text))
     for words in (sentence, *more):

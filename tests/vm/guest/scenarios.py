@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 sys.path.insert(0, "/opt/vm")
 
+from attacks import alias_bomb, restart_keeps_results, sink_trouble, stream_ends, thousand_clients
 from board import OPTIONS, SHARE, UNIT, Measured, health, say, sh, wait_for
 from camera_faults import (
     camera_in_use,
@@ -45,6 +46,11 @@ SCENARIOS = [
     rights_of_axcl,
     rights_of_host,
     disk_full,
+    sink_trouble,
+    restart_keeps_results,
+    alias_bomb,
+    thousand_clients,
+    stream_ends,
     model_goes_back,
     unplugged_for_40_s,
     reload_settings,
