@@ -16,7 +16,7 @@ MOST_CHANNELS = 4
 def sized_graph(path: Path, data: bytes, size: Size | None) -> tuple[Graph, tuple[str, ...]]:
     """The graph of a file whose open dimensions are those of images of ``size``, and notes of what that assumes.
 
-    Raises ModelError for a size that contradicts the file's own, and where dimensions stay open whatever the size.
+    Raises ModelError for a size that contradicts the file's own.
     """
     graph = read_onnx(data, path)
     notes: list[str] = []
@@ -33,14 +33,7 @@ def sized_graph(path: Path, data: bytes, size: Size | None) -> tuple[Graph, tupl
     ]
     if all(info.shape is not None and None not in info.shape for info in graph.inputs.values()):
         notes.append(f"--size {size} changes nothing: the file's inputs have fixed sizes")
-    sized = graph.with_size(size)
-    for name, info in sized.inputs.items():
-        if info.shape is None or None in info.shape:
-            raise ModelError(
-                f"{path}: the input {name} has open dimensions ({shape_text(info)}) that --size does not speak of: it "
-                "is for inputs of batch x channels x height x width; export the file with fixed sizes"
-            )
-    return sized, tuple(notes)
+    return graph.with_size(size), tuple(notes)
 
 
 def shape_text(info: TensorInfo) -> str:
