@@ -93,8 +93,8 @@ def test_the_command_compares_tum_with_kitti(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("0 0 0 0 0 0 0 1\n1 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n", ":3: repeats the time of line 2"),
-        ("0 0 0 0 0 0 0 1\n2 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n", ":3: goes back in time"),
+        ("0 0 0 0 0 0 0 1\n1 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n1 2 0 0 0 0 0 1\n", ":3: repeats the time of line 2"),
+        ("0 0 0 0 0 0 0 1\n2 0 0 0 0 0 0 1\n1 1 0 0 0 0 0 1\n1 2 0 0 0 0 0 1\n", ":3: goes back in time"),
         ("0 0 0 0 0 0 0 1\n1 0 0 0 0 0 1\n", ":2: 7 numbers"),
         ("0 0 0 0 0 0 0 1\n1 0 0 nan 0 0 0 1\n", ":2: a number is not finite"),
         ("0 0 0 0 0 0 0 1\n1 0 0 x 0 0 0 1\n", ":2: not a line of numbers"),
