@@ -11,10 +11,11 @@ from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.rectified_images import RectifiedImages
 
 from .grid import Grid
-from .ground import GroundFinder, noise_scale
+from .ground import GroundFinder
 from .image_proof import Evidence, ImageProof
 from .obstacle_map import GridCells, GroundPlane, NearestObstacle, ObstacleMap
 from .options import ObstacleOptions
+from .textures import Textures, noise_scale
 
 STRIDE_PX = 2
 NOISE_PX = 0.25
@@ -74,10 +75,11 @@ class ObstacleFinder:
         shift_px, sure = disparity_px[every, every] + self._offset_px, np.ascontiguousarray(certainty[every, every])
         known = valid[every, every] & (shift_px > 0)
         near = known & (shift_px > self._focal_baseline / np.float32(FITTED_RANGES * self._options.range_m))
-        ground = self._ground.find(shift_px, near, sure)
+        textures = None if images is None else Textures(images)
+        ground = self._ground.find(shift_px, near, sure, textures)
         if ground is None:
             return self._made(None, self._grid.unknown(), np.full(len(self._directions), np.nan, np.float32), None)
-        return self._map(ground, shift_px, known, sure, images)
+        return self._map(ground, shift_px, known, sure, textures)
 
     def _made(
         self, ground: GroundPlane | None, grid: GridCells, scan_m: FloatImage, nearest: NearestObstacle | None
@@ -86,7 +88,7 @@ class ObstacleFinder:
         return ObstacleMap(ground, grid, self._options.cell_m, scan_m, self._directions, nearest, clear_m)
 
     def _map(
-        self, ground: GroundPlane, shift_px: FloatImage, known: Mask, sure: FloatImage, images: RectifiedImages | None
+        self, ground: GroundPlane, shift_px: FloatImage, known: Mask, sure: FloatImage, textures: Textures | None
     ) -> ObstacleMap:
         surface, grid = self._surface(ground, shift_px, known), self._grid
         cells = grid.cells(surface.forward_m, surface.right_m)
@@ -94,8 +96,8 @@ class ObstacleFinder:
         cell = cells.take(place)
         obstacles, grounds = grid.count(cell), grid.count(cells[surface.is_ground])
         occupied = grid.occupied(ground, obstacles)
-        if images is not None and occupied.any():
-            evidence = self._evidence(images, ground, place, shift_px.take(place), sure.take(place))
+        if textures is not None and occupied.any():
+            evidence = self._evidence(textures, ground, place, shift_px.take(place), sure.take(place))
             occupied = self._proof.proven(occupied, grid, cell, evidence)
         hits = place[occupied.ravel()[np.maximum(cell, 0)] & (cell >= 0)]
         places = np.stack([each.take(hits) for each in (surface.forward_m, surface.right_m, surface.height_m, sure)])
@@ -103,13 +105,13 @@ class ObstacleFinder:
         return self._made(ground, grid.states(ground, occupied, obstacles, grounds), scan_m, self._nearest(places))
 
     def _evidence(
-        self, images: RectifiedImages, ground: GroundPlane, place: IntArray, shift_px: FloatImage, sure: FloatImage
+        self, textures: Textures, ground: GroundPlane, place: IntArray, shift_px: FloatImage, sure: FloatImage
     ) -> Evidence:
         row, column = np.divmod(place, len(self._u))
         plane = (-self._focal_baseline / ground.height_m * ground.up).astype(np.float32)
         ground_px = (plane[0] * self._u).take(column) + (plane[1] * self._v + plane[2]).take(row)
         above_horizon = np.float32(0)
-        return self._proof.evidence(images, (row, column), shift_px, np.maximum(ground_px, above_horizon), sure)
+        return self._proof.evidence(textures, (row, column), shift_px, np.maximum(ground_px, above_horizon), sure)
 
     def _surface(self, ground: GroundPlane, shift_px: FloatImage, known: Mask) -> _Surface:
         options = self._options

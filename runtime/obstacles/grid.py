@@ -49,7 +49,7 @@ class Grid:
     def occupied(self, ground: GroundPlane, obstacles: FloatImage) -> Mask:
         """Cells that are filled enough by their ``obstacles`` (points) and those around them."""
         needed = np.maximum(LEAST_POINTS, SHARE_OF_CELL * self._side_px(ground) ** 2)
-        return np.asarray((around_cells(obstacles) >= 2 * needed) & (obstacles >= np.maximum(1, needed / 3)))
+        return np.asarray((around_cells(obstacles) >= 2 * needed) & (obstacles >= np.maximum(1, needed / 2)))
 
     def states(self, ground: GroundPlane, occupied: Mask, obstacles: FloatImage, grounds: FloatImage) -> GridCells:
         """The grid. Free is only where the ground itself was seen, and no point of an obstacle on it."""

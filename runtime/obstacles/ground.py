@@ -10,17 +10,21 @@ import numpy as np
 from roma_device.calibration.arrays import FloatArray, FloatImage, Mask
 from roma_device.calibration.rectify import RectifiedRig
 
+from .alignment import PlaneAlignment
 from .obstacle_map import GroundPlane
 from .options import ObstacleOptions
+from .textures import Textures, noise_scale
 
 SAMPLES, REFINED_ON = 1000, 4000
 HYPOTHESES, REFINEMENTS = 60, 4
 TOLERANCE_PX = 0.35
-REFERENCE_PX = 640
 BAND, LEAST_BAND_PX, MOST_BAND_PX = 0.05, 0.5, 0.8
 """Points are refined with as far as this share of the disparity is off: what lies farther from the plane is another."""
 
 LEAST_POINTS, LEAST_FITTED = 300, 12
+ALIGNED_RANGES = 1.2
+"""The images align what lies within so many times the range: farther away, floors are aliased."""
+
 LEAST_SUPPORT = 0.1
 LEAST_UPRIGHT = np.cos(np.radians(35.0))
 """Cosine of the tilt of a camera of whose mounting nothing is said; walls and slopes of furniture are steeper."""
@@ -52,17 +56,24 @@ class GroundFinder:
         self._focal_baseline = rig.focal_px * rig.baseline_m
         self._scale = noise_scale(rig)
         self._tolerance_px = TOLERANCE_PX * self._scale
+        self._aligned = PlaneAlignment(rig, u, v, self._focal_baseline / (ALIGNED_RANGES * options.range_m))
         self._last: FloatArray | None = None
         self._last_support = 0.0
         self._height_m: float | None = None
 
-    def find(self, disparity_px: FloatImage, near: Mask, certainty: FloatImage) -> GroundPlane | None:
+    def find(
+        self, disparity_px: FloatImage, near: Mask, certainty: FloatImage, textures: Textures | None = None
+    ) -> GroundPlane | None:
         """The ground among the pixels ``near`` of a map of disparity with the rig's offset (px), each (rows, columns).
 
-        None where no plausible plane has enough support.
+        With ``textures`` it is aligned by the images, too. None where no plausible plane has enough support.
         """
         rays, points_px, weight = self._drawn(disparity_px, near, certainty)
-        ground = None if len(points_px) < LEAST_POINTS else self._found(rays, points_px, weight)
+        fitted = None if len(points_px) < LEAST_POINTS else self._fitted(rays, points_px, weight)
+        if fitted is not None and textures is not None:
+            aligned = self._aligned(*fitted, disparity_px, near, textures)
+            fitted = aligned if self._is_plausible(aligned[0][None])[0] else fitted
+        ground = None if fitted is None else self._made(*fitted, rays[:, :SAMPLES], points_px[:SAMPLES])
         if ground is None:
             self._last = self._height_m = None
         return ground
@@ -79,15 +90,21 @@ class GroundFinder:
         # near ground says most of the height; where the network doubts, its disparity bulges
         return rays, points_px, np.sqrt(points_px) * certainty.take(place) ** DOUBT
 
-    def _found(self, rays: FloatImage, points_px: FloatImage, weight: FloatImage) -> GroundPlane | None:
+    def _fitted(
+        self, rays: FloatImage, points_px: FloatImage, weight: FloatImage
+    ) -> tuple[FloatArray, FloatArray] | None:
+        """Plane and normal matrix by the disparity alone."""
         sample, sample_px = np.ascontiguousarray(rays[:, :SAMPLES]), points_px[:SAMPLES]
         plane = self._from_last(sample, sample_px)
         if plane is None:
             plane = self._by_ransac(sample, sample_px)
             self._height_m = None
-        if plane is None:
-            return None
-        plane = self._refined(plane, rays, points_px, weight)
+        return None if plane is None else self._refined(plane, rays, points_px, weight)
+
+    def _made(
+        self, plane: FloatArray, normal: FloatArray, sample: FloatImage, sample_px: FloatImage
+    ) -> GroundPlane | None:
+        plane = self._at_height(plane, normal)
         support = float((np.abs(plane @ sample - sample_px) < self._tolerance_px).mean())
         if support < LEAST_SUPPORT or not self._is_plausible(plane[None])[0]:
             return None
@@ -134,7 +151,9 @@ class GroundFinder:
             plausible &= np.abs(pitch_deg - wanted_deg) < PRIOR_PITCH_DEG
         return np.asarray(plausible)
 
-    def _refined(self, plane: FloatArray, rays: FloatImage, disparity_px: FloatImage, weight: FloatImage) -> FloatArray:
+    def _refined(
+        self, plane: FloatArray, rays: FloatImage, disparity_px: FloatImage, weight: FloatImage
+    ) -> tuple[FloatArray, FloatArray] | None:
         """Least squares over what lies on the plane, a few times with a narrowing band."""
         normal_matrix, rays_, squared = None, rays.astype(np.float64), np.square(weight, dtype=np.float64)
         least_px, most_px = self._scale * LEAST_BAND_PX, self._scale * MOST_BAND_PX
@@ -150,7 +169,7 @@ class GroundFinder:
             if not self._is_plausible(found[None])[0]:
                 break
             plane, normal_matrix = found, normal
-        return plane if normal_matrix is None else self._at_height(plane, normal_matrix)
+        return None if normal_matrix is None else (plane, normal_matrix)
 
     def _at_height(self, plane: FloatArray, normal_matrix: FloatArray) -> FloatArray:
         """The plane that fits nearly as well at the height that the frames before agree on."""
@@ -169,8 +188,3 @@ class GroundFinder:
 def _slope(planes: FloatArray) -> FloatArray:
     """(N,): length of planes (N, 3), which is px of disparity times the distance from the plane."""
     return np.asarray(np.sqrt(np.maximum((planes * planes).sum(axis=1), 1e-18)))
-
-
-def noise_scale(rig: RectifiedRig) -> float:
-    """How much more disparity scatters than at 640 px: networks see wide images reduced to about that."""
-    return max(1.0, rig.size.width / REFERENCE_PX)

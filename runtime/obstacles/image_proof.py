@@ -11,17 +11,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from roma_device.calibration.arrays import FloatImage, GreyImage, IntArray, Mask
+from roma_device.calibration.arrays import FloatImage, IntArray, Mask
 from roma_device.calibration.rectify import RectifiedRig
-from roma_device.runtime.rectified_images import RectifiedImages
 
 from .grid import Grid, around_cells
-from .ground import noise_scale
-
-WINDOW_PX = 15
-"""Brightness counts against the mean of this neighbourhood: two cameras expose differently."""
+from .textures import Textures, in_rows, noise_scale, sampled
 
 PLANE_ERRORS_PX = (-0.5, -0.25, 0.0, 0.25, 0.5)
 """The ground's disparity may be off by so much: of these the one counts that fits best."""
@@ -33,6 +28,9 @@ average over cells that touch, and by STRONG in one of them."""
 SURE, UNSURE = 0.65, (2.0, 5.0)
 """Mean certainty over cells that touch: on bulges it is lower, on obstacles above 0.9. Else the ground must fit much
 worse on average: what is hardly seen behind another obstacle is uncertain, too."""
+
+CERTAIN, CERTAIN_CELL, CERTAIN_MEAN = 0.9, (1.4, 1.5), (1.6, 2.0)
+"""With such a mean certainty less is asked of a cell, and of the average over cells that touch."""
 
 LEAST_POINTS = 4
 """Fewer points in cells that touch are no obstacle; each counts for its cell and the eight around it."""
@@ -61,19 +59,19 @@ class ImageProof:
 
     def evidence(
         self,
-        images: RectifiedImages,
+        textures: Textures,
         place: tuple[IntArray, IntArray],
         measured_px: FloatImage,
         ground_px: FloatImage,
         certainty: FloatImage,
     ) -> Evidence:
         """Evidence at points of the map, ``place`` being their rows and columns; disparities with the rig's offset."""
-        left, right = (_texture(image) for image in images.grey)
+        left, right = textures.pair
         row, column = (self._stride_px * each for each in place)
-        here, map_y = left[row, column].astype(np.float32), _in_rows(row)
+        here, map_y = left[row, column].astype(np.float32), in_rows(row)
         x = column.astype(np.float32) + self._offset_px
         measured, *ground = (
-            np.abs(here - _sampled(right, _in_rows(x - disparity_px), map_y, len(x)))
+            np.abs(here - sampled(right, in_rows(x - disparity_px), map_y, len(x)))
             for disparity_px in (measured_px, *(ground_px + np.float32(self._scale * off) for off in PLANE_ERRORS_PX))
         )
         return Evidence(measured_px - ground_px, certainty, measured, tuple(ground))
@@ -86,7 +84,8 @@ class ImageProof:
         )
         number, least = around_cells(grid.count(cell)), np.minimum.reduce(ground)
         is_clear = (excess_px > CLEAR_PX * self._scale * number) & (certainty > CLEAR_CERTAINTY * number)
-        weak = occupied & (is_clear | _exceeds(least, measured, number, WEAK))
+        is_certain = (certainty > CERTAIN * number) & _exceeds(least, measured, number, CERTAIN_CELL)
+        weak = occupied & (is_clear | is_certain | _exceeds(least, measured, number, WEAK))
         label = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)[1]
         ground_sum, measured_sum, certainty_sum, number_sum = (
             np.bincount(label.ravel(), values.ravel()).astype(np.float32)
@@ -95,6 +94,9 @@ class ImageProof:
         has_strong = np.bincount(label[weak & _exceeds(least, measured, number, STRONG)], minlength=len(number_sum)) > 0
         is_proven = has_strong & _exceeds(ground_sum, measured_sum, number_sum, MEAN)
         is_proven &= (certainty_sum > SURE * number_sum) | _exceeds(ground_sum, measured_sum, number_sum, UNSURE)
+        is_proven |= (certainty_sum > CERTAIN * number_sum) & _exceeds(
+            ground_sum, measured_sum, number_sum, CERTAIN_MEAN
+        )
         is_proven &= number_sum >= 9 * LEAST_POINTS
         is_proven |= np.bincount(label[weak & is_clear], minlength=len(number_sum)) >= CLEAR_CELLS
         return np.asarray(weak & is_proven[label])
@@ -105,21 +107,3 @@ def _exceeds(
 ) -> Mask:
     factor, levels = factor_and_levels
     return np.asarray(ground > factor * measured + levels * number)
-
-
-def _texture(image: GreyImage) -> npt.NDArray[np.int16]:
-    blurred = cv2.blur(image, (WINDOW_PX, WINDOW_PX))
-    return np.asarray(np.subtract(image, blurred, dtype=np.int16))
-
-
-def _in_rows(values: FloatImage | IntArray) -> FloatImage:
-    """(rows, 1024) with ``values`` (N,) and zeros behind them: remap takes no more than 32767 columns."""
-    rows = np.zeros((-(-len(values) // 1024), 1024), np.float32)
-    rows.ravel()[: len(values)] = values
-    return rows
-
-
-def _sampled(image: npt.NDArray[np.int16], map_x: FloatImage, map_y: FloatImage, count: int) -> FloatImage:
-    """The first ``count`` values between pixels; the border repeats."""
-    values = cv2.remap(image, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values.ravel()[:count], np.float32)

@@ -1,0 +1,128 @@
+"""Alignment of the ground plane by both images: its edges must meet where the plane says.
+
+A network's disparity bulges over floors with little texture along the row, and a plane through the bulges tilts. The
+edges that such a floor has (joints, tiles, stains) say more than all of its smooth area. So the plane's three
+parameters are moved until the left image's edges meet those of the right one (direct alignment by Gauss-Newton, as Lucas
+and Kanade 1981, over a plane in disparity space), with the plane through the disparity as a prior.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from roma_device.calibration.arrays import FloatArray, FloatImage, IntArray, Mask
+from roma_device.calibration.rectify import RectifiedRig
+
+from .textures import Texture, Textures, in_rows, noise_scale, sampled
+
+LEAST_SLOPE, MOST_EDGES, LEAST_EDGES = 6, 2000, 60
+"""An edge rises by so many grey levels per px along the row; so many are used at most, and fewer say nothing."""
+
+BAND_PX, ABOVE_PX, AROUND = 1.5, 0.8, 9
+"""Edges count where the disparity is that of the plane within BAND_PX, and, by AROUND pixels of the map, no point lies
+ABOVE_PX above it: the feet of obstacles have stronger edges than floors."""
+
+STEPS = 4
+LIKENESS = 0.5
+"""Both images' slopes at an edge may differ by this share of their mean: what is aliased, or hidden from one, differs."""
+
+TIGHTNESS = 2.0
+DISTRUST = 8.0
+"""By this factor there are fewer independent edges than pixels on them."""
+
+PRIOR_PER_PX2 = 100.0
+"""Information in the plane through the disparity: about ten independent patches with an error of 0.3 px."""
+
+MOST_MOVED_PX = 2.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Edges:
+    """Edges of the left image that lie on the ground, (N,) each."""
+
+    rays: FloatArray  # (3, N): normalized u, v, and 1
+    x: FloatImage  # column in the right image where the disparity is 0
+    rows: FloatImage  # in rows as cv2.remap wants them
+    brightness: FloatImage
+    slope: FloatImage  # grey levels per px along the row
+
+
+class PlaneAlignment:
+    """Of one rig; images wider than usual are looked at reduced."""
+
+    def __init__(self, rig: RectifiedRig, u: FloatImage, v: FloatImage, least_px: float) -> None:
+        """``u`` and ``v`` are the normalized places of the disparity map's pixels; ground of less than ``least_px`` of
+        disparity is too far away."""
+        assert rig.focal_px is not None
+        self._u, self._v, self._least_px = u, v, least_px
+        self._factor, self._scale = max(1, round(noise_scale(rig))), noise_scale(rig)
+        width, height = (side // self._factor for side in rig.size)
+        centre = (self._factor - 1) / 2
+        self._columns = ((np.arange(width) * self._factor + centre - rig.cx) / rig.focal_px).astype(np.float32)
+        self._rows = ((np.arange(height) * self._factor + centre - rig.cy) / rig.focal_px).astype(np.float32)
+        self._offset = rig.disparity_offset_px / self._factor
+        self._around = np.ones((AROUND, AROUND), np.uint8)
+
+    def __call__(
+        self, plane: FloatArray, normal: FloatArray, shift_px: FloatImage, known: Mask, textures: Textures
+    ) -> tuple[FloatArray, FloatArray]:
+        """The plane (3,) moved, and the normal matrix (3, 3) of what it rests on.
+
+        ``normal`` is that of the fit to ``shift_px``, the map of disparity with the rig's offset, where it is ``known``.
+        """
+        left, right = textures.reduced(self._factor)
+        edges = self._edges(left, self._ground(plane, shift_px, known))
+        prior = normal * (PRIOR_PER_PX2 * self._factor**2 / max(float(normal[2, 2]), 1e-9))
+        if len(edges.x) < LEAST_EDGES:
+            return plane, prior
+        start = moved = plane / self._factor
+        for _ in range(STEPS):
+            information, step = _step(moved, edges, right)
+            total = information + prior
+            moved = moved - np.linalg.solve(total, step + prior @ (moved - start))
+        is_far = float(np.abs((moved - start) @ edges.rays).max()) > MOST_MOVED_PX
+        return (plane, prior) if is_far else (moved * self._factor, total)
+
+    def _ground(self, plane: FloatArray, shift_px: FloatImage, known: Mask) -> Mask:
+        """Pixels of the map that lie on the plane, and not at the foot of something."""
+        a, b, c = plane.astype(np.float32)
+        expected_px = (a * self._u)[None] + (b * self._v + c)[:, None]
+        above_px = shift_px - expected_px
+        high = (known & (above_px > np.float32(ABOVE_PX * self._scale))).astype(np.uint8)
+        high = cv2.dilate(cv2.morphologyEx(high, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), self._around)
+        near = known & (np.abs(above_px) < np.float32(BAND_PX * self._scale))
+        return np.asarray(near & (expected_px > np.float32(self._least_px)) & (high == 0))
+
+    def _edges(self, left: Texture, ground: Mask) -> _Edges:
+        twice = cv2.Sobel(left, cv2.CV_16S, 1, 0, ksize=1)
+        is_weak = cv2.inRange(twice, -2 * LEAST_SLOPE, 2 * LEAST_SLOPE)  # type: ignore[call-overload]
+        mask = cv2.resize(ground.astype(np.uint8), left.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        place = np.flatnonzero(mask > is_weak)
+        if len(place) > MOST_EDGES:
+            place = place[np.arange(MOST_EDGES) * len(place) // MOST_EDGES]
+        row, column = np.divmod(place, left.shape[1])
+        return self._at(left, twice, row, column)
+
+    def _at(self, left: Texture, twice: Texture, row: IntArray, column: IntArray) -> _Edges:
+        rays = np.stack([self._columns[column], self._rows[row], np.ones(len(row))])
+        x = (column + self._offset).astype(np.float32)
+        brightness, slope = left[row, column].astype(np.float32), twice[row, column] * np.float32(0.5)
+        return _Edges(rays, x, in_rows(row), brightness, slope)
+
+
+def _step(plane: FloatArray, edges: _Edges, right: Texture) -> tuple[FloatArray, FloatArray]:
+    """Normal matrix and right side of one Gauss-Newton step, in px of disparity."""
+    count, x = len(edges.x), edges.x - (plane @ edges.rays).astype(np.float32)
+    before, here, behind = (sampled(right, in_rows(x + off), edges.rows, count) for off in (-1, 0, 1))
+    other = (behind - before) * np.float32(0.5)
+    slope, error = (edges.slope + other) * np.float32(0.5), edges.brightness - here
+    is_like = np.abs(edges.slope - other) < np.float32(LIKENESS) * np.abs(slope)
+    error_px = np.abs(error) / np.maximum(np.abs(slope), np.float32(1))
+    spread_px = 1.4826 * float(np.median(error_px[is_like])) + 0.05 if is_like.any() else 1.0
+    weight = is_like / np.square(1 + np.square(error_px / np.float32(TIGHTNESS * spread_px)))
+    noise = float((weight * error * error).sum() / max(float(weight.sum()), 1e-9)) + 1
+    weighted = edges.rays * (weight * slope / np.float32(DISTRUST * noise))
+    return (weighted * slope) @ edges.rays.T, weighted @ error
