@@ -44,7 +44,7 @@ def disparity_to_depth(disparity_px: FloatImage, rig: RectifiedRig) -> FloatImag
     return depth_m
 
 
-def valid_matches(matches: Matches, min_confidence: float, in_view: Mask | None = None) -> Mask:
+def valid_matches(matches: Matches, min_confidence: float | FloatImage, in_view: Mask | None = None) -> Mask:
     """(H, W): certain enough, with a partner inside the right image.
 
     A certainty of 0 is how decoders mark what the network did not tell: it is unknown at any threshold.

@@ -37,11 +37,20 @@ class RectifiedImages:
         left, right = (_remapped(grey(image), self._maps(side)) for side, image in enumerate(self._raw))
         return left, right
 
+    def grey_rows(self, step: int) -> tuple[GreyImage, GreyImage]:
+        """Every ``step``-th row of ``grey``, at that share of its cost; not kept."""
+        if "grey" in self.__dict__:
+            return self.grey[0][::step], self.grey[1][::step]
+        left, right = (_remapped(grey(image), self._maps(side), step) for side, image in enumerate(self._raw))
+        return left, right
+
     def _maps(self, side: int) -> MapPair | None:
         if self._rectification is None:
             return None
         return self._rectification.right_maps if side else self._rectification.left_maps
 
 
-def _remapped(image: Image, maps: MapPair | None) -> Image:
-    return image if maps is None else np.asarray(cv2.remap(image, *maps, cv2.INTER_LINEAR), np.uint8)
+def _remapped(image: Image, maps: MapPair | None, step: int = 1) -> Image:
+    if maps is None:
+        return image[::step]
+    return np.asarray(cv2.remap(image, maps[0][::step], maps[1][::step], cv2.INTER_LINEAR), np.uint8)

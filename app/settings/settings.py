@@ -99,6 +99,7 @@ Depth = Annotated[
         edge_px=Annotated[int, Field(ge=0, le=16)] | None,
         edge_step=Positive | None,
         doubt=Share | None,
+        lenience=Annotated[float, Field(ge=0, le=0.5)] | None,
         temporal=Annotated[float, Field(ge=0, le=0.95)] | None,
         temporal_reset_px=Positive | None,
         hysteresis=Annotated[float, Field(ge=0, le=0.5)] | None,

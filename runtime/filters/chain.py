@@ -13,7 +13,8 @@ from roma_device.runtime.tensors.decode import linear, resize_disparity
 from roma_device.runtime.types import Matches
 
 from .options import FilterSettings
-from .spatial import block_median, fill_holes, region_mask, without_doubtful, without_edges, without_speckles
+from .spatial import block_median, fill_holes, region_mask, without_edges, without_speckles
+from .surroundings import Surroundings
 from .temporal import ExponentialMean, Hysteresis
 
 LONGEST_GAP_NS = 500_000_000
@@ -38,13 +39,18 @@ class DepthFilters:
         assert matches.disparity_px is not None
         disparity_px = matches.disparity_px
         self._forget_another_scene(timestamp_ns, disparity_px, matches.certainty >= min_confidence)
+        around: Surroundings | None = None
+        threshold: float | FloatImage = min_confidence
+        if self.settings.doubt or self.settings.lenience:
+            around = Surroundings(disparity_px, matches.certainty, self.settings.doubt)
+            threshold = around.threshold(min_confidence, self.settings.lenience)
         if self._hysteresis is None:
-            valid = valid_matches(matches, min_confidence, self._region)
+            valid = valid_matches(matches, threshold, self._region)
         else:
             valid = valid_matches(matches, 0, self._region)
-            valid &= self._hysteresis(disparity_px, matches.certainty, min_confidence)
-        if self.settings.doubt:
-            valid = without_doubtful(disparity_px, matches.certainty, valid, self.settings.doubt)
+            valid &= self._hysteresis(disparity_px, matches.certainty, threshold)
+        if around is not None:
+            valid = around.without_doubtful(valid)
         disparity_px, valid = self._clean(disparity_px, valid)
         return replace(matches, disparity_px=disparity_px), valid
 

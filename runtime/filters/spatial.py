@@ -15,11 +15,6 @@ STEPS_PER_PX = 16
 MOST_PX = 2000.0
 FAR_PX = np.float32(1e6)
 LEAST_EDGE_PX, MOST_EDGE_PX = 0.3, 1.0
-SURROUNDINGS_PX, COARSE_PX = 60, 4
-"""Side of the square that is around a pixel, and of the blocks by which it is looked at."""
-
-STANDS_OUT = 1.05
-"""Of the disparity around it: what has more is nearer than its surroundings."""
 
 
 def without_speckles(disparity_px: FloatImage, valid: Mask, largest_px: int, step_px: float) -> Mask:
@@ -41,26 +36,6 @@ def without_edges(disparity_px: FloatImage, valid: Mask, width_px: int, step: fl
     farthest = cv2.erode(known, np.ones((side, side), np.uint8))
     is_near = disparity_px - farthest > np.clip(step * disparity_px, LEAST_EDGE_PX, MOST_EDGE_PX)
     return np.asarray(valid & ~is_near)
-
-
-def without_doubtful(disparity_px: FloatImage, certainty: FloatImage, valid: Mask, doubt: float) -> Mask:
-    """``valid`` (H, W) less what stands out of surroundings whose mean certainty is below ``doubt``.
-
-    Where a pattern repeats, a matcher takes one bar for the next by chance, and most of what is around such a phantom
-    is uncertain. What does not stand out there is no nearer than the rest, and stays.
-    """
-    height, width = valid.shape
-    coarse = max(1, width // COARSE_PX), max(1, height // COARSE_PX)
-    counted = np.where(np.isfinite(disparity_px), certainty, 0).astype(np.float32, copy=False)
-    weighted = counted * np.where(counted > 0, disparity_px, 0).astype(np.float32, copy=False)
-    window = (SURROUNDINGS_PX // COARSE_PX,) * 2
-    sure, around = (
-        cv2.blur(cv2.resize(each, coarse, interpolation=cv2.INTER_AREA), window) for each in (counted, weighted)
-    )
-    limit_px = np.where(sure < doubt, np.float32(STANDS_OUT) * around / np.maximum(sure, np.float32(1e-6)), FAR_PX)
-    if limit_px.min() >= FAR_PX:
-        return valid
-    return np.asarray(valid & (disparity_px < cv2.resize(limit_px, (width, height), interpolation=cv2.INTER_NEAREST)))
 
 
 def fill_holes(disparity_px: FloatImage, valid: Mask, largest_px: int) -> tuple[FloatImage, Mask]:

@@ -61,7 +61,7 @@ class Hysteresis:
         """The next map is the first."""
         self._disparity_px = self._known = None
 
-    def __call__(self, disparity_px: FloatImage, certainty: FloatImage, threshold: float) -> Mask:
+    def __call__(self, disparity_px: FloatImage, certainty: FloatImage, threshold: float | FloatImage) -> Mask:
         """(H, W): what is known around the ``threshold`` of certainty; a certainty of 0 never is."""
         known = certainty >= threshold
         if self._known is not None and self._disparity_px is not None:

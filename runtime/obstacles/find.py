@@ -75,7 +75,7 @@ class ObstacleFinder:
         shift_px, sure = disparity_px[every, every] + self._offset_px, np.ascontiguousarray(certainty[every, every])
         known = valid[every, every] & (shift_px > 0)
         near = known & (shift_px > self._focal_baseline / np.float32(FITTED_RANGES * self._options.range_m))
-        textures = None if images is None else Textures(images)
+        textures = None if images is None else Textures(images, STRIDE_PX)
         ground = self._ground.find(shift_px, near, sure, textures)
         if ground is None:
             return self._made(None, self._grid.unknown(), np.full(len(self._directions), np.nan, np.float32), None)

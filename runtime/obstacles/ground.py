@@ -15,8 +15,8 @@ from .obstacle_map import GroundPlane
 from .options import ObstacleOptions
 from .textures import Textures, noise_scale
 
-SAMPLES, REFINED_ON = 1000, 4000
-HYPOTHESES, REFINEMENTS = 60, 4
+SAMPLES, REFINED_ON = 1000, 3000
+HYPOTHESES, REFINEMENTS = 60, 3
 TOLERANCE_PX = 0.35
 BAND, LEAST_BAND_PX, MOST_BAND_PX = 0.05, 0.5, 0.8
 """Points are refined with as far as this share of the disparity is off: what lies farther from the plane is another."""

@@ -65,9 +65,12 @@ class ImageProof:
         ground_px: FloatImage,
         certainty: FloatImage,
     ) -> Evidence:
-        """Evidence at points of the map, ``place`` being their rows and columns; disparities with the rig's offset."""
+        """Evidence at points of the map, ``place`` being their rows and columns; disparities with the rig's offset.
+
+        ``textures`` have the map's rows.
+        """
         left, right = textures.pair
-        row, column = (self._stride_px * each for each in place)
+        row, column = place[0], self._stride_px * place[1]
         here, map_y = left[row, column].astype(np.float32), in_rows(row)
         x = column.astype(np.float32) + self._offset_px
         measured, *ground = (

@@ -25,33 +25,37 @@ Texture = npt.NDArray[np.int16]
 
 
 class Textures:
-    """Left and right texture of a frame, made when somebody asks."""
+    """Left and right texture of a frame in every ``step``-th row, made when somebody asks."""
 
-    def __init__(self, images: RectifiedImages) -> None:
-        self._images = images
+    def __init__(self, images: RectifiedImages, step: int) -> None:
+        self._images, self._step = images, step
 
     @cached_property
     def pair(self) -> tuple[Texture, Texture]:
-        """(H, W) each, in grey levels."""
-        left, right = (texture(image) for image in self._images.grey)
+        """(rows, W) each, in grey levels."""
+        left, right = (self._texture(image) for image in self._grey)
         return left, right
 
-    def reduced(self, factor: int) -> tuple[Texture, Texture]:
-        """Of images whose sides are ``factor`` times smaller."""
+    def narrowed(self, factor: int) -> tuple[Texture, Texture]:
+        """(rows, W / factor) each."""
         if factor == 1:
             return self.pair
-        share = 1 / factor
-        grey = (
-            cv2.resize(image, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) for image in self._images.grey
-        )
-        left, right = (texture(np.asarray(image, np.uint8)) for image in grey)
+        grey = (_narrowed(image, factor) for image in self._grey)
+        left, right = (self._texture(image) for image in grey)
         return left, right
 
+    @cached_property
+    def _grey(self) -> tuple[GreyImage, GreyImage]:
+        return self._images.grey_rows(self._step)
 
-def texture(image: GreyImage) -> Texture:
-    """(H, W) less the mean around."""
-    blurred = cv2.blur(image, (WINDOW_PX, WINDOW_PX))
-    return np.asarray(cv2.subtract(image, blurred, dtype=cv2.CV_16S), np.int16)
+    def _texture(self, image: GreyImage) -> Texture:
+        around = cv2.blur(image, (WINDOW_PX, WINDOW_PX // self._step))
+        return np.asarray(np.subtract(image, around, dtype=np.int16))
+
+
+def _narrowed(image: GreyImage, factor: int) -> GreyImage:
+    rows, columns = image.shape
+    return np.asarray(cv2.resize(image, (columns // factor, rows), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def in_rows(values: FloatImage | IntArray) -> FloatImage:

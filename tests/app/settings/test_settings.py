@@ -73,8 +73,8 @@ def test_values_are_taken(load):
         (
             "depth:\n  zzz: 1\n",
             "2: depth.zzz: unknown key; known: min_m, max_m, min_confidence, preset, speckle_px, "
-            "speckle_step_px, edge_px, edge_step, doubt, temporal, temporal_reset_px, hysteresis, fill_px, decimate, "
-            "region",
+            "speckle_step_px, edge_px, edge_step, doubt, lenience, temporal, temporal_reset_px, hysteresis, fill_px, "
+            "decimate, region",
         ),
         ("modle: a\n", "1: modle: unknown key; did you mean model?"),
         ("frames: 1\nthreads: -1\n", "2: threads: must be greater than or equal to 0, not -1"),

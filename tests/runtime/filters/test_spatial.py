@@ -12,10 +12,10 @@ from roma_device.runtime.filters.spatial import (
     block_median,
     fill_holes,
     region_mask,
-    without_doubtful,
     without_edges,
     without_speckles,
 )
+from roma_device.runtime.filters.surroundings import Surroundings
 
 MAPS = arrays(np.float32, (12, 16), elements=st.floats(0, 100, width=32))
 MASKS = arrays(np.bool_, (12, 16))
@@ -48,9 +48,9 @@ def test_in_doubtful_surroundings_what_stands_out_goes_and_what_lies_behind_stay
     disparity_px[50:70, 60:70] = disparity_px[50:70, 130:140] = 30
     certainty[50:70, 60:80] = 0.7  # a phantom beside the wall behind it
     certainty[:, 120:] = 0.9  # and something near that is seen well
-    left = without_doubtful(disparity_px, certainty, known, 0.4)
+    left = Surroundings(disparity_px, certainty, 0.4).without_doubtful(known)
     assert not left[50:70, 60:70].any() and left[50:70, 70:80].all() and left[:, 150:].all()
-    assert without_doubtful(disparity_px, np.full_like(certainty, 0.9), known, 0.4).all()
+    assert Surroundings(disparity_px, np.full_like(certainty, 0.9), 0.4).without_doubtful(known).all()
 
 
 @settings(deadline=None)
@@ -59,8 +59,18 @@ def test_doubt_only_takes_away_and_bears_what_is_not_finite(
     disparity_px: np.ndarray, valid: np.ndarray, doubt: float
 ) -> None:
     disparity_px[0, 0] = np.nan
-    left = without_doubtful(disparity_px, disparity_px / np.float32(100), valid, doubt)
+    left = Surroundings(disparity_px, disparity_px / np.float32(100), doubt).without_doubtful(valid)
     assert not (left & ~valid).any()
+
+
+def test_less_certainty_is_enough_for_what_does_not_stand_out_of_certain_surroundings() -> None:
+    disparity_px = np.full((120, 160), 10, np.float32)
+    certainty = np.full((120, 160), 0.9, np.float32)
+    disparity_px[50:70, 60:70] = 30  # a thing before the wall
+    certainty[:, 120:] = 0.2
+    threshold = Surroundings(disparity_px, certainty, 0.4).threshold(0.5, 0.1)
+    assert (threshold[50:70, 60:70] == 0.5).all() and (threshold[:, 150:] == 0.5).all()
+    assert threshold[10, 10] == np.float32(0.4) and threshold.min() >= np.float32(0.4)
 
 
 def test_a_slanted_floor_has_no_edges() -> None:
