@@ -21,7 +21,7 @@ from roma_device.runtime.types import Result
 from .layout import FRAME, SLOT_HEADER_BYTES, TEXT_AT
 
 STATES: tuple[PoseState, ...] = get_args(PoseState)
-CHECKED_FROM = 16
+CHECKED_FROM, MOST_TEXT_BYTES = 16, SLOT_HEADER_BYTES - TEXT_AT
 Record = npt.NDArray[np.void]
 
 
@@ -35,24 +35,46 @@ _UINT32 = struct.Struct("<I")
 _CHECKSUM_AT, _POSE_AT, _TEXT_BYTES_AT = (FRAME.fields[name][1] for name in ("checksum", "pose_state", "text_bytes"))  # type: ignore[index]
 _NO_RIG = (0,) + (0.0,) * 5
 _NOWHERE, _CERTAIN = (0.0,) * 16, (0.0,) * 36
+_NO_POSE = (0,) * 4 + (0.0, 0, 0) + _NOWHERE[:7] + _CERTAIN + _NOWHERE[7:] + (0,)
 
 
-def encode(number: int, result: Result, present: int) -> bytearray:
-    """The header of frame ``number``; its sequence is left 0.
+class Header:
+    """Bytes of one slot's header, encoded anew for each frame in the same place.
 
-    Packed as a whole where a frame needs it: single fields of a structured array take microseconds each.
+    A writer runs with cold caches, where each function that is called takes microseconds, single fields of a structured
+    array even more: so all is packed at once, and what stays the same from frame to frame is not made again.
     """
-    data = bytearray(SLOT_HEADER_BYTES)
-    frame, rig = result.frame, result.rig
-    facts = number, result.index, frame.timestamp_ns, frame.skew_ns, result.dropped, present
-    _HEAD.pack_into(data, CHECKED_FROM, *facts, *(_NO_RIG if rig is None else _geometry(rig)))
-    if result.pose is not None:
-        _POSE.pack_into(data, _POSE_AT, *_pose(result.pose))
-    text = _text(result)
-    _UINT32.pack_into(data, _TEXT_BYTES_AT, len(text))
-    data[TEXT_AT : TEXT_AT + len(text)] = text
-    _UINT32.pack_into(data, _CHECKSUM_AT, zlib.crc32(memoryview(data)[CHECKED_FROM:]))
-    return data
+
+    def __init__(self) -> None:
+        self.data = bytearray(SLOT_HEADER_BYTES)
+        self._checked = memoryview(self.data)[CHECKED_FROM:]
+        self._text_bytes = 0
+        self._rig: RectifiedRig | None = None
+        self._facts: tuple[float, ...] = _NO_RIG
+
+    def encode(self, number: int, result: Result, present: int) -> bytearray:
+        """The header of frame ``number``; its sequence is left 0."""
+        data, frame, rig = self.data, result.frame, result.rig
+        left_ns, right_ns = frame.left.timestamp_ns, frame.right.timestamp_ns
+        if rig is not self._rig:
+            self._rig, self._facts = rig, _NO_RIG if rig is None else _geometry(rig)
+        counts = number, result.index, left_ns, right_ns - left_ns, result.dropped, present
+        _HEAD.pack_into(data, CHECKED_FROM, *counts, *self._facts)
+        if result.pose is not None:
+            _POSE.pack_into(data, _POSE_AT, *_pose(result.pose))
+        elif data[_POSE_AT]:
+            _POSE.pack_into(data, _POSE_AT, *_NO_POSE)
+        self._write_text(_text(result))
+        _UINT32.pack_into(data, _CHECKSUM_AT, zlib.crc32(self._checked))
+        return data
+
+    def _write_text(self, text: bytes) -> None:
+        count = len(text)
+        self.data[TEXT_AT : TEXT_AT + count] = text
+        if count < self._text_bytes:  # nothing of the frame before
+            self.data[TEXT_AT + count : TEXT_AT + self._text_bytes] = bytes(self._text_bytes - count)
+        self._text_bytes = count
+        _UINT32.pack_into(self.data, _TEXT_BYTES_AT, count)
 
 
 def _geometry(rig: RectifiedRig) -> tuple[float, ...]:
@@ -79,13 +101,13 @@ def _pose(pose: PoseEstimate) -> Iterator[float]:
 
 def _text(result: Result) -> bytes:
     """JSON of what has no fixed size; times are left out where they do not fit."""
-    reasons = json.dumps(list(result.pose.reasons)) if result.pose is not None and result.pose.reasons else "[]"
-    stages_ms = result.times.stages_ms
-    with_times = _template(tuple(stages_ms)) % (*stages_ms.values(), reasons)
-    for text in (with_times, f'{{"reasons": {reasons}}}'):
-        if len(data := text.encode()) <= SLOT_HEADER_BYTES - TEXT_AT:
-            return data
-    return b"{}"
+    pose, stages_ms = result.pose, result.times.stages_ms
+    reasons = "[]" if pose is None or not pose.reasons else json.dumps(list(pose.reasons))
+    data = (_template(tuple(stages_ms)) % (*stages_ms.values(), reasons)).encode()
+    if len(data) <= MOST_TEXT_BYTES:
+        return data
+    data = f'{{"reasons": {reasons}}}'.encode()
+    return data if len(data) <= MOST_TEXT_BYTES else b"{}"
 
 
 @lru_cache(maxsize=64)

@@ -31,7 +31,7 @@ from .layout import (
     SharedMemoryError,
     decode,
 )
-from .record import Record, encode
+from .record import Header, Record
 from .record import decode as decode_record
 
 F_ADD_SEALS, F_GET_SEALS = 1033, 1034
@@ -47,6 +47,8 @@ class Ring:
         self._starts = [layout.first_slot + slot * layout.slot_bytes for slot in range(layout.slots)]
         self._planes = [self._views(start) for start in self._starts]
         self._present = sum(1 << FIELDS.index(plane.name) for plane in layout.planes if plane.name in FIELDS)
+        self._like = [(name, view.shape, view.dtype) for name, view in self._planes[0].items()]
+        self._header = Header()
 
     def _views(self, start: int) -> dict[str, AnyArray]:
         size = self.layout.size
@@ -65,6 +67,8 @@ class Ring:
             os.fchmod(descriptor, 0o640)
             os.ftruncate(descriptor, layout.total_bytes)
             memory = mmap.mmap(descriptor, layout.total_bytes)
+            with suppress(OSError, AttributeError):  # fewer pages to look up for each copy, where the kernel has them
+                memory.madvise(mmap.MADV_HUGEPAGE)
             memory[:CHECKED_BYTES] = layout.encode()
             _seal(descriptor)
         except BaseException:
@@ -100,10 +104,7 @@ class Ring:
 
     def fits(self, planes: Mapping[str, AnyArray]) -> bool:
         """Whether these are the planes that it was made for."""
-        ours = self._planes[0]
-        return planes.keys() == ours.keys() and all(
-            image.shape == ours[name].shape and image.dtype == ours[name].dtype for name, image in planes.items()
-        )
+        return [(name, image.shape, image.dtype) for name, image in planes.items()] == self._like
 
     def write(self, number: int, result: Result, planes: Mapping[str, AnyArray]) -> None:
         """Put frame ``number``, whose ``planes`` are those of the layout, where the oldest one was.
@@ -111,13 +112,17 @@ class Ring:
         Whatever ran since the last frame has emptied the processor's caches, so that each function that is called, not
         only each byte, takes microseconds: single numbers are written without numpy.
         """
-        slot = number % self.layout.slots
-        start, header = self._starts[slot], encode(number, result, self._present)
+        slot = number % len(self._starts)
+        start, header, views = (
+            self._starts[slot],
+            self._header.encode(number, result, self._present),
+            self._planes[slot],
+        )
         self._words[start // 8] = 2 * number - 1
         barrier()
         self._memory[start + 8 : start + SLOT_HEADER_BYTES] = header[8:]
         for name, image in planes.items():
-            np.copyto(self._planes[slot][name], image)
+            views[name][...] = image
         barrier()
         self._words[start // 8] = 2 * number
         barrier()
