@@ -88,3 +88,12 @@ def test_a_wall_without_texture_counts_where_the_network_is_sure() -> None:
     blank, sure = pair(disparity_px, contrast=0), np.full_like(SURE, 0.95)
     assert found(disparity_px, blank, sure).nearest is not None
     assert found(disparity_px, blank, np.full_like(SURE, 0.6)).nearest is None
+
+
+def test_the_images_set_the_ground_right_where_the_disparity_tilts_it() -> None:
+    tilted = GROUND_PX + (0.012 * (Y - 240)).astype(np.float32)
+    alone, aligned = found(tilted, None).ground, found(tilted, pair(GROUND_PX)).ground
+    assert alone is not None and aligned is not None
+    wanted_deg = np.degrees(0.2)
+    assert abs(aligned.pitch_deg - wanted_deg) < 0.3 < abs(alone.pitch_deg - wanted_deg)
+    assert aligned.height_m == pytest.approx(HEIGHT_M, rel=0.01)
