@@ -26,6 +26,7 @@ from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.tensors.preprocess import resize_filter
 
 from .datasets import PosePair, load_pairs
+from .datasets.usable import usable_pairs
 from .report import PoseReport, PoseScore, PoseScores, pose_error_deg
 from .variation_report import VariationReport
 from .variations import AS_THEY_ARE, Variation, View, variations
@@ -73,7 +74,7 @@ def run_variations(choice: PoseEvaluation) -> VariationReport:
 
 def _evaluated(choice: PoseEvaluation, changes: Sequence[Variation]) -> list[PoseReport]:
     """A report for each change; pair by pair, so that an image is read once."""
-    pairs = load_pairs(choice.pairs, choice.format_name, choice.images)
+    pairs = usable_pairs(choice.pairs, load_pairs(choice.pairs, choice.format_name, choice.images))
     if choice.on is not None:
         for_one = replace(choice, threads=choice.threads or 1)
         tasks = [_PairTask(for_one, tuple(changes), pair) for pair in pairs]

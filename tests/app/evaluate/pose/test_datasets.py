@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from loguru import logger
 
 from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.pose.datasets import PosePair, load_pairs
+from roma_device.app.evaluate.pose.datasets.usable import usable_pairs
 from roma_device.calibration.pose import Pose
 
 K = np.array([[500.0, 0, 319.5], [0, 510.0, 239.5], [0, 0, 1]])
@@ -27,6 +30,14 @@ def images(tmp_path: Path) -> Path:
     for path in (tmp_path / "a.png", tmp_path / "b.png", colour / "3.jpg", colour / "7.jpg"):
         cv2.imwrite(str(path), cv2.resize(grey, (640, 480)))
     return tmp_path
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[str]]:
+    lines: list[str] = []
+    sink = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
+    yield lines
+    logger.remove(sink)
 
 
 def own(folder: Path, **changes: Any) -> Path:
@@ -162,3 +173,32 @@ def test_missing_image_is_named(images: Path) -> None:
     (pair,) = load_pairs(own(images, b="gone.png"))
     with pytest.raises(EvaluationError, match=r"pair 'one': b: cannot read .*gone.png"):
         pair.load()
+
+
+def many(folder: Path, changes: list[dict[str, Any]]) -> list[PosePair]:
+    """A list of as many pairs as ``changes``, each with its own difference to the good one."""
+    good = json.loads(own(folder).read_text())["pairs"][0]
+    (folder / "many.json").write_text(json.dumps({"pairs": [good | {"id": str(n)} | c for n, c in enumerate(changes)]}))
+    return load_pairs(folder / "many.json")
+
+
+def test_one_missing_image_of_many_is_left_out(images: Path, warnings: list[str]) -> None:
+    pairs = many(images, [{}, {"b": "gone.png"}, {}])
+    assert [pair.id for pair in usable_pairs(images / "many.json", pairs)] == ["0", "2"]
+    (said,) = warnings
+    assert "pair '1': b: cannot read" in said and "left out, 1 of 3 entries" in said
+
+
+def test_two_missing_images_of_three_are_too_many(images: Path) -> None:
+    pairs = many(images, [{"a": "gone.png"}, {"b": "gone.png"}, {}])
+    with pytest.raises(EvaluationError, match=r"pair '0': a: cannot read .*gone.png"):
+        usable_pairs(images / "many.json", pairs)
+
+
+def test_a_matrix_for_half_the_size_is_warned_of_once(images: Path, warnings: list[str]) -> None:
+    half = (K * [[0.5], [0.5], [1]]).ravel().tolist()
+    pairs = many(images, [{"K_a": half}, {"K_a": half}, {}])
+    assert len(usable_pairs(images / "many.json", pairs)) == 3
+    (said,) = warnings
+    assert "pair '0': K_a: the principal point 159.75,119.75 px is far from the middle" in said
+    assert said.endswith("(and 1 more)")
