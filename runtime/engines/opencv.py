@@ -15,6 +15,7 @@ from roma_device.runtime.engine import Array, EngineError, EngineOptions, alloca
 from roma_device.runtime.onnx.external import read_self_contained
 from roma_device.runtime.onnx.graph import read_onnx
 from roma_device.runtime.onnx.protobuf import ProtobufError, with_input_size
+from roma_device.runtime.onnx.single_rows import with_doubled_rows
 
 from .host import onnx_file, reason_of
 
@@ -69,6 +70,13 @@ def _sized(data: bytes, size: Size) -> bytes:
         return data
 
 
+def _doubled(file: ModelFile, data: bytes, size: Size) -> bytes:
+    try:
+        return with_doubled_rows(data, size, file.path)
+    except ModelError:  # as above
+        return data
+
+
 def _check_operators(card: ModelCard, file: ModelFile, data: bytes) -> None:
     """Raise EngineError for what OpenCV 4 lacks: some of it ends the process there instead of being refused."""
     try:
@@ -87,6 +95,8 @@ def _load(card: ModelCard, file: ModelFile, size: Size) -> Any:
     content = read_self_contained(file)
     if classic is None:
         _check_operators(card, file, content)
+    elif min(size) <= card.size_multiple:  # the deepest maps have one row or column: OpenCV 5 makes noise of them
+        content = _doubled(file, content, size)
     data = np.frombuffer(_sized(content, size), np.uint8)
     try:
         with _quiet():

@@ -51,6 +51,18 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
     raise ProtobufError(f"a number at byte {position} does not end")
 
 
+def message_field(number: int, wire: int, value: int | memoryview | bytes) -> bytes:
+    """A field as it stands in a message: what ``read_fields`` reads."""
+    key = _as_varint(number << 3 | wire)
+    if isinstance(value, int):
+        return key + _as_varint(value)
+    return b"".join((key, _as_varint(len(value)) if wire == BYTES else b"", value))
+
+
+def _as_varint(value: int) -> bytes:
+    return _padded_varint(value, max(1, -(-value.bit_length() // 7)))
+
+
 def signed(value: int) -> int:
     """An int32 or int64 field: negative ones are stored modulo 2 ** 64."""
     return value - (1 << 64) if value >= 1 << 63 else value

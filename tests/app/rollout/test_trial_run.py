@@ -27,6 +27,9 @@ from .conftest import Bundle
 
 Serve = Callable[..., tuple[int, str]]
 QUICK = Terms(good_frames=3, limit_s=1.5)
+LONG_ENOUGH = Terms(good_frames=3, limit_s=4)
+"""Some frames come in that time on a busy machine too."""
+
 PATIENT = Terms(good_frames=3, limit_s=600)
 """For what passes, however busy the machine is."""
 
@@ -78,7 +81,7 @@ def test_a_model_with_good_frames_stays(bundle: Bundle, state: Path, serve: Serv
 def test_a_model_that_passes_verification_and_gives_nothing_goes_back(
     bundle: Bundle, state: Path, serve: Serve, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    two_models(bundle, min_confidence=1.0)  # the network is the same, and nothing is ever certain enough
+    two_models(bundle, LONG_ENOUGH, min_confidence=1.0)  # the network is the same, and nothing is ever certain enough
     begun_s = time.monotonic()
     code, err = serve()
     assert code == os.EX_TEMPFAIL and "model version 2 goes back to version 1: not enough good frames" in err
