@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from roma_device.calibration.arrays import Image, Size
+from roma_device.calibration.arrays import GreyImage, Image, Size
 from roma_device.calibration.rectify import Rectification
 
 from .card import ModelCard
@@ -76,6 +76,11 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
     def pending(self) -> int:
         """Pairs that were submitted and not collected."""
         return len(self._submitted)
+
+    @property
+    def rectified(self) -> tuple[GreyImage, GreyImage] | None:
+        """Both images (H, W) of the pair that was submitted last, where they are rectified at their own size."""
+        return self._preprocess.rectified
 
     def match(self, left: Image, right: Image) -> Matches:
         """Where each pixel of ``left`` lies in ``right``, both (H, W[, 3]); raises EngineError where a run fails."""

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from roma_device.calibration.arrays import Mask, Size
+from roma_device.calibration.arrays import GreyImage, Mask, Size
 from roma_device.calibration.rectify import MapPair, Rectification, RectifiedRig
 
 from .card import ModelCard
@@ -28,6 +28,7 @@ class _Submitted:
     index: int
     dropped: int
     times: StageTimes
+    rectified: tuple[GreyImage, GreyImage] | None
 
 
 class Pipeline(Protocol):
@@ -107,7 +108,7 @@ class StereoPipeline(AbstractContextManager["StereoPipeline"]):
         """Prepare ``frame`` and let the network run on it; at most ``capacity`` frames at a time."""
         times = StageTimes()
         self.network.submit(frame.left.image, frame.right.image, times)
-        self._submitted.append(_Submitted(frame, index, dropped, times))
+        self._submitted.append(_Submitted(frame, index, dropped, times, self.network.rectified))
 
     def collect(self) -> Result:
         """The result of the frame that was submitted first; waits for the network, and raises EngineError."""
@@ -117,7 +118,7 @@ class StereoPipeline(AbstractContextManager["StereoPipeline"]):
             valid = valid_matches(matches, self._min_confidence, self._in_view) if kept is None else kept
             metric = self.rig.is_metric and matches.disparity_px is not None
             depth = make_depth(matches, valid, self.rig, self._limits, frame.timestamp_ns) if metric else None
-        images = RectifiedImages(frame.left.image, frame.right.image, self.rectification)
+        images = RectifiedImages(frame.left.image, frame.right.image, self.rectification, first.rectified)
         return Result(frame, first.index, matches, valid, self.rig, depth, images, first.times, first.dropped)
 
     def _matches(self, first: _Submitted) -> tuple[Matches, Mask | None]:

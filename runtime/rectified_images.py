@@ -16,9 +16,18 @@ from .grey import grey
 class RectifiedImages:
     """Both images of a pair after rectification; each is resampled on first use and kept."""
 
-    def __init__(self, left: Image, right: Image, rectification: Rectification | None = None) -> None:
-        """Raw images (H, W) or (H, W, 3); without ``rectification`` they are rectified already."""
-        self._raw = left, right
+    def __init__(
+        self,
+        left: Image,
+        right: Image,
+        rectification: Rectification | None = None,
+        seen: tuple[GreyImage, GreyImage] | None = None,
+    ) -> None:
+        """Raw images (H, W) or (H, W, 3); without ``rectification`` they are rectified already.
+
+        ``seen`` is what a network was given of them, rectified (H, W): nearly ``grey``, but its border repeats.
+        """
+        self._raw, self._seen = (left, right), seen
         self._rectification = rectification
 
     @cached_property
@@ -38,7 +47,9 @@ class RectifiedImages:
         return left, right
 
     def grey_rows(self, step: int) -> tuple[GreyImage, GreyImage]:
-        """Every ``step``-th row of ``grey``, at that share of its cost; not kept."""
+        """Every ``step``-th row of what a network was given, or else of ``grey``, at that share of its cost."""
+        if self._seen is not None:
+            return self._seen[0][::step], self._seen[1][::step]
         if "grey" in self.__dict__:
             return self.grey[0][::step], self.grey[1][::step]
         left, right = (_remapped(grey(image), self._maps(side), step) for side, image in enumerate(self._raw))

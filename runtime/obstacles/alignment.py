@@ -25,7 +25,7 @@ BAND_PX, ABOVE_PX, AROUND = 1.5, 0.8, 9
 """Edges count where the disparity is that of the plane within BAND_PX, and, by AROUND pixels of the map, no point lies
 ABOVE_PX above it: the feet of obstacles have stronger edges than floors."""
 
-STEPS = 3
+STEPS, SETTLED_PX = 3, 0.01
 LIKENESS = 0.5
 """Both images' slopes at an edge may differ by this share of their mean: what is aliased or hidden differs by more."""
 
@@ -37,6 +37,7 @@ PRIOR_PER_PX2 = 40.0
 """Information in the plane through the disparity: about four independent patches with an error of 0.3 px."""
 
 MOST_MOVED_PX = 2.0
+_THREE = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +73,7 @@ class PlaneAlignment:
         ``normal`` is that of the fit to ``shift_px``, disparity with the rig's offset, where it is ``known``.
         """
         left, right = textures.narrowed(self._factor)
-        edges = self._edges(left, self._ground(plane, shift_px, known))
+        edges = self._edges(left, *self._ground(plane, shift_px, known))
         prior = normal * (PRIOR_PER_PX2 * self._factor**2 / max(float(normal[2, 2]), 1e-9))
         if len(edges.x) < LEAST_EDGES:
             return plane, prior
@@ -80,29 +81,38 @@ class PlaneAlignment:
         for _ in range(STEPS):
             information, step = _step(moved, edges, right)
             total = information + prior
-            moved = moved - np.linalg.solve(total, step + prior @ (moved - start))
+            change = np.linalg.solve(total, step + prior @ (moved - start))
+            moved = moved - change
+            if np.abs(change).max() < SETTLED_PX:
+                break
         is_far = float(np.abs((moved - start) @ edges.rays).max()) > MOST_MOVED_PX
         return (plane, prior) if is_far else (moved * self._factor, total)
 
-    def _ground(self, plane: FloatArray, shift_px: FloatImage, known: Mask) -> Mask:
-        """Pixels of the map that lie on the plane, and not at the foot of something."""
+    def _ground(self, plane: FloatArray, shift_px: FloatImage, known: Mask) -> tuple[int, Mask]:
+        """The first row that is looked at, and from there on pixels of the map that lie on the plane, and not at the
+        foot of something."""
         a, b, c = plane.astype(np.float32)
-        expected_px = (a * self._u)[None] + (b * self._v + c)[:, None]
-        above_px = shift_px - expected_px
-        high = (known & (above_px > np.float32(ABOVE_PX * self._scale))).astype(np.uint8)
-        high = cv2.dilate(cv2.morphologyEx(high, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)), self._around)
+        across_px, down_px, least_px = a * self._u, b * self._v + c, np.float32(self._least_px)
+        first = max(0, int(np.argmax(down_px > least_px - across_px.max())) - AROUND)
+        expected_px = across_px[None] + down_px[first:, None]
+        above_px, known = shift_px[first:] - expected_px, known[first:]
+        high = (known & (above_px > np.float32(ABOVE_PX * self._scale))).view(np.uint8)
+        high = cv2.dilate(cv2.morphologyEx(high, cv2.MORPH_OPEN, _THREE), self._around)
         near = known & (np.abs(above_px) < np.float32(BAND_PX * self._scale))
-        return np.asarray(near & (expected_px > np.float32(self._least_px)) & (high == 0))
+        return first, np.asarray(near & (expected_px > least_px) & (high == 0))
 
-    def _edges(self, left: Texture, ground: Mask) -> _Edges:
-        twice = left[:, 2:] - left[:, :-2]
-        mask = cv2.resize(ground.astype(np.uint8), left.shape[::-1], interpolation=cv2.INTER_NEAREST)[:, 1:-1]
+    def _edges(self, left: Texture, first: int, ground: Mask) -> _Edges:
+        """Those of the ``left`` image on ``ground``, which begins at row ``first``."""
+        seen = left[first:]
+        twice = seen[:, 2:] - seen[:, :-2]
+        mask = cv2.resize(ground.view(np.uint8), seen.shape[::-1], interpolation=cv2.INTER_NEAREST)[:, 1:-1]
         place = np.flatnonzero((np.abs(twice) > 2 * LEAST_SLOPE) & mask.view(np.bool_))
         if len(place) > MOST_EDGES:
             place = place[np.arange(MOST_EDGES) * len(place) // MOST_EDGES]
         row, column = np.divmod(place, twice.shape[1])
         slope = twice.take(place) * np.float32(0.5)
         column += 1
+        row += first
         rays = np.stack([self._columns[column], self._v[row], np.ones(len(row), np.float32)])
         x = (column + self._offset).astype(np.float32)
         return _Edges(rays, x, in_rows(np.concatenate((row, row, row))), left[row, column].astype(np.float32), slope)

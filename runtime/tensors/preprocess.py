@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
-from roma_device.calibration.arrays import AnyArray, FloatImage, Image, Size
+from roma_device.calibration.arrays import AnyArray, FloatImage, GreyImage, Image, Size
 from roma_device.calibration.rectify import MapPair
 from roma_device.runtime.card import ModelCard, ModelError, Normalization
 from roma_device.runtime.grey import grey
@@ -89,6 +89,11 @@ class Preprocessor:
         self._maps = (None, None) if maps is None else (remap_tables(*maps[0]), remap_tables(*maps[1]))
         self._grey = np.empty(size[::-1], np.uint8)
         self._buffer = np.zeros(plan.network[::-1], np.uint8)
+        width, height = plan.content
+        self._content = self._buffer[:height, :width]
+        self._keeps = maps is not None and plan.content == size
+        self.rectified: tuple[GreyImage, GreyImage] | None = None
+        """Of the last pair, (H, W) each, where it is rectified at the size of the images; the border repeats."""
 
     def __call__(self, left: Image, right: Image, inputs: Mapping[str, AnyArray]) -> None:
         """Fill ``inputs["left"]`` and ``inputs["right"]`` from two images (H, W[, 3]).
@@ -96,16 +101,19 @@ class Preprocessor:
         Each is (1, 1, H, W) float32 or bfloat16 (its bits as uint16), or uint8 as write_grey has it where the
         network normalizes by itself.
         """
+        kept: list[GreyImage] = []
         for name, image, maps in zip(("left", "right"), (left, right), self._maps, strict=True):
             self._fill(inputs[name], grey(image, self._grey), maps)
+            if self._keeps:
+                kept.append(self._content.copy())
+        self.rectified = (kept[0], kept[1]) if kept else None
 
     def _fill(self, target: AnyArray, image: Image, maps: RemapTables | None) -> None:
         takes_grey = target.dtype == np.uint8 and self._normalization != "preprocess"
         takes_numbers = target.dtype in (np.float32, np.uint16) and target.shape[:2] == (1, 1)
         if not takes_grey and not takes_numbers:
             raise ModelError(f"cannot fill an input of shape {target.shape} and type {target.dtype}")
-        (width, height), buffer = self._plan.content, self._buffer
-        content = buffer[:height, :width]
+        (width, height), buffer, content = self._plan.content, self._buffer, self._content
         _resample(image, maps, content)
         buffer[:height, width:] = content[:, -1:]
         buffer[height:] = buffer[height - 1]

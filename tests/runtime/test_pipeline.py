@@ -28,6 +28,8 @@ def test_depth_of_the_simulated_rig_is_right(stereo_card: ModelCard, spec: str) 
                 errors = relative_errors(result.depth, frame.truth.depth_m)
                 assert errors.size > 0.3 * result.valid.size
                 assert np.median(errors) < 0.05
+                seen, exact = result.images.grey_rows(2)[1], result.images.grey[1][::2]
+                assert np.median(np.abs(seen.astype(int) - exact)) <= 1
 
 
 def blank(size: tuple[int, int]) -> StereoFrame:

@@ -96,13 +96,33 @@ def test_colour_and_grey_cameras_give_the_same() -> None:
     assert np.array_equal(grey(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR)), image)
 
 
-def test_rectification_and_resizing_are_one_resampling() -> None:
-    """The tensor equals the raw image looked up where rectified network pixels come from."""
+def turned_rig() -> Rectification:
     camera = CameraModel(
         (128, 96), np.array([[100, 0, 62], [0, 101, 50], [0, 0, 1.0]]), np.array([-0.2, 0.05, 0, 0, 0])
     )
     pose = Pose.from_rotation_vector([0.01, -0.02, 0.015], [-0.1, 0.002, 0.001])
-    rectification = Rectification.from_calibration(StereoCalibration(camera, camera, pose))
+    return Rectification.from_calibration(StereoCalibration(camera, camera, pose))
+
+
+def test_rectified_images_of_the_cameras_size_stay_for_others() -> None:
+    maps, inputs, images = turned_rig().maps((128, 96)), tensors((128, 96)), [photo(seed, (128, 96)) for seed in (1, 2)]
+    preprocess = Preprocessor((128, 96), InputPlan((128, 96), (128, 96)), "none", maps)
+    preprocess(*images, inputs)
+    kept = preprocess.rectified
+    assert kept is not None
+    for image, name in zip(kept, ("left", "right"), strict=True):
+        assert np.abs(inputs[name][0, 0] * 255 - image).max() < 1e-3
+    before = kept[0].copy()
+    preprocess(*images[::-1], inputs)
+    assert np.array_equal(kept[0], before)
+    smaller = Preprocessor((128, 96), InputPlan((64, 48), (64, 48)), "none", turned_rig().maps((64, 48)))
+    smaller(*images, tensors((64, 48)))
+    assert smaller.rectified is None
+
+
+def test_rectification_and_resizing_are_one_resampling() -> None:
+    """The tensor equals the raw image looked up where rectified network pixels come from."""
+    rectification = turned_rig()
     y, x = np.mgrid[:96, :128].astype(np.float32)
     smooth = (127 + 60 * np.sin(x / 9) + 60 * np.cos(y / 7)).astype(np.uint8)
     inputs = tensors((64, 64))
