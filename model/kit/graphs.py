@@ -20,6 +20,11 @@ import onnx
 from model.base.npu_graph import for_npu, with_all_attributes, with_reduced_sums
 from model.base.onnx_file import fixed
 from model.base.safe_sums import bounded_sums, raise_bounds
+from model.data.loader import batches
+from model.data.texture_atlas import Atlas
+from model.data.textures import build_atlas
+from model.data.two_view_pairs import TwoViewRenderer
+from model.data.two_view_scenes import TwoViewSampler
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
 from roma_device.runtime.cascade.sequence import Cascade
@@ -30,6 +35,7 @@ from .arithmetic import Tensors, ranges, session_of
 
 LEVELS_OF_SUMS = (1 << 16) - 1
 """Sums have 16 bits in every choice of precisions but u8."""
+TEXTURES, SEED = 60, 8  # of generated two-view scenes
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
 
 
@@ -122,12 +128,28 @@ class _Recorded:
 
 
 def generated_frames(bundle: Path, card: ModelCard, size: Size, count: int) -> Iterator[Tensors]:
-    """Frames of the simulated rig as the program prepares them; raises ModelError."""
+    """Frames as the program prepares them: of the simulated rig, for a two-view model scenes of its training.
+
+    Rectified pairs would leave out what moves freely: on other pairs a two-view model went beyond their ranges.
+    Raises ModelError.
+    """
+    if card.task == "two_view":
+        yield from _two_view_frames(card, size, count)
+        return
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "vectors"
         make_vectors(bundle, folder, size, count)
         for line in (folder / "list.txt").read_text().split():
             yield {spec.name: _stored(folder / "input" / line, spec, size) for spec in card.inputs}
+
+
+def _two_view_frames(card: ModelCard, size: Size, count: int) -> Iterator[Tensors]:
+    atlas = Atlas(build_atlas(None, TEXTURES))
+    sampler = TwoViewSampler((size.width, size.height), 1, len(atlas), seed=SEED)
+    renderer = TwoViewRenderer(atlas, (size.width, size.height))
+    for pair in batches(sampler, renderer, 0, count, workers=0):
+        images = ((255 * image[0, 0]).round().byte().numpy() for image in (pair.a, pair.b))
+        yield {spec.name: _as_input(image, card) for spec, image in zip(card.inputs, images, strict=True)}
 
 
 def make_vectors(bundle: Path, folder: Path, size: Size, count: int) -> None:
@@ -164,4 +186,8 @@ def _tensor(path: Path, card: ModelCard, size: Size) -> npt.NDArray[np.float32]:
     if image is None:
         raise ModelError(f"{path}: not an image")
     small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return np.asarray(value_table(small, card.normalization)[small][None, None], np.float32)
+    return _as_input(small, card)
+
+
+def _as_input(image: npt.NDArray[np.uint8], card: ModelCard) -> npt.NDArray[np.float32]:
+    return np.asarray(value_table(image, card.normalization)[image][None, None], np.float32)

@@ -18,9 +18,11 @@ pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 import onnx
 
 from model.kit.files import write_sensitivity
+from model.kit import graphs
 from model.kit.graphs import CompilerGraph, bundle_folder
 from model.kit.sensitivity import measure
 from model.pulsar2 import main
+from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import load_card
 from tests.model.tiny_networks import SIZE, random_bundle
 from tests.model.tool_failure import exit_code
@@ -65,6 +67,19 @@ def test_kit_is_complete(bundle: Path, tmp_path: Path) -> None:
     said = (kit / "README.md").read_text()
     assert "Not tried" in said and "pulsar2 run --model out/tiny_row_narrow.axmodel" in said
     assert not (kit / "sensitivity.json").exists()
+
+
+def test_samples_of_a_two_view_model_are_not_rectified(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graphs, "TEXTURES", 4)
+    card = load_card(bundle_folder("two-view"))
+    (first, second), again = (
+        list(graphs.generated_frames(Path("none"), card, Size(96, 64), count)) for count in (2, 1)
+    )
+    assert {value.shape for value in first.values()} == {(1, 1, 64, 96)}
+    for name in ("left", "right"):
+        assert np.array_equal(first[name], again[0][name]) and not np.array_equal(first[name], second[name])
+    rows = [frame[name][0, 0].mean(1) for frame in (first, second) for name in ("left", "right")]
+    assert max(np.corrcoef(rows[0], rows[1])[0, 1], np.corrcoef(rows[2], rows[3])[0, 1]) < 0.9
 
 
 def test_sensitivity_is_measured_on_request(tmp_path: Path) -> None:
