@@ -17,8 +17,8 @@ pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
 
 import onnx
 
-from model.kit.files import write_sensitivity
 from model.kit import graphs
+from model.kit.files import write_sensitivity
 from model.kit.graphs import CompilerGraph, bundle_folder
 from model.kit.sensitivity import measure
 from model.pulsar2 import main
