@@ -25,14 +25,17 @@ CHECKED_FROM, MOST_TEXT_BYTES = 16, SLOT_HEADER_BYTES - TEXT_AT
 Record = npt.NDArray[np.void]
 
 
-_HEAD = struct.Struct("<QQqqQII5d")
-"""The fields from CHECKED_FROM on: number, index, timestamp_ns, skew_ns, dropped, present, has_rig, the rig's five."""
+_COUNTS, _RIG = struct.Struct("<QQqqQI"), struct.Struct("<I5d")
+"""The fields from CHECKED_FROM on: number, index, timestamp_ns, skew_ns, dropped, present; has_rig, the rig's five."""
 
 _POSE = struct.Struct("<4Id2I3d4d36d9dq")
 """Those from ``pose_state`` to ``pose_timestamp_ns``."""
 
 _UINT32 = struct.Struct("<I")
-_CHECKSUM_AT, _POSE_AT, _TEXT_BYTES_AT = (FRAME.fields[name][1] for name in ("checksum", "pose_state", "text_bytes"))  # type: ignore[index]
+_CHECKSUM_AT, _RIG_AT, _POSE_AT, _TEXT_BYTES_AT = (
+    FRAME.fields[name][1]  # type: ignore[index]
+    for name in ("checksum", "has_rig", "pose_state", "text_bytes")
+)
 _NO_RIG = (0,) + (0.0,) * 5
 _NOWHERE, _CERTAIN = (0.0,) * 16, (0.0,) * 36
 _NO_POSE = (0,) * 4 + (0.0, 0, 0) + _NOWHERE[:7] + _CERTAIN + _NOWHERE[7:] + (0,)
@@ -47,32 +50,34 @@ class Header:
 
     def __init__(self) -> None:
         self.data = bytearray(SLOT_HEADER_BYTES)
+        self.behind_sequence = memoryview(self.data)[8:]
         self._checked = memoryview(self.data)[CHECKED_FROM:]
         self._text_bytes = 0
         self._rig: RectifiedRig | None = None
-        self._facts: tuple[float, ...] = _NO_RIG
 
-    def encode(self, number: int, result: Result, present: int) -> bytearray:
-        """The header of frame ``number``; its sequence is left 0."""
-        data, frame, rig = self.data, result.frame, result.rig
-        left_ns, right_ns = frame.left.timestamp_ns, frame.right.timestamp_ns
+    def encode(self, number: int, result: Result, present: int) -> None:
+        """Make ``data`` the header of frame ``number``; its sequence is left 0."""
+        data, frame, rig, pose = self.data, result.frame, result.rig, result.pose
+        left_ns = frame.left.timestamp_ns
+        skew_ns = frame.right.timestamp_ns - left_ns
         if rig is not self._rig:
-            self._rig, self._facts = rig, _NO_RIG if rig is None else _geometry(rig)
-        counts = number, result.index, left_ns, right_ns - left_ns, result.dropped, present
-        _HEAD.pack_into(data, CHECKED_FROM, *counts, *self._facts)
-        if result.pose is not None:
-            _POSE.pack_into(data, _POSE_AT, *_pose(result.pose))
+            self._rig = rig
+            _RIG.pack_into(data, _RIG_AT, *(_NO_RIG if rig is None else _geometry(rig)))
+        _COUNTS.pack_into(data, CHECKED_FROM, number, result.index, left_ns, skew_ns, result.dropped, present)
+        if pose is not None:
+            _POSE.pack_into(data, _POSE_AT, *_pose(pose))
         elif data[_POSE_AT]:
             _POSE.pack_into(data, _POSE_AT, *_NO_POSE)
-        self._write_text(_text(result))
-        _UINT32.pack_into(data, _CHECKSUM_AT, zlib.crc32(self._checked))
-        return data
-
-    def _write_text(self, text: bytes) -> None:
+        text = _text(result)
         count = len(text)
-        self.data[TEXT_AT : TEXT_AT + count] = text
-        if count < self._text_bytes:  # nothing of the frame before
-            self.data[TEXT_AT + count : TEXT_AT + self._text_bytes] = bytes(self._text_bytes - count)
+        data[TEXT_AT : TEXT_AT + count] = text
+        if count != self._text_bytes:
+            self._end_text(count)
+        _UINT32.pack_into(data, _CHECKSUM_AT, zlib.crc32(self._checked))
+
+    def _end_text(self, count: int) -> None:
+        """Of a text of another length than that before: nothing of the one before stays behind it."""
+        self.data[TEXT_AT + count : TEXT_AT + self._text_bytes] = bytes(max(0, self._text_bytes - count))
         self._text_bytes = count
         _UINT32.pack_into(self.data, _TEXT_BYTES_AT, count)
 

@@ -47,7 +47,7 @@ class Ring:
         self._starts = [layout.first_slot + slot * layout.slot_bytes for slot in range(layout.slots)]
         self._planes = [self._views(start) for start in self._starts]
         self._present = sum(1 << FIELDS.index(plane.name) for plane in layout.planes if plane.name in FIELDS)
-        self._like = [(name, view.shape, view.dtype) for name, view in self._planes[0].items()]
+        self._like = {name: (view.shape, view.dtype) for name, view in self._planes[0].items()}
         self._header = Header()
 
     def _views(self, start: int) -> dict[str, AnyArray]:
@@ -104,7 +104,11 @@ class Ring:
 
     def fits(self, planes: Mapping[str, AnyArray]) -> bool:
         """Whether these are the planes that it was made for."""
-        return [(name, image.shape, image.dtype) for name, image in planes.items()] == self._like
+        like = self._like
+        for name, image in planes.items():
+            if like.get(name) != (image.shape, image.dtype):
+                return False
+        return len(planes) == len(like)
 
     def write(self, number: int, result: Result, planes: Mapping[str, AnyArray]) -> None:
         """Put frame ``number``, whose ``planes`` are those of the layout, where the oldest one was.
@@ -113,20 +117,17 @@ class Ring:
         only each byte, takes microseconds: single numbers are written without numpy.
         """
         slot = number % len(self._starts)
-        start, header, views = (
-            self._starts[slot],
-            self._header.encode(number, result, self._present),
-            self._planes[slot],
-        )
-        self._words[start // 8] = 2 * number - 1
+        words, start, header, views = self._words, self._starts[slot], self._header, self._planes[slot]
+        header.encode(number, result, self._present)
+        words[start // 8] = 2 * number - 1
         barrier()
-        self._memory[start + 8 : start + SLOT_HEADER_BYTES] = header[8:]
+        self._memory[start + 8 : start + SLOT_HEADER_BYTES] = header.behind_sequence
         for name, image in planes.items():
             views[name][...] = image
         barrier()
-        self._words[start // 8] = 2 * number
+        words[start // 8] = 2 * number
         barrier()
-        self._words[NEWEST_AT // 8] = number
+        words[NEWEST_AT // 8] = number
 
     def end(self) -> None:
         """Tell the readers that nothing more comes."""

@@ -12,7 +12,8 @@ from contextlib import suppress
 
 from roma_device.app.sinks import SinkError
 
-from .greeting import FRAME, REFUSAL, RING, address_of, encode
+from .greeting import FRAME, MAGIC, MESSAGE, REFUSAL, RING, address_of, encode
+from .layout import VERSION
 
 MOST_READERS = 32
 SO_PEERGROUPS = 59
@@ -53,8 +54,17 @@ class Server:
 
     def wake(self, number: int) -> None:
         """Tell that frame ``number`` is there. A reader that is not listening finds it when it does."""
-        message = encode(FRAME, number)
-        self._readers = [reader for reader in self._readers if _told(reader, message)]
+        message, gone = MESSAGE.pack(MAGIC, VERSION, FRAME, number), []
+        for reader in self._readers:
+            try:
+                reader.send(message)
+            except BlockingIOError:
+                pass
+            except OSError:
+                gone.append(reader)
+        for reader in gone:
+            self._readers.remove(reader)
+            reader.close()
 
     def close(self) -> None:
         for each in (*self._readers, *self._waiting, self._socket):
@@ -99,17 +109,6 @@ def _give(reader: socket.socket, ring: int) -> bool:
     try:
         socket.send_fds(reader, [encode(RING)], [ring])
     except OSError:  # gone, or so far behind that it cannot even be told
-        reader.close()
-        return False
-    return True
-
-
-def _told(reader: socket.socket, message: bytes) -> bool:
-    try:
-        reader.send(message)
-    except BlockingIOError:
-        return True
-    except OSError:
         reader.close()
         return False
     return True
