@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import shutil
@@ -71,10 +72,10 @@ def test_a_broker_that_is_not_there_holds_nobody_up() -> None:
 
 
 class Broker:
-    def __init__(self, folder: Path) -> None:
-        self.port, self._folder = free_port(), folder
+    def __init__(self, folder: Path, access: str = "allow_anonymous true\n") -> None:
+        self.port = free_port()
         self._settings = folder / "mosquitto.conf"
-        self._settings.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
+        self._settings.write_text(f"user {getpass.getuser()}\nlistener {self.port} 127.0.0.1\n{access}")
         self.start()
 
     def start(self) -> None:
@@ -107,7 +108,7 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
 class Listener:
     """Everything that is published, and a wait for what is expected."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, authority: Path | None = None) -> None:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
 
@@ -117,6 +118,9 @@ class Listener:
         self._client.on_connect = lambda client, *_: client.subscribe("#")
         self._client.on_message = self._hear
         self._client.reconnect_delay_set(1, 1)
+        if authority is not None:
+            self._client.tls_set(str(authority))
+            self._client.username_pw_set("board", "secret")
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 
@@ -150,6 +154,51 @@ def test_state_health_and_discovery_are_retained_and_outlive_the_broker(broker: 
         broker.start()
         listener.wait("roma/board/state", "online")
     listener.wait("roma/board/state", "offline")
+    listener.close()
+
+
+@pytest.fixture
+def locked_broker(tmp_path: Path) -> Iterator[Broker]:
+    """One that asks for a password, over TLS with a certificate of an authority of its own, ``authority.pem``."""
+    pytest.importorskip("paho.mqtt.client")
+    if MOSQUITTO is None or shutil.which("mosquitto_passwd") is None or shutil.which("openssl") is None:
+        pytest.skip("needs mosquitto, mosquitto_passwd and openssl")
+    key = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+    for words in (
+        f"req -x509 {key} -days 2 -subj /CN=authority -keyout authority.key -out authority.pem",
+        f"req -x509 {key} -days 2 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 "
+        "-addext basicConstraints=critical,CA:FALSE -CA authority.pem -CAkey authority.key "
+        "-keyout broker.key -out broker.pem",
+    ):
+        subprocess.run(["openssl", *words.split()], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(["mosquitto_passwd", "-c", "-b", "passwords", "board", "secret"], cwd=tmp_path, check=True)
+    (tmp_path / "password").write_text("secret\n")
+    (tmp_path / "password").chmod(0o600)
+    made_broker = Broker(
+        tmp_path,
+        f"allow_anonymous false\npassword_file {tmp_path}/passwords\n"
+        f"certfile {tmp_path}/broker.pem\nkeyfile {tmp_path}/broker.key\n",
+    )
+    yield made_broker
+    made_broker.kill()
+
+
+def test_with_password_and_an_authority_of_ones_own_it_outlives_the_broker(
+    locked_broker: Broker, tmp_path: Path
+) -> None:
+    authority = tmp_path / "authority.pem"
+    address = f"mqtts://127.0.0.1:{locked_broker.port}"
+    query = f"user=board&password_file={tmp_path}/password&ca={authority}&id=locked"
+    with open_publisher(f"mqtt:{address}?{query}") as publisher:
+        listener = Listener(locked_broker.port, authority)
+        listener.wait("roma/locked/state", "online")
+        publisher.write(made(3))
+        listener.wait("roma/locked/health", '"index": 3')
+        locked_broker.kill()
+        listener.heard.clear()
+        locked_broker.start()
+        listener.wait("roma/locked/state", "online")
+    listener.wait("roma/locked/state", "offline")
     listener.close()
 
 
