@@ -21,21 +21,21 @@ from .textures import Textures, in_rows, noise_scale, sampled
 PLANE_ERRORS_PX = (-0.5, -0.25, 0.0, 0.25, 0.5)
 """The ground's disparity may be off by so much: of these the one counts that fits best."""
 
-WEAK, MEAN, STRONG = (1.5, 2.0), (1.8, 2.5), (2.0, 3.0)
+WEAK, MEAN, STRONG = (1.6, 2.2), (1.8, 2.5), (2.0, 3.0)
 """The ground must fit worse than the obstacle by a factor and by grey levels: by WEAK in each of its cells, by MEAN on
 average over cells that touch, and by STRONG in one of them."""
 
-SURE, UNSURE = 0.65, (2.0, 5.0)
+SURE, UNSURE = 0.7, (2.0, 5.0)
 """Mean certainty over cells that touch: on bulges it is lower, on obstacles above 0.9. Else the ground must fit much
 worse on average: what is hardly seen behind another obstacle is uncertain, too."""
 
 CERTAIN, CERTAIN_CELL, CERTAIN_MEAN = 0.9, (1.4, 1.5), (1.6, 2.0)
 """With such a mean certainty less is asked of a cell, and of the average over cells that touch."""
 
-LEAST_POINTS = 4
+LEAST_POINTS = 8
 """Fewer points in cells that touch are no obstacle; each counts for its cell and the eight around it."""
 
-CLEAR_PX, CLEAR_CERTAINTY, CLEAR_CELLS = 4.0, 0.9, 4
+CLEAR_PX, CLEAR_CERTAINTY, CLEAR_CELLS = 5.0, 0.93, 4
 """Where the disparity of so many cells differs so much from the ground's and the network is so sure, images without
 texture do."""
 
