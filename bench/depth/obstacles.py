@@ -184,6 +184,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=84)
     parser.add_argument("--first", type=int, default=0, help="seed of the first scene")
     parser.add_argument("--frames", type=int, default=6)
+    parser.add_argument("--size", default="640x320", help="WIDTHxHEIGHT of the camera's images, in px")
     parser.add_argument("--preset", default="obstacles")
     parser.add_argument("--truth", action="store_true", help="the true disparity with noise, without the network")
     options = parser.parse_args()
@@ -192,7 +193,7 @@ def main() -> None:
         with_boxes = seed % 2 == 0
         SCENES["floor"] = lambda rng, kept=with_boxes: scene(rng, kept)
         floor = Floor.drawn(np.random.default_rng((seed, 1)), with_boxes)
-        camera = open_camera(f"simulated:floor?seed={seed}&size=640x320&frames={options.frames}&fps=10")
+        camera = open_camera(f"simulated:floor?seed={seed}&size={options.size}&frames={options.frames}&fps=10")
         assert camera.calibration is not None
         rectification = Rectification.from_calibration(camera.calibration)
         rotation = np.eye(3) if rectification.left_rotation is None else rectification.left_rotation
