@@ -18,14 +18,14 @@ from roma_device.calibration.rectify import RectifiedRig
 
 from .textures import Texture, Textures, in_rows, noise_scale, sampled
 
-LEAST_SLOPE, MOST_EDGES, LEAST_EDGES = 6, 1500, 60
+LEAST_SLOPE, MOST_EDGES, LEAST_EDGES = 6, 1000, 60
 """An edge rises by so many grey levels per px along the row; so many are used at most, and fewer say nothing."""
 
 BAND_PX, ABOVE_PX, AROUND = 1.5, 0.8, 9
 """Edges count where the disparity is that of the plane within BAND_PX, and, by AROUND pixels of the map, no point lies
 ABOVE_PX above it: the feet of obstacles have stronger edges than floors."""
 
-STEPS, SETTLED_PX = 3, 0.01
+STEPS = 2
 LIKENESS = 0.5
 """Both images' slopes at an edge may differ by this share of their mean: what is aliased or hidden differs by more."""
 
@@ -81,10 +81,7 @@ class PlaneAlignment:
         for _ in range(STEPS):
             information, step = _step(moved, edges, right)
             total = information + prior
-            change = np.linalg.solve(total, step + prior @ (moved - start))
-            moved = moved - change
-            if np.abs(change).max() < SETTLED_PX:
-                break
+            moved = moved - np.linalg.solve(total, step + prior @ (moved - start))
         is_far = float(np.abs((moved - start) @ edges.rays).max()) > MOST_MOVED_PX
         return (plane, prior) if is_far else (moved * self._factor, total)
 

@@ -15,7 +15,7 @@ from .obstacle_map import GroundPlane
 from .options import ObstacleOptions
 from .textures import Textures, noise_scale
 
-SAMPLES, REFINED_ON = 1000, 3000
+SAMPLES, REFINED_ON = 1000, 2000
 HYPOTHESES, REFINEMENTS = 60, 3
 TOLERANCE_PX = 0.35
 BAND, LEAST_BAND_PX, MOST_BAND_PX = 0.05, 0.5, 0.8

@@ -71,12 +71,11 @@ class ImageProof:
         """
         left, right = textures.pair
         row, column = place[0], self._stride_px * place[1]
-        here, map_y = left[row, column].astype(np.float32), in_rows(row)
-        x = column.astype(np.float32) + self._offset_px
-        measured, *ground = (
-            np.abs(here - sampled(right, in_rows(x - disparity_px), map_y, len(x)))
-            for disparity_px in (measured_px, *(ground_px + np.float32(self._scale * off) for off in PLANE_ERRORS_PX))
-        )
+        here, x = left[row, column].astype(np.float32), column.astype(np.float32) + self._offset_px
+        errors_px = np.float32(self._scale) * np.array(PLANE_ERRORS_PX, np.float32)
+        at = np.concatenate(((x - measured_px)[None], x - ground_px - errors_px[:, None])).ravel()
+        other = sampled(right, in_rows(at), in_rows(np.tile(row, 1 + len(errors_px))), len(at))
+        measured, *ground = np.abs(here - other.reshape(-1, len(x)))
         return Evidence(measured_px - ground_px, certainty, measured, tuple(ground))
 
     def proven(self, occupied: Mask, grid: Grid, cell: IntArray, evidence: Evidence) -> Mask:
@@ -89,10 +88,13 @@ class ImageProof:
         is_clear = (excess_px > CLEAR_PX * self._scale * number) & (certainty > CLEAR_CERTAINTY * number)
         is_certain = (certainty > CERTAIN * number) & _exceeds(least, measured, number, CERTAIN_CELL)
         weak = occupied & (is_clear | is_certain | _exceeds(least, measured, number, WEAK))
+        place = np.flatnonzero(weak)
+        if not len(place):
+            return weak
         label = cv2.connectedComponents(weak.astype(np.uint8), connectivity=8)[1]
+        part = label.take(place)
         ground_sum, measured_sum, certainty_sum, number_sum = (
-            np.bincount(label.ravel(), values.ravel()).astype(np.float32)
-            for values in (least, measured, certainty, number)
+            np.bincount(part, values.take(place)).astype(np.float32) for values in (least, measured, certainty, number)
         )
         has_strong = np.bincount(label[weak & _exceeds(least, measured, number, STRONG)], minlength=len(number_sum)) > 0
         is_proven = has_strong & _exceeds(ground_sum, measured_sum, number_sum, MEAN)
