@@ -34,14 +34,17 @@ BOUNDS_PX = (1.0, 2.0)
 Column = dict[str, float]
 
 
-def matchers(arguments: argparse.Namespace) -> list[StereoMatcher]:
-    """What the options ask for."""
-    found: list[StereoMatcher] = [SgbmMatcher()] if arguments.sgbm else []
-    found += [NetworkMatcher(find_model(name), NetworkOptions(threads=1)) for name in arguments.model]
-    if arguments.only_models:
-        return found
+def matchers(arguments: argparse.Namespace) -> dict[str, StereoMatcher]:
+    """What the options ask for, by what its column is called: a bundle as it was asked for."""
+    found: dict[str, StereoMatcher] = {"sgbm": SgbmMatcher()} if arguments.sgbm else {}
+    found |= {name: NetworkMatcher(find_model(name), NetworkOptions(threads=1)) for name in arguments.model}
+    return found if arguments.only_models else found | {one.name: one for one in checkpoints(arguments)}
+
+
+def checkpoints(arguments: argparse.Namespace) -> list[StereoMatcher]:
+    """The first stage alone, and with the second ones."""
     first, _ = load_network(arguments.first)
-    found.append(TwoStageMatcher("first stage", first, None, 0))
+    found: list[StereoMatcher] = [TwoStageMatcher("first stage", first, None, 0)]
     for path in arguments.second_file:
         found += [TwoStageMatcher(f"{path.name}, passes: {n}", first, in_engine(path), n) for n in arguments.passes]
     if arguments.second is not None:
@@ -124,12 +127,14 @@ def main() -> None:
         every = read(arguments.generated)
         for is_clean in (True, False):
             pairs = [pair for pair in every if pair.is_clean == is_clean][: arguments.count]
+            if not pairs:
+                continue
             title = f"{len(pairs)} generated pairs, {'clean' if is_clean else 'as trained with'}"
-            show(title, {one.name: on_generated(pairs, one) for one in found})
+            show(title, {name: on_generated(pairs, one) for name, one in found.items()})
     if arguments.unlabelled is not None:
-        show("Left-right consistency", {one.name: on_unlabelled(arguments.unlabelled, one) for one in found})
+        show("Left-right consistency", {name: on_unlabelled(arguments.unlabelled, one) for name, one in found.items()})
     if arguments.real is not None:
-        show("Real pairs", {one.name: on_real(arguments.real, one) for one in found})
+        show("Real pairs", {name: on_real(arguments.real, one) for name, one in found.items()})
 
 
 if __name__ == "__main__":
