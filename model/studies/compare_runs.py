@@ -1,8 +1,9 @@
-"""Do two training runs learn alike? ``python -m model.studies.compare_runs runs/one runs/two [--figure bad2]``.
+"""Do two training runs learn alike? ``python -m model.studies.compare_runs ONE TWO [--figure bad2] [--over KEY]``.
 
 Reads ``log.jsonl`` of both folders and prints one line for each step that both logged, with the figure of either run
 and how far the second is from the first. The last line has the greatest difference. Each logged figure is a mean over
-``--log-every`` steps: the more these are, the less of a difference is chance.
+``--log-every`` steps: the more these are, the less of a difference is chance. ``--over`` divides by another figure of
+the same line, for runs whose pairs are not the same: what a second stage leaves of the errors that it was given.
 """
 
 from __future__ import annotations
@@ -17,8 +18,11 @@ from model.base.loop import LOG
 from roma_device.runtime.card import ModelError
 
 
-def curve(folder: Path, figure: str) -> dict[int, float]:
-    """``figure`` by step; the last line counts where a resumed run logged a step twice. Raises ModelError."""
+def curve(folder: Path, figure: str, over: str | None = None) -> dict[int, float]:
+    """``figure``, divided by ``over`` if given, by step. Raises ModelError.
+
+    The last line counts where a resumed run logged a step twice.
+    """
     path = folder / LOG
     try:
         lines = path.read_text().splitlines()
@@ -29,8 +33,8 @@ def curve(folder: Path, figure: str) -> dict[int, float]:
         try:
             record = json.loads(line)
             if figure in record:
-                found[int(record["step"])] = float(record[figure])
-        except (ValueError, KeyError, TypeError):
+                found[int(record["step"])] = float(record[figure]) / (float(record[over]) if over else 1)
+        except (ValueError, KeyError, TypeError, ZeroDivisionError):
             raise ModelError(f"{path}, line {number}: not a line of a training log") from None
     if not found:
         raise ModelError(f"{path}: no line has {figure!r}")
@@ -48,8 +52,10 @@ def main() -> None:
     parser.add_argument("first", type=Path, help="output folder of a run")
     parser.add_argument("second", type=Path, help="output folder of another run")
     parser.add_argument("--figure", default="bad2", help="name in the log (bad2)")
+    parser.add_argument("--over", help="name of what it is divided by (nothing)")
     arguments = parser.parse_args()
-    rows = compare(curve(arguments.first, arguments.figure), curve(arguments.second, arguments.figure))
+    figure, over = arguments.figure, arguments.over
+    rows = compare(curve(arguments.first, figure, over), curve(arguments.second, figure, over))
     if not rows:
         raise ModelError(f"{arguments.first} and {arguments.second} logged no step in common")
     for step, one, other, difference in rows:

@@ -40,3 +40,10 @@ def test_what_is_no_log_is_named_with_its_line(tmp_path: Path) -> None:
 def test_a_figure_that_was_not_logged_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no line has 'auc'"):
         curve(logged(tmp_path / "run", {"step": 50, "bad2": 0.5}), "auc")
+
+
+def test_a_figure_over_another(tmp_path: Path) -> None:
+    folder = logged(tmp_path / "run", {"step": 50, "bad2": 0.1, "bad2_before": 0.4})
+    assert curve(folder, "bad2", "bad2_before") == {50: 0.25}
+    with pytest.raises(ModelError, match="line 1: not a line of a training log"):
+        curve(logged(tmp_path / "zero", {"step": 50, "bad2": 0.1, "bad2_before": 0}), "bad2", "bad2_before")
