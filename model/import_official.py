@@ -124,15 +124,17 @@ def _is_enlargement(name: str) -> bool:
     return ".from_" in name or name.startswith("enlarge.")
 
 
-def import_weights(path: Path, variant: str, size: tuple[int, int], folder: Path, backbone: Path | None = None) -> str:
+def import_weights(
+    path: Path, variant: str, size: tuple[int, int], folder: Path, backbone: Path | None = None, seed: int = 0
+) -> str:
     """Write the bundle and return a sentence about it; raises ModelError.
 
-    ``backbone``: XFeat's file, for a TinyRoMa that was stored without its frozen one.
+    ``backbone``: XFeat's file, for a TinyRoMa that was stored without its frozen one. ``seed``: of what the file lacks.
     """
     config = config_of(variant)
     weights = renamed(read_state(path), path, backbone)
     sources = " and ".join(_named(one) for one in (path, backbone) if one is not None)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     network = TinyRoma(config).eval()
     absent = load_into(network, weights, path)
     lacking = f"; random, not in the file: {', '.join(absent)}" if absent else ""

