@@ -33,6 +33,7 @@ class BundleKind:
     for_int8: Callable[[Any], onnx.ModelProto]  # the form in which 8-bit hosts run it
     pairs: Callable[[Atlas, int, int], Pairs]  # atlas, seed, count -> grey in [0, 1], one pair at a time
     domain: str  # what it was trained on
+    int8_in_float: tuple[str, ...] | None  # parts that 8 bits spoil; None: as the quantizer leaves the graph
     measured: tuple[str, ...]  # figures of an evaluation that its card repeats
 
 
@@ -59,6 +60,7 @@ STEREO = BundleKind(
     lambda network: stereo_bundle.to_onnx(network.far_first(), stereo_bundle.DEFAULT_SIZE, dynamic=True),
     _stereo_pairs,
     "synthetic pairs (model/data/stereo_pairs.py)",
+    None,
     ("bad2", "bad3", "epe", "d1", "bad2_80"),
 )
 TWO_VIEW = BundleKind(
@@ -67,5 +69,6 @@ TWO_VIEW = BundleKind(
     lambda network: cascade_bundle.to_onnx(network, cascade_bundle.DEFAULT_SIZE, is_open=True),
     _two_view_pairs,
     "synthetic pairs (model/data/two_view_pairs.py)",
+    ("/to_quarter.0/", "/inlet/", "/score", "/delta", "/trust.1"),
     ("auc5", "auc10", "auc20"),
 )

@@ -27,6 +27,7 @@ from .base.onnx_file import INPUTS
 from .bundle_kind import BundleKind, kind_of_checkpoint
 from .data.texture_atlas import Atlas
 from .data.textures import build_atlas
+from .quantized_graph import QuantizedGraph
 
 CALIBRATION_SEED = 10_000
 """Apart from the seeds that models are trained with."""
@@ -99,12 +100,36 @@ def _is_scheme(weight: np.ndarray[Any, Any]) -> bool:
     return bool(np.all(weight == np.round(weight)))
 
 
-def add_int8(checkpoint: Path, bundle: Path, textures: Path | None, count: int, weight_bits: int = 8) -> None:
-    """Quantize the network of ``checkpoint`` for ``bundle``."""
+def add_int8(
+    checkpoint: Path,
+    bundle: Path,
+    textures: Path | None,
+    count: int,
+    weight_bits: int = 8,
+    ranges_of: Path | None = None,
+) -> None:
+    """Quantize the network of ``checkpoint`` for ``bundle``.
+
+    ``ranges_of``: an 8-bit file of the same network, whose ranges are taken in place of measuring them.
+    """
     kind = kind_of_checkpoint(checkpoint)
     network, _ = kind.load(checkpoint)
-    fp32 = kind.for_int8(network).SerializeToString()
-    write_int8(bundle, quantize(fp32, Samples(generated_pairs(kind, textures, count)), weight_bits))
+    fp32 = kind.for_int8(network)
+    if ranges_of is not None:
+        int8 = ranges_of.read_bytes()
+    else:
+        samples = Samples(generated_pairs(kind, textures, count))
+        int8 = quantize(fp32.SerializeToString(), samples, weight_bits)
+    write_int8(bundle, int8 if kind.int8_in_float is None else rounded_less(int8, fp32, kind.int8_in_float))
+
+
+def rounded_less(int8: bytes, fp32: onnx.ModelProto, in_float: Sequence[str]) -> bytes:
+    """The 8-bit file, rounded once where a ReLU follows; convolutions with one of ``in_float`` in the name in float."""
+    graph = QuantizedGraph(onnx.load_from_string(int8))
+    graph.round_after_relu_alone()
+    graph.keep_in_float(in_float, fp32)
+    less: bytes = graph.pruned().SerializeToString()
+    return less
 
 
 def write_int8(bundle: Path, data: bytes) -> None:
@@ -130,10 +155,14 @@ def main() -> None:
         default=8,
         help="7: right on x86 without VNNI too, where 8 may overflow",
     )
+    parser.add_argument(
+        "--ranges-of", type=Path, metavar="INT8", help="take the ranges of this 8-bit file of the same network"
+    )
     parser.add_argument("--measured", type=Path, help="report of roma-device evaluate ... --precision int8 --json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    add_int8(arguments.checkpoint, arguments.bundle, arguments.textures, arguments.count, arguments.weight_bits)
+    choice = (arguments.textures, arguments.count, arguments.weight_bits, arguments.ranges_of)
+    add_int8(arguments.checkpoint, arguments.bundle, *choice)
     if arguments.measured is not None:
         mean = json.loads(arguments.measured.read_text())["mean"]
         measured = kind_of_checkpoint(arguments.checkpoint).measured
