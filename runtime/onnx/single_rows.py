@@ -30,7 +30,10 @@ def with_doubled_rows(data: bytes, size: Size, path: Path) -> bytes:
     single = {
         node.outputs[0]: [axis for axis in (2, 3) if shapes[node.inputs[0]][axis] == 1]
         for node in graph.nodes
-        if node.op == "Resize" and node.attributes.get("mode") == "linear" and 1 in shapes.get(node.inputs[0], ())[2:4]
+        if node.op == "Resize"
+        and node.attributes.get("mode") == "linear"
+        and len(shapes.get(node.inputs[0], ())) == len("NCHW")
+        and 1 in shapes[node.inputs[0]][2:]
     }
     if not single:
         return data
