@@ -119,10 +119,10 @@ class LimitChoice:
 
 INT8_LIMITS: Mapping[Task, VerifyLimits] = {
     "stereo": VerifyLimits(0.945, 0.62, 0.06),
-    "two_view": VerifyLimits(0.93, 0.8, 0.2),
+    "two_view": VerifyLimits(),
 }
 """Of a host engine in 8 bits: the bundled files are off by up to 0.966, 0.41 px and 3.7 % (the first graph of
-stereo-large, on images that are enlarged), and by 0.966, 0.42 px and 10 %; half as much more is allowed."""
+stereo-large, on images that are enlarged), and by 0.995, 0.16 px and 0.7 %; half as much more is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
