@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
-import onnx
 import pytest
-from onnx import helper, numpy_helper
 
 pytest.importorskip("torch", reason="torch is not installed: the tests of model/ need it")
 runtime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+pytest.importorskip("onnx", reason="onnx is not installed: export needs it")
+
+import onnx  # noqa: E402
+from onnx import helper, numpy_helper  # noqa: E402
 
 from model.quantize import Samples, quantize, rounded_less  # noqa: E402
 
