@@ -48,8 +48,8 @@ def _stereo_pairs(atlas: Atlas, seed: int, count: int) -> Pairs:
     return ((one.left, one.right) for one in batches(sampler, PairRenderer(atlas, size), 0, count, workers=0))
 
 
-def _two_view_pairs(atlas: Atlas, seed: int, count: int) -> Pairs:
-    size = cascade_bundle.DEFAULT_SIZE
+def two_view_pairs(atlas: Atlas, seed: int, count: int, size: tuple[int, int] = cascade_bundle.DEFAULT_SIZE) -> Pairs:
+    """Images of ``size`` (width, height)."""
     sampler = TwoViewSampler(size, 1, len(atlas), seed=seed)
     return ((one.a, one.b) for one in batches(sampler, TwoViewRenderer(atlas, size), 0, count, workers=0))
 
@@ -67,7 +67,7 @@ TWO_VIEW = BundleKind(
     cascade_bundle.load_network,
     cascade_bundle.write_bundle,
     lambda network: cascade_bundle.to_onnx(network, cascade_bundle.DEFAULT_SIZE, is_open=True),
-    _two_view_pairs,
+    two_view_pairs,
     "synthetic pairs (model/data/two_view_pairs.py)",
     ("/to_quarter.0/", "/inlet/", "/score", "/delta", "/trust.1"),
     ("auc5", "auc10", "auc20"),

@@ -32,6 +32,7 @@ class NetworkOptions:
     npu: NpuOptions = field(default_factory=NpuOptions)
     precision: Precision = "auto"  # of a host engine
     passes: int | None = None  # of a second stage; 0: the first alone; None: as the card says
+    keeps_rectified: bool = False  # for who looks at the images that the network was given
 
 
 class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
@@ -70,7 +71,7 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
         self._submitted: deque[tuple[StageTimes, Sample]] = deque()
         self._check = OutputCheck(all(spec.name != "warp" for spec in card.outputs), self.plan.network.width)
         maps = None if rectification is None else rectification.maps(self.plan.content)
-        self._preprocess = Preprocessor(size, self.plan, card.normalization, maps)
+        self._preprocess = Preprocessor(size, self.plan, card.normalization, maps, options.keeps_rectified)
 
     @property
     def pending(self) -> int:
@@ -79,7 +80,7 @@ class MatchingNetwork(AbstractContextManager["MatchingNetwork"]):
 
     @property
     def rectified(self) -> tuple[GreyImage, GreyImage] | None:
-        """Both images (H, W) of the pair that was submitted last, where they are rectified at their own size."""
+        """Both images (H, W) of the last submitted pair, where kept and rectified at their own size."""
         return self._preprocess.rectified
 
     def match(self, left: Image, right: Image) -> Matches:

@@ -116,6 +116,7 @@ def network_options(settings: Settings) -> NetworkOptions:
         npu=settings.npu,
         precision=settings.precision,
         passes=settings.passes,
+        keeps_rectified="obstacles" in settings.task,
     )
 
 

@@ -12,8 +12,7 @@ from contextlib import suppress
 
 from roma_device.app.sinks import SinkError
 
-from .greeting import FRAME, MAGIC, MESSAGE, REFUSAL, RING, address_of, encode
-from .layout import VERSION
+from .greeting import FRAME, REFUSAL, RING, address_of, encode
 
 MOST_READERS = 32
 SO_PEERGROUPS = 59
@@ -54,7 +53,7 @@ class Server:
 
     def wake(self, number: int) -> None:
         """Tell that frame ``number`` is there. A reader that is not listening finds it when it does."""
-        message, gone = MESSAGE.pack(MAGIC, VERSION, FRAME, number), []
+        message, gone = encode(FRAME, number), []
         for reader in self._readers:
             try:
                 reader.send(message)

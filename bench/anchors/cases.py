@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache, partial
@@ -29,6 +30,8 @@ from .random_bundles import write_bundles
 RANDOM, RANDOM_SEEDS = "random", 2
 SCENES, FIRST_SEED = ("room", "boxes", "street"), 500
 SIZE_PX = 640
+SURE_DEG = 10.0
+"""A pose that is ok must not be off by more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +90,11 @@ def cases(index: Path, count: int, rigs: int) -> list[Case]:
         for scene in SCENES
         for seed in seeds
     ]
+
+
+def counted(states: Iterable[str]) -> str:
+    """How many there are of each, as text."""
+    return ", ".join(f"{number} {state}" for state, number in sorted(Counter(states).items()))
 
 
 def _varied(pair: PosePair, views: Callable[[], tuple[View, View]], way: Variation) -> tuple[View, View, Pose]:

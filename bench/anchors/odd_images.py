@@ -10,7 +10,6 @@ mirrored, where no pose is right. Counts the states, and the poses that are ok a
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -29,9 +28,8 @@ from roma_device.calibration.errors import RomaError
 from roma_device.runtime.matching_network import NetworkOptions
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 
-from .cases import SIZE_PX
+from .cases import SIZE_PX, SURE_DEG, counted
 
-SURE_DEG = 10.0
 ENLARGED, STRIP, BENT = 20, 8, 0.5
 """Times that the middle is enlarged; heights in a strip's; focal length of the cylinder over the image's width."""
 
@@ -102,14 +100,12 @@ def main() -> None:
     cv2.setNumThreads(1)
     for name in arguments.matchers:
         for way, rows in outcomes(name, arguments.pairs, arguments.every).items():
-            counted = ", ".join(
-                f"{count} {state}" for state, count in sorted(Counter(state for state, _ in rows).items())
-            )
+            states = counted(state for state, _ in rows)
             wrong = [
                 f"{error:.0f}" for state, error in rows if state == "ok" and (error > SURE_DEG or way == "mirrored")
             ]
             told = f" ({', '.join(wrong)} deg)" if wrong else ""
-            print(f"{name:9} {way:14} {counted}; ok and wrong: {len(wrong)}{told}", flush=True)
+            print(f"{name:9} {way:14} {states}; ok and wrong: {len(wrong)}{told}", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +23,10 @@ from roma_device.app.evaluate.pose.report import Auc, pose_error_deg
 from roma_device.app.evaluate.pose.variations import AS_THEY_ARE
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 
-from .cases import RANDOM, Case, MatchedCase, cases, match
+from .cases import RANDOM, SURE_DEG, Case, MatchedCase, cases, counted, match
 from .matchers import ANCHORS
 
 USUAL = ("two-view", "sift", "orb", "xfeat", RANDOM)
-SURE_DEG = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +59,9 @@ def report(name: str, found: list[Judged], count: int) -> str:
     """States, and what is wrong, of ``count`` cases of which ``found`` are there."""
     wrong = [one for one in found if one.wrong]
     right = sum(one.plain_is_right for one in wrong)
-    lines = [f"{name}: {len(found)} of {count} pairs, {_states(found)}"]
+    lines = [f"{name}: {len(found)} of {count} pairs, {counted(one.state for one in found)}"]
     lines += [f"  ok and off by more than {SURE_DEG:g} deg: {len(wrong)}, of which plain MAGSAC has {right} right"]
     return "\n".join([*lines, *(one.wrong for one in wrong)])
-
-
-def _states(found: list[Judged]) -> str:
-    return ", ".join(f"{number} {state}" for state, number in sorted(Counter(one.state for one in found).items()))
 
 
 def ways(found: list[Judged]) -> str:
@@ -80,9 +74,7 @@ def ways(found: list[Judged]) -> str:
         chosen = [one for one in found if one.case.way == way and one.case.of in plain]
         auc = Auc.of([one.error_deg for one in chosen])
         share = auc.auc10 / max(Auc.of([plain[one.case.of] for one in chosen]).auc10, 1e-9)
-        states = ", ".join(
-            f"{number} {state}" for state, number in sorted(Counter(one.state for one in chosen).items())
-        )
+        states = counted(one.state for one in chosen)
         lines.append(f"  {way}: {len(chosen)} pairs, AUC {auc.as_text()}, {share:.2f} of theirs as they are; {states}")
     return "\n".join(lines)
 

@@ -199,7 +199,9 @@ def main() -> None:
         rotation = np.eye(3) if rectification.left_rotation is None else rectification.left_rotation
         finder = ObstacleFinder(rectification.rig, ObstacleOptions())
         depth = DepthOptions(preset=options.preset)
-        with StereoPipeline(find_model("stereo"), rectification, NetworkOptions(threads=1), depth) as pipeline:
+        with StereoPipeline(
+            find_model("stereo"), rectification, NetworkOptions(threads=1, keeps_rectified=True), depth
+        ) as pipeline:
             for frame in camera.frames():
                 before = score.alarmed, score.boxes - score.found
                 judge(score, pipeline.process(frame), floor, finder, rotation, options.truth)

@@ -20,11 +20,9 @@ import onnx
 from model.base.npu_graph import for_npu, with_all_attributes, with_reduced_sums
 from model.base.onnx_file import fixed
 from model.base.safe_sums import bounded_sums, raise_bounds
-from model.data.loader import batches
+from model.bundle_kind import two_view_pairs
 from model.data.texture_atlas import Atlas
 from model.data.textures import build_atlas
-from model.data.two_view_pairs import TwoViewRenderer
-from model.data.two_view_scenes import TwoViewSampler
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard, ModelError, TensorSpec
 from roma_device.runtime.cascade.sequence import Cascade
@@ -144,11 +142,8 @@ def generated_frames(bundle: Path, card: ModelCard, size: Size, count: int) -> I
 
 
 def _two_view_frames(card: ModelCard, size: Size, count: int) -> Iterator[Tensors]:
-    atlas = Atlas(build_atlas(None, TEXTURES))
-    sampler = TwoViewSampler((size.width, size.height), 1, len(atlas), seed=SEED)
-    renderer = TwoViewRenderer(atlas, (size.width, size.height))
-    for pair in batches(sampler, renderer, 0, count, workers=0):
-        images = ((255 * image[0, 0]).round().byte().numpy() for image in (pair.a, pair.b))
+    for pair in two_view_pairs(Atlas(build_atlas(None, TEXTURES)), SEED, count, size):
+        images = ((255 * image[0, 0]).round().byte().numpy() for image in pair)
         yield {spec.name: _as_input(image, card) for spec, image in zip(card.inputs, images, strict=True)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import cv2
@@ -70,13 +70,6 @@ def _sized(data: bytes, size: Size) -> bytes:
         return data
 
 
-def _doubled(file: ModelFile, data: bytes, size: Size) -> bytes:
-    try:
-        return with_doubled_rows(data, size, file.path)
-    except ModelError:  # as above
-        return data
-
-
 def _check_operators(card: ModelCard, file: ModelFile, data: bytes) -> None:
     """Raise EngineError for what OpenCV 4 lacks: some of it ends the process there instead of being refused."""
     try:
@@ -96,7 +89,8 @@ def _load(card: ModelCard, file: ModelFile, size: Size) -> Any:
     if classic is None:
         _check_operators(card, file, content)
     elif min(size) <= card.size_multiple:  # the deepest maps have one row or column: OpenCV 5 makes noise of them
-        content = _doubled(file, content, size)
+        with suppress(ModelError):  # no ONNX file: as in _sized
+            content = with_doubled_rows(content, size, file.path)
     data = np.frombuffer(_sized(content, size), np.uint8)
     try:
         with _quiet():

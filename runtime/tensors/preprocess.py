@@ -74,7 +74,7 @@ def check_inputs(card: ModelCard) -> None:
 class Preprocessor:
     """Rectifies, resizes and normalizes a pair in one resampling per image.
 
-    The tables for cv2.remap are made once; per frame nothing large is allocated.
+    The tables for cv2.remap are made once; per frame nothing large is allocated but images that are kept.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Preprocessor:
         plan: InputPlan,
         normalization: Normalization,
         maps: tuple[MapPair, MapPair] | None = None,
+        keeps_rectified: bool = False,
     ) -> None:
         """For images of ``size``; ``maps`` rectify them, without they are only resized."""
         self._plan, self._normalization = plan, normalization
@@ -91,9 +92,9 @@ class Preprocessor:
         self._buffer = np.zeros(plan.network[::-1], np.uint8)
         width, height = plan.content
         self._content = self._buffer[:height, :width]
-        self._keeps = maps is not None and plan.content == size
+        self._keeps = keeps_rectified and maps is not None and plan.content == size
         self.rectified: tuple[GreyImage, GreyImage] | None = None
-        """Of the last pair, (H, W) each, where it is rectified at the size of the images; the border repeats."""
+        """Of the last pair, (H, W) each, where it is kept and rectified at the images' own size; the border repeats."""
 
     def __call__(self, left: Image, right: Image, inputs: Mapping[str, AnyArray]) -> None:
         """Fill ``inputs["left"]`` and ``inputs["right"]`` from two images (H, W[, 3]).

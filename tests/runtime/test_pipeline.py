@@ -21,7 +21,7 @@ def test_depth_of_the_simulated_rig_is_right(stereo_card: ModelCard, spec: str) 
     with open_camera(spec) as camera:
         assert camera.calibration is not None
         rectification = Rectification.from_calibration(camera.calibration)
-        with StereoPipeline(stereo_card, rectification, NetworkOptions(threads=1)) as pipeline:
+        with StereoPipeline(stereo_card, rectification, NetworkOptions(threads=1, keeps_rectified=True)) as pipeline:
             for frame in camera.frames():
                 result = pipeline.process(frame)
                 assert result.depth is not None and frame.truth is not None and frame.truth.depth_m is not None

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loguru import logger
 
 from roma_device.app.cameras import CameraError
 from roma_device.app.cameras.video import VideoCamera
 from roma_device.app.cameras.video_stream import split_names
 from roma_device.runtime.types import StereoFrame
 from tests.app.command_line import call
+from tests.logged import logged
 
 WriteVideo = Callable[[str, int, tuple[int, int]], Path]
 
@@ -85,12 +85,8 @@ def test_videos_of_different_lengths_are_an_error_after_the_last_pair(write_vide
 
 
 def test_a_video_that_ends_a_frame_earlier_is_warned_of(write_video: WriteVideo) -> None:
-    lines: list[str] = []
-    number = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
-    try:
+    with logged("WARNING") as lines:
         assert len(read(f"{write_video('l.avi', 7, (48, 32))},{write_video('r.avi', 8, (48, 32))}")) == 7
-    finally:
-        logger.remove(number)
     assert len(lines) == 1 and "l.avi ends after 7 frames, but" in lines[0]
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from loguru import logger
 
 from roma_device.app.run.narrator import warn_of_little
 from roma_device.calibration.arrays import Image
@@ -17,6 +16,7 @@ from roma_device.calibration.rig import StereoCalibration
 from roma_device.runtime.rectified_images import RectifiedImages
 from roma_device.runtime.types import Frame, Matches, Result, StageTimes, StereoFrame
 from tests.app.command_line import call
+from tests.logged import logged
 
 Pair = tuple[Image, Image]
 Said = tuple[int, str]
@@ -100,12 +100,8 @@ def test_a_model_for_another_task(pair: Pair) -> None:
     certainty = np.ones(left.shape, np.float32)
     matches = Matches(certainty, None, np.zeros((*left.shape, 2), np.float32))
     times, images = StageTimes({"depth": 1.0}), RectifiedImages(left, right)
-    lines: list[str] = []
-    number = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
-    try:
+    with logged("WARNING") as lines:
         warn_of_little(Result(frame, 0, matches, certainty > 0, None, None, images, times), came_rectified=True)
-    finally:
-        logger.remove(number)
     check("a model for another task", (0, "\n".join([*lines, ""])))
 
 

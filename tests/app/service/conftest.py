@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from loguru import logger
 
 from roma_device.app.cameras import CaptureCounts
 from roma_device.app.cameras.source import FileSource, RateLimit
 from roma_device.app.service.live_stats import LiveStats
 from roma_device.runtime.types import DepthMap, Frame, Matches, Result, StageTimes, StereoFrame
+from tests.logged import logged
 
 
 class LiveStub(FileSource):
@@ -44,7 +44,5 @@ def figures() -> LiveStats:
 @pytest.fixture
 def log() -> Iterator[list[str]]:
     """The lines that the program logs."""
-    lines: list[str] = []
-    number = logger.add(lambda message: lines.append(message.record["message"]), level="INFO")
-    yield lines
-    logger.remove(number)
+    with logged("INFO") as lines:
+        yield lines

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from loguru import logger
 
 from roma_device.app.service import live_stats
 from roma_device.app.service.health import Health
@@ -24,6 +23,7 @@ from roma_device.app.sinks.results import ResultsSink
 from roma_device.app.sinks.sink_set import SinkSet
 from roma_device.runtime.pose_estimate import PoseEstimate
 from roma_device.runtime.types import DepthMap, Result
+from tests.logged import logged
 
 from .conftest import LiveStub, result
 
@@ -81,20 +81,18 @@ def test_a_lost_pose_is_no_pose(figures: LiveStats) -> None:
 
 
 def test_the_alarm_sounds_once_after_so_many_frames_in_a_row(figures: LiveStats, monkeypatch) -> None:
-    said: list[str] = []
-    number = logger.add(lambda message: said.append(message.record["message"]), level="WARNING")
-    for index in range(ALARM_FRAMES - 1):
-        figures.add(blind(index))
-    figures.add(result(ALARM_FRAMES))
-    for index in range(ALARM_FRAMES - 1):
-        figures.add(blind(index))
-    assert said == []
-    for index in range(2 * ALARM_FRAMES):
-        figures.add(blind(index))
-    assert len(said) == 1 and f"no depth in the last {ALARM_FRAMES} frames (0.0 %" in said[0]
-    monkeypatch.setattr(live_stats, "ALARM_S", 0.0)
-    figures.add(blind(0))
-    logger.remove(number)
+    with logged("WARNING") as said:
+        for index in range(ALARM_FRAMES - 1):
+            figures.add(blind(index))
+        figures.add(result(ALARM_FRAMES))
+        for index in range(ALARM_FRAMES - 1):
+            figures.add(blind(index))
+        assert said == []
+        for index in range(2 * ALARM_FRAMES):
+            figures.add(blind(index))
+        assert len(said) == 1 and f"no depth in the last {ALARM_FRAMES} frames (0.0 %" in said[0]
+        monkeypatch.setattr(live_stats, "ALARM_S", 0.0)
+        figures.add(blind(0))
     assert len(said) == 2 and figures.as_json()["useless_frames"] == 3 * ALARM_FRAMES
 
 
@@ -144,16 +142,14 @@ def test_a_status_that_is_none_is_not_healthy(tmp_path: Path, text: str) -> None
 
 
 def test_a_status_file_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
-    said: list[str] = []
-    number = logger.add(lambda message: said.append(message.record["message"]), level="INFO")
-    folder = tmp_path / "run"
-    folder.write_text("in the way")
-    file = StatusFile(folder / "status.json")
-    for _ in range(5):
+    with logged("INFO") as said:
+        folder = tmp_path / "run"
+        folder.write_text("in the way")
+        file = StatusFile(folder / "status.json")
+        for _ in range(5):
+            file.write({"healthy": True})
+        folder.unlink()
         file.write({"healthy": True})
-    folder.unlink()
-    file.write({"healthy": True})
-    logger.remove(number)
     assert json.loads((folder / "status.json").read_text())["healthy"] is True
     assert len(said) == 4 and "will try again" in said[0] and "again" in said[-1]
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from loguru import logger
 
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.obstacles.obstacle_map import GroundPlane, NearestObstacle, ObstacleMap
 from roma_device.runtime.rectified_images import RectifiedImages
 from roma_device.runtime.types import DepthMap, Frame, Matches, Result, StageTimes, StereoFrame
+from tests.logged import logged
 
 SIZE = (48, 32)
 
@@ -55,7 +55,5 @@ def make_result():
 @pytest.fixture
 def log():
     """The lines that the program logs."""
-    lines = []
-    number = logger.add(lambda message: lines.append(message.record["message"]), level="INFO")
-    yield lines
-    logger.remove(number)
+    with logged("INFO") as lines:
+        yield lines

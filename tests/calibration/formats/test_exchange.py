@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from loguru import logger
 
 from roma_device.app.simulation.worlds.rigs import LENSES, virtual_rig
 from roma_device.calibration.arrays import Size
@@ -19,6 +18,7 @@ from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import WRITTEN, export_calibration, format_of, import_calibration
 from roma_device.calibration.rig import StereoCalibration
+from tests.logged import logged
 
 SIZE = (640, 400)
 POINTS = np.random.default_rng(0).uniform([-0.5, -0.3, 0.6], [0.5, 0.3, 4], (300, 3))
@@ -56,12 +56,8 @@ def test_a_third_radial_coefficient_is_refitted_for_kalibr_and_the_error_stated(
 ) -> None:
     rig = virtual_rig(SIZE)
     bent = replace(rig, left=CameraModel(Size(*SIZE), rig.left.matrix, np.array(lens)))
-    lines: list[str] = []
-    number = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
-    try:
+    with logged("WARNING") as lines:
         export_calibration(tmp_path / "chain.yaml", bent, "kalibr")
-    finally:
-        logger.remove(number)
     again = import_calibration([tmp_path / "chain.yaml"])
     pixels = np.stack(np.meshgrid(np.linspace(0, 639, 40), np.linspace(0, 399, 30)), -1).reshape(-1, 2)
     off_px = np.linalg.norm(again.left.project(bent.left.unproject(pixels)) - pixels, axis=1)

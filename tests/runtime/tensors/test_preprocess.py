@@ -106,7 +106,7 @@ def turned_rig() -> Rectification:
 
 def test_rectified_images_of_the_cameras_size_stay_for_others() -> None:
     maps, inputs, images = turned_rig().maps((128, 96)), tensors((128, 96)), [photo(seed, (128, 96)) for seed in (1, 2)]
-    preprocess = Preprocessor((128, 96), InputPlan((128, 96), (128, 96)), "none", maps)
+    preprocess = Preprocessor((128, 96), InputPlan((128, 96), (128, 96)), "none", maps, keeps_rectified=True)
     preprocess(*images, inputs)
     kept = preprocess.rectified
     assert kept is not None
@@ -115,7 +115,7 @@ def test_rectified_images_of_the_cameras_size_stay_for_others() -> None:
     before = kept[0].copy()
     preprocess(*images[::-1], inputs)
     assert np.array_equal(kept[0], before)
-    smaller = Preprocessor((128, 96), InputPlan((64, 48), (64, 48)), "none", turned_rig().maps((64, 48)))
+    smaller = Preprocessor((128, 96), InputPlan((64, 48), (64, 48)), "none", turned_rig().maps((64, 48)), True)
     smaller(*images, tensors((64, 48)))
     assert smaller.rectified is None
 

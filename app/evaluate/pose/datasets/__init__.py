@@ -33,15 +33,16 @@ class PoseImage:
         image = read_grey(self.path)
         size = Size.of(image)
         camera = CameraModel(self.size or size, self.matrix, np.zeros(5)).fitted_to(size, "K")
-        _check_camera(camera)
+        unusual_about(camera)
         return image, camera
 
 
-def _check_camera(camera: CameraModel) -> None:
-    """Raises CalibrationError for a matrix that cannot be this image's: most likely it is for another size."""
-    for finding in camera_findings(camera):
-        if finding.is_absurd:
-            raise CalibrationError(f"K: {finding.words}")
+def unusual_about(camera: CameraModel) -> list[str]:
+    """Words for what is unusual; raises CalibrationError for a matrix of another image, most likely of another size."""
+    findings = list(camera_findings(camera))
+    if absurd := next((finding for finding in findings if finding.is_absurd), None):
+        raise CalibrationError(f"K: {absurd.words}")
+    return [finding.words for finding in findings]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,9 @@ from loguru import logger
 from roma_device.app.evaluate import reading
 from roma_device.app.evaluate.bad_lines import good_entries
 from roma_device.calibration.camera import CameraModel
-from roma_device.calibration.errors import CalibrationError
-from roma_device.calibration.plausibility import camera_findings
 from roma_device.calibration.storage.image_file import image_size
 
-from . import PoseImage, PosePair
+from . import PoseImage, PosePair, unusual_about
 
 HEAD_BYTES = 1 << 16
 """Of an image file; its size stands in these, unless a JPEG has a large picture of itself before."""
@@ -42,13 +39,8 @@ def usable_pairs(path: Path, pairs: list[PosePair]) -> list[PosePair]:
     return good
 
 
-def _unusual(image: PoseImage) -> Iterator[str]:
+def _unusual(image: PoseImage) -> list[str]:
     """Raises OSError, and CalibrationError for a matrix that cannot be that of the image."""
     with image.path.open("rb") as file:
         size = image.size or image_size(file.read(HEAD_BYTES))
-    if size is None:
-        return
-    for finding in camera_findings(CameraModel(size, image.matrix, np.zeros(5))):
-        if finding.is_absurd:
-            raise CalibrationError(f"K: {finding.words}")
-        yield finding.words
+    return [] if size is None else unusual_about(CameraModel(size, image.matrix, np.zeros(5)))

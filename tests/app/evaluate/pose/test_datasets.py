@@ -9,12 +9,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from loguru import logger
 
 from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.pose.datasets import PosePair, load_pairs
 from roma_device.app.evaluate.pose.datasets.usable import usable_pairs
 from roma_device.calibration.pose import Pose
+from tests.logged import logged
 
 K = np.array([[500.0, 0, 319.5], [0, 510.0, 239.5], [0, 0, 1]])
 B_FROM_A = Pose.from_rotation_vector([0.1, -0.2, 0.05], [0.3, 0.1, -0.2])
@@ -34,10 +34,8 @@ def images(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def warnings() -> Iterator[list[str]]:
-    lines: list[str] = []
-    sink = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
-    yield lines
-    logger.remove(sink)
+    with logged("WARNING") as lines:
+        yield lines
 
 
 def own(folder: Path, **changes: Any) -> Path:

@@ -4,10 +4,10 @@ import os
 import cv2
 import numpy as np
 import pytest
-from loguru import logger
 
 from roma_device.app.evaluate import EvaluationError
 from roma_device.app.evaluate.stereo.index import load_index
+from tests.logged import logged
 
 ENTRY = {"id": "one", "left": "l.png", "right": "r.png", "disparity": "d.png", "scale": 2, "invalid": 0}
 
@@ -58,12 +58,8 @@ def test_a_given_mask_wins(folder):
 def test_one_bad_entry_of_many_is_left_out_and_warned_of(folder):
     entries = [ENTRY | {"id": f"{number}"} for number in range(12)]
     entries[3] = entries[3] | {"scale": -1}
-    lines = []
-    sink = logger.add(lambda message: lines.append(message.record["message"]), level="WARNING")
-    try:
+    with logged("WARNING") as lines:
         pairs = load_index(write(folder, *entries))
-    finally:
-        logger.remove(sink)
     assert len(pairs) == 11 and "3" not in [pair.id for pair in pairs]
     (line,) = lines
     assert "pair '3': scale: must be above 0" in line and "left out, 1 of 12 entries" in line
