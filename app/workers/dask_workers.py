@@ -37,11 +37,14 @@ SLOW_TTL_S = 60.0
 START_S = 20.0
 """How long workers that do not suit may be alone: others may be on their way."""
 
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 CONFIG = {
     "distributed.scheduler.worker-ttl": f"{WORKER_TTL_S:g}s",
     "distributed.scheduler.allowed-failures": 0,  # we count ourselves
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.worker.profile.enabled": False,  # it looks at every thread a hundred times a second
+    "distributed.nanny.pre-spawn-environ": dict.fromkeys(ONE_THREAD, "1"),  # without Dask's limit for free memory
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
 }
