@@ -11,6 +11,8 @@ import numpy as np
 from roma_device.calibration.arrays import AnyArray, Size
 from roma_device.calibration.errors import CalibrationError, RomaError
 
+from .quiet_opencv import quiet_opencv
+
 LARGEST_SIDE_PX = 16384
 MOST_PIXELS = 1 << 26
 """67 million: a decoded image of the largest kind, four channels of 16 bits, has 512 MiB."""
@@ -29,7 +31,8 @@ def decode_image(data: bytes, flags: int, where: str, error: type[RomaError] = C
     if max(size) > LARGEST_SIDE_PX or size[0] * size[1] > MOST_PIXELS:
         raise error(f"{where} is {size[0]}x{size[1]}: images may have {LARGEST_SIDE_PX} px a side and 67 megapixels")
     try:
-        image: AnyArray | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with quiet_opencv():
+            image: AnyArray | None = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except (cv2.error, MemoryError):
         return None
     return image

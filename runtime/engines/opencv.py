@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import Size
+from roma_device.calibration.storage.quiet_opencv import quiet_opencv
 from roma_device.runtime.card import ModelCard, ModelError, ModelFile
 from roma_device.runtime.engine import Array, EngineError, EngineOptions, allocate
 from roma_device.runtime.onnx.external import read_self_contained
@@ -93,24 +93,10 @@ def _load(card: ModelCard, file: ModelFile, size: Size) -> Any:
             content = with_doubled_rows(content, size, file.path)
     data = np.frombuffer(_sized(content, size), np.uint8)
     try:
-        with _quiet():
+        with quiet_opencv():
             return cv2.dnn.readNetFromONNX(data) if classic is None else _read(data, classic)
     except cv2.error as error:
         raise EngineError(f"OpenCV {cv2.__version__} cannot load model {card.name}: {reason_of(error)}") from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without OpenCV's own report of a failure on stderr: ours says the same in one sentence."""
-    module: Any = getattr(cv2.utils, "logging", None) or cv2  # the functions moved between versions
-    if not hasattr(module, "setLogLevel"):
-        yield
-        return
-    before = module.setLogLevel(0)
-    try:
-        yield
-    finally:
-        module.setLogLevel(before)
 
 
 def _read(data: Array, classic: int) -> Any:

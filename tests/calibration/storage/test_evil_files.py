@@ -56,6 +56,18 @@ def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
 
 
+@pytest.mark.parametrize("suffix", [".pgm", ".ppm"])
+def test_a_torn_picture_is_refused_without_words_of_opencv(
+    suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = bytes(cv2.imencode(suffix, np.full((48, 64, 3), 90, np.uint8))[1])
+    path = tmp_path / f"torn{suffix}"
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(CameraError, match="not an image, or it is damaged"):
+        read_image(path)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif", ".webp", ".pgm", ".ppm", ".pbm"])
 @pytest.mark.parametrize("shape", [(7, 19), (7, 19, 3), (300, 5)])
 def test_sizes_by_the_header_are_those_of_the_picture(suffix: str, shape: tuple[int, ...]) -> None:
