@@ -56,11 +56,11 @@ def test_a_picture_that_would_fill_the_memory_is_refused_by_its_header(tmp_path:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10  # KiB
 
 
-@pytest.mark.parametrize("suffix", [".pgm", ".ppm"])
+@pytest.mark.parametrize(("suffix", "shape"), [(".pgm", (48, 64)), (".ppm", (48, 64, 3))])
 def test_a_torn_picture_is_refused_without_words_of_opencv(
-    suffix: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    suffix: str, shape: tuple[int, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    data = bytes(cv2.imencode(suffix, np.full((48, 64, 3), 90, np.uint8))[1])
+    data = bytes(cv2.imencode(suffix, np.full(shape, 90, np.uint8))[1])
     path = tmp_path / f"torn{suffix}"
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(CameraError, match="not an image, or it is damaged"):
