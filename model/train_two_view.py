@@ -91,7 +91,9 @@ def pairs(training: TwoViewTraining) -> Iterator[TwoViewBatch]:
     if a.pairs is not None:
         raise ModelError(f"--pairs holds rectified pairs, {a.variant} needs two views", exit_code=os.EX_USAGE)
     atlas, size = Atlas(open_atlas(a).to(training.device)), tuple(a.size)
-    sampler = TwoViewSampler(size, a.batch, len(atlas), seed=a.seed, turned_share=a.turned_share)
+    sampler = TwoViewSampler(
+        size, a.batch, len(atlas), seed=a.seed, turned_share=a.turned_share, facade_share=a.facade_share
+    )
     return batches(sampler, TwoViewRenderer(atlas, size), training.step, a.steps, a.workers)
 
 
@@ -107,10 +109,14 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--turned-share", type=float, default=0.0, help="scenes whose second camera rolls at will and zooms to 2.5"
     )
+    parser.add_argument(
+        "--facade-share", type=float, default=0.0, help="scenes that are facades of repeated windows, from far aside"
+    )
     arguments = parsed(parser, given)
-    if not 0 <= arguments.turned_share <= 1:
-        message = f"--turned-share {arguments.turned_share:g}: a share lies between 0 and 1"
-        raise ModelError(message, exit_code=os.EX_USAGE)
+    for name in ("turned_share", "facade_share"):
+        if not 0 <= (share := getattr(arguments, name)) <= 1:
+            message = f"--{name.replace('_', '-')} {share:g}: a share lies between 0 and 1"
+            raise ModelError(message, exit_code=os.EX_USAGE)
     if not any(word.startswith("--output") for word in given):
         arguments.output = Path("runs") / arguments.variant
     if arguments.validate is not None and not isinstance(kind_of(arguments.variant), CascadeKind):

@@ -22,6 +22,7 @@ from .two_view_scenes import Planes, TwoViewScenes
 
 SAME_DEPTH = 0.02
 """Relative difference up to which two views see the same surface."""
+LIGHT_CELLS = (3, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,19 @@ class TwoViewRenderer:
             same, other = (shared_conditions(len(scenes.plane), generator) for _ in range(2))
             changed = torch.rand((len(same), 1), generator=generator, device=same.device) < 0.5
             light_b = torch.where(changed, other, same)
-            images = photograph(a.image, generator, same), photograph(b.image, generator, light_b)
+            relit = b.image * _light(scenes.relit, self.size, generator)
+            images = photograph(a.image, generator, same), photograph(relit, generator, light_b)
             result.append(TwoViewBatch(*images, position, visible))
         return tuple(result)
+
+
+def _light(relit: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """(B, H, W): a factor that changes slowly over the image, by ``relit`` (B,) in natural logarithms."""
+    if not bool((relit > 0).any()):
+        return torch.ones((), device=relit.device)
+    coarse = torch.randn((len(relit), 1, *LIGHT_CELLS), generator=generator, device=relit.device)
+    smooth = functional.interpolate(coarse, size[::-1], mode="bicubic", align_corners=True)[:, 0]
+    return torch.exp(smooth * relit[:, None, None])
 
 
 def _match(scenes: Planes, a: View, b: View, second: bool, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

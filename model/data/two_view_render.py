@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from .texture_atlas import Atlas
-from .two_view_scenes import UNBOUNDED_PX, Planes
+from .two_view_scenes import Planes
+from .two_view_surfaces import UNBOUNDED_PX
 
 BEHIND = 1e4
 """Depth of what cannot be seen."""
@@ -139,9 +140,17 @@ class _Surface:
 
 def _paint(scenes: Planes, atlas: Atlas, index: Tensor, point: Tensor) -> Tensor:
     batch = torch.arange(len(index), device=index.device)[:, None, None]
-    table = torch.cat([scenes.axes.flatten(2), scenes.offset, scenes.tone, scenes.texture[..., None]], -1)
-    own = table[batch, index].unbind(-1)  # 11 maps of (B, H, W)
+    table = torch.cat([scenes.axes.flatten(2), scenes.offset, scenes.tone, scenes.texture[..., None], scenes.tile], -1)
+    own = table[batch, index].unbind(-1)  # 14 maps of (B, H, W)
     u = own[0] * point[:, 0] + own[1] * point[:, 1] + own[2] * point[:, 2] + own[6]
     v = own[3] * point[:, 0] + own[4] * point[:, 1] + own[5] * point[:, 2] + own[7]
     grey = atlas.look_up(own[10].long(), u, v)
+    if bool((scenes.tile[..., 2] > 0).any()):
+        repeated = atlas.look_up(own[10].long(), _wrapped(u, own[11]), _wrapped(v, own[12]))
+        grey = torch.lerp(grey, repeated, own[13])
     return (own[8] + own[9] * (grey - 0.5)).clamp(0, 1)
+
+
+def _wrapped(coordinate: Tensor, period: Tensor) -> Tensor:
+    """Where ``period`` is 0, as it is."""
+    return torch.where(period > 0, torch.remainder(coordinate, period.clamp(min=1)), coordinate)

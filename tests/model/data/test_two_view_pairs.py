@@ -13,7 +13,8 @@ from model.data.texture_atlas import Atlas  # noqa: E402
 from model.data.textures import build_atlas  # noqa: E402
 from model.data.two_view_pairs import TwoViewBatch, TwoViewRenderer, from_stereo, own_positions, turned  # noqa: E402
 from model.data.two_view_render import look  # noqa: E402
-from model.data.two_view_scenes import BENT, Planes, TwoViewSampler  # noqa: E402
+from model.data.two_view_scenes import Planes, TwoViewSampler  # noqa: E402
+from model.data.two_view_surfaces import BENT  # noqa: E402
 from model.tiny_roma.config import TinyRomaConfig  # noqa: E402
 from model.tiny_roma.loss import at_cells, candidate_loss, two_view_loss  # noqa: E402
 from model.tiny_roma.network import Stage  # noqa: E402
@@ -111,16 +112,30 @@ def test_turned_scenes_roll_over_the_whole_circle_and_zoom_to_two_and_a_half() -
     assert 0.2 < (zooms == 1).float().mean() < 0.5
 
 
-def test_a_turned_second_view_shows_what_the_truth_says(renderer: TwoViewRenderer) -> None:
-    turned_sampler = TwoViewSampler(SIZE, 4, 6, 3, rendered_share=0.0, turned_share=1.0)
+@pytest.mark.parametrize("share", ["turned_share", "facade_share"])
+def test_a_hard_second_view_shows_what_the_truth_says(renderer: TwoViewRenderer, share: str) -> None:
+    hard_sampler = replace(sampler(0.0, 3), **{share: 1.0})
     for index in range(2):
-        batch = renderer(turned_sampler(index))
+        batch = renderer(hard_sampler(index))
         for one in range(len(batch.a)):
             seen = batch.visible[one]
             if seen.float().mean() < 0.1 or batch.a[one, 0][seen].std() < 0.03:
                 continue
             right = correlation(batch, batch.position, one)
             assert right > 0.5 and right > correlation(batch, batch.position + 24 / SIZE[0], one) + 0.1
+
+
+def test_windows_of_a_facade_repeat(renderer: TwoViewRenderer) -> None:
+    """A wall moved on by one window looks the same where all of it repeats, and only there."""
+    scenes = replace(sampler(0.0, 7), facade_share=1.0)(0).planes
+    assert scenes is not None
+    for share, is_same in ((1.0, True), (0.0, False)):
+        scenes.tile[:, 0, 2] = share
+        here = look(scenes, renderer.atlas, SIZE, second=False)
+        scenes.offset[:, 0] += scenes.tile[:, 0, :2]
+        moved = look(scenes, renderer.atlas, SIZE, second=False)
+        changed = (here.image - moved.image).abs()[here.surface == 0]
+        assert (float(changed.quantile(0.9)) < 1e-3) == is_same
 
 
 def test_without_a_share_the_scenes_are_what_they_were() -> None:
