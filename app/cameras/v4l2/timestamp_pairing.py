@@ -20,8 +20,9 @@ Item = TypeVar("Item", bound=Stamped)
 class TimestampPairer(Generic[Item]):
     """Pairs what is nearest in time, never further apart than ``max_skew_ns``.
 
-    Of each side the stamps have to rise. What finds no partner ends in ``rejected``, oldest first, for the caller
-    to take: the driver wants its buffers back.
+    Of each side the stamps have to rise, so that of two frames that are no pair the older one never will be in one:
+    only one side ever waits. What finds no partner ends in ``rejected``, oldest first, for the caller to take: the
+    driver wants its buffers back.
     """
 
     def __init__(self, max_skew_ns: int) -> None:
@@ -35,7 +36,6 @@ class TimestampPairer(Generic[Item]):
         partner = min(others, key=lambda other: abs(other.timestamp_ns - item.timestamp_ns), default=None)
         if partner is not None and abs(partner.timestamp_ns - item.timestamp_ns) <= self.max_skew_ns:
             self._drop_until(1 - side, partner)
-            self._reject_all(side)
             return (partner, item) if side else (item, partner)
         self._waiting[side].append(item)
         self._reject_hopeless()

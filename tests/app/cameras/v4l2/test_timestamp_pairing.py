@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roma_device.app.cameras.v4l2.timestamp_pairing import MAX_WAITING, TimestampPairer
+from roma_device.app.cameras.v4l2.timestamp_pairing import TimestampPairer
 
 MS = 1_000_000
 PERIOD_NS = 33 * MS
@@ -44,7 +44,7 @@ def test_no_pair_is_over_the_limit_and_nothing_is_lost_or_used_twice(
     assert sorted([pair[0].timestamp_ns for pair in pairs]) == [pair[0].timestamp_ns for pair in pairs]
     used = [id(item) for pair in pairs for item in pair] + [id(item) for item in rejected]
     assert len(set(used)) == len(used) == len(left) + len(right)
-    assert waiting <= 2 * MAX_WAITING
+    assert waiting <= 2
 
 
 @settings(max_examples=30)
@@ -71,4 +71,4 @@ def test_a_camera_alone_never_holds_more_than_two_buffers(side: int) -> None:
     pairer: TimestampPairer[Stamp] = TimestampPairer(10 * MS)
     for number in range(10):
         assert pairer.push(side, Stamp(number * PERIOD_NS)) is None
-    assert len(pairer.rejected) == 10 - MAX_WAITING
+    assert len(pairer.rejected) == 8
