@@ -64,7 +64,7 @@ def _looked(check: Check, machine: Machine) -> Iterator[CheckResult]:
         yield from check(machine)
     except Exception as error:
         name = getattr(check, "__name__", "check").removeprefix("check_")
-        yield CheckResult("warn", name, f"could not be checked: {error!r}", "please report this")
+        yield CheckResult("warn", name, f"could not be checked: {type(error).__name__}: {error}", "please report this")
 
 
 def exit_code(findings: list[CheckResult]) -> int:

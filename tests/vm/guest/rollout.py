@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 import time
 from pathlib import Path
 
 import yaml
-from board import PROGRAM, UNIT, Measured, clean_up, configure, health, journal, sh, start, wait_for
+from board import PROGRAM, UNIT, Measured, clean_up, configure, health, journal, say, sh, start, wait_for
 
+from roma_device.app.installed.trial import read_trial
 from roma_device.app.model_store import BUNDLED
 
 TERMS = "--engine opencv --good-frames 3 --min-valid 0.02"
+MODELS = Path("/var/lib/roma-device/models")
 PATIENCE_S = 300  # for what passes: one emulated processor
 
 
@@ -46,18 +49,41 @@ def model_goes_back() -> Measured:
         sh(f"{PROGRAM} model install {make_bundle('good')} {TERMS} --limit-s {PATIENCE_S}")
         wait_for("the good model", lambda: serves(1))
         begun = time.monotonic()
-        said = sh(f"{PROGRAM} model install {make_bundle('blind', min_confidence=1.0)} {TERMS} --limit-s 20; echo $?")
-        assert said.endswith("\n1") and "went back to version 1" in said, said
-        seen = time.monotonic() - begun
-        wait_for("the old model", lambda: serves(1))
-        back = time.monotonic() - begun
+        trial_s, back_s, said = _install_blind()
+        assert "went back to version 1" in said, said
         text, (row,) = journal(begun), [row for row in _rows() if row["version"] == 2]
         assert "model version 2 goes back to version 1" in text and "Traceback" not in text, text
         assert row["state"] == "went back" and "0.0 % known" in row["why"], row
-        owner = sh("stat -c %U /var/lib/roma-device/models /var/lib/roma-device/models/history")
+        owner = sh(f"stat -c %U {MODELS} {MODELS}/history")
         assert owner.split() == ["roma-device"] * 2, owner
         restarts = sh(f"systemctl show {UNIT} --property=NRestarts --value")
-    return {"detected_s": seen, "recovered_s": back, "note": f"verification included; {restarts} restart"}
+    return {
+        "detected_s": trial_s,
+        "recovered_s": back_s,
+        "note": f"from its first start: 20 s of trial, then the old one's start; {restarts} restart",
+    }
+
+
+def _install_blind() -> tuple[float, float, str]:
+    """Seconds of its trial and until the old model serves again, since the blind one is in use; what is said."""
+    command = [PROGRAM, "model", "install", make_bundle("blind", min_confidence=1.0), *TERMS.split(), "--limit-s", "20"]
+    install = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    wait_for("the trial", lambda: _outcome() == "" or install.poll() is not None)
+    begun = time.monotonic()
+    wait_for("its end", _outcome)
+    trial_s = time.monotonic() - begun
+    wait_for("the old model", lambda: serves(1))
+    back_s = time.monotonic() - begun
+    said = install.communicate()[0]
+    say(f"trial {trial_s:.1f} s, the old one serves after {back_s:.1f} s", said)
+    assert install.returncode == 1, said
+    return trial_s, back_s, said
+
+
+def _outcome() -> str | None:
+    """What came of the blind one's trial, "" while it lasts, None before it; read by no second program."""
+    trial = read_trial(MODELS)
+    return trial.outcome if trial is not None and trial.number == 2 else None
 
 
 def _rows() -> list[dict[str, str]]:
