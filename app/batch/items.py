@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from loguru import logger
+
 from roma_device.app.cameras import CAMERAS, CameraError
 from roma_device.app.cameras.file_pairs import find_pairs
-from roma_device.app.recording.layout import SESSION
+from roma_device.app.recording.layout import SESSION, SUFFIX
 
 from . import BatchError
 from .index import is_index, read_index
@@ -21,6 +23,7 @@ from .index import is_index, read_index
 VIDEOS = frozenset({".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
 WITH_END = ("images", "recording", "simulated", "video")
 LONGEST_NAME = 80
+MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +71,13 @@ def _items_at(path: Path) -> Iterator[Item]:
 
 def _items_in(folder: Path) -> Iterator[Item]:
     """A recording, those in a folder, else the folder's pairs; what is in it is looked at when it is worked on."""
-    if (folder / SESSION).is_file():
+    if _is_recording(folder):
         yield Item(_name(folder.name), f"recording:{folder}")
         return
-    sessions = sorted(session.parent for session in folder.glob(f"*/{SESSION}"))
-    if sessions:
+    inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    if sessions := [path for path in inside if _is_recording(path)]:
+        if others := [path.name for path in inside if path not in set(sessions)]:
+            logger.warning(f"{folder}: no recordings, and left out: {', '.join(others[:MOST_NAMED])}{_more(others)}")
         yield from (Item(_name(session.name), f"recording:{session}") for session in sessions)
         return
     try:
@@ -81,6 +86,15 @@ def _items_in(folder: Path) -> Iterator[Item]:
         message = f"{folder} holds neither recordings nor pairs: {error}"
         raise BatchError(message, exit_code=error.exit_code) from None
     yield Item(_name(folder.name), f"images:{folder}")
+
+
+def _is_recording(folder: Path) -> bool:
+    """Also one that has lost its session: it is to fail under its name, not to be passed over."""
+    return (folder / SESSION).is_file() or any(folder.glob(f"*{SUFFIX}"))
+
+
+def _more(names: list[str]) -> str:
+    return f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
 
 
 def absolute_camera(camera: str, base: Path) -> str:

@@ -13,6 +13,7 @@ from roma_device.app.batch import BatchError
 from roma_device.app.batch.items import camera_files, find_items
 from roma_device.app.recording.layout import SESSION
 from roma_device.calibration.errors import RomaError
+from tests.logged import logged
 
 
 def recording(path: Path) -> Path:
@@ -42,6 +43,16 @@ def test_recordings_videos_and_folders_of_pairs(tmp_path: Path) -> None:
         f"images:{tmp_path}/stills",
     ]
     assert [len(camera_files(item)) for item in found] == [2, 2, 1, 4]
+
+
+def test_a_recording_without_its_session_is_an_item_and_what_is_no_recording_is_named(tmp_path: Path) -> None:
+    recording(tmp_path / "a")
+    (recording(tmp_path / "b") / SESSION).unlink()
+    for name in ("notes", ".cache"):
+        (tmp_path / name).mkdir()
+    with logged("WARNING") as lines:
+        assert [item.name for item in find_items([str(tmp_path)])] == ["a", "b"]
+    assert lines == [f"{tmp_path}: no recordings, and left out: notes"]
 
 
 def test_paths_of_items_are_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
