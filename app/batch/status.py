@@ -67,7 +67,9 @@ class BatchStatus:
         counts += [f"{len(self.failed)} failed"] if self.failed else []
         counts += [f"{len(self.under_way)} under way"] if self.under_way else []
         counts += [f"{len(self.waiting)} waiting"] if self.waiting else []
-        if not self.is_running and (self.waiting or self.failed):
+        if not self.is_running and (self.waiting or self.under_way):
             counts.append("nobody is at work: give the same command again to go on")
+        elif not self.is_running and self.failed:
+            counts.append("which the same command tries again")
         yield f"{', '.join(counts)}; {self.folder}"
         yield from (f"  {name}: {record['reason']}" for name, record in self.failed.items())
