@@ -10,6 +10,7 @@ Cameras are simulated: pre-rendered pairs through the V4L2 camera's own code, ov
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import tempfile
 import threading
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -42,6 +44,7 @@ from roma_device.runtime.engine import ENGINES, EngineOptions, allocate
 from tests.app.cameras.v4l2.fake_kernel import FakeCamera, FakeFrame, FakeKernel
 
 MIB = 1 << 20
+OUTPUTS = 2  # of a graph for stereo
 
 
 class NullEngine:
@@ -175,7 +178,7 @@ def throughput(frames: int, slow_ms: int) -> None:
             build(library, folder)
         standin = Standin(folder / "libax_sys.so")
         standin.slow(slow_ms)
-        runner = _zeros()
+        runner = _next_to_nothing()
         standin.set_runner(runner)
         bundle = standin_bundle(find_model("stereo"), (640, 320), folder / "bundle")
         recording = _record(folder / "recording", (640, 320))
@@ -191,10 +194,19 @@ def throughput(frames: int, slow_ms: int) -> None:
     print(f"{frames / elapsed_s:.1f} frames per second with an engine of {slow_ms} ms ({frames} frames, 640x320)")
 
 
-def _zeros() -> Callable[..., int]:
+def _next_to_nothing() -> Callable[..., int]:
+    """Writes one value of each output, another one in each run: results that never change are taken for a fault."""
     from tests.standin.control import Runner
 
-    return Runner(lambda *_: 0)
+    steps = cycle(np.linspace(0, 0.5, 100, dtype=np.float32))
+
+    def run(_network: int, _bytes: int, _inputs: Any, outputs: Any) -> int:
+        value = next(steps)
+        for address in outputs[:OUTPUTS]:
+            ctypes.memmove(address, value.tobytes(), value.nbytes)
+        return 0
+
+    return Runner(run)
 
 
 def _record(parent: Path, size: tuple[int, int]) -> Path:

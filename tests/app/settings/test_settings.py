@@ -80,6 +80,7 @@ def test_values_are_taken(load):
         ("frames: 1\nthreads: -1\n", "2: threads: must be greater than or equal to 0, not -1"),
         ("threads: yes\n", "1: threads: must be a whole number, not True"),
         ("input_width: 0\n", "1: input_width: must be greater than 0, not 0"),
+        ("input_width: 64000\n", "1: input_width: must be less than or equal to 8192, not 64000"),
         ("\nframes: 1.5\n", "2: frames: must be a whole number, not 1.5"),
         ("focal_px: .inf\n", "1: focal_px: must be a finite number, not inf"),
         ("baseline_m: .nan\n", "1: baseline_m: must be a finite number, not nan"),
