@@ -32,7 +32,8 @@ from .options import PATH, json_option, show, size_option
 @click.option(
     "--max-mean-px",
     type=click.FloatRange(0),
-    help="Greatest mean change of disparity or match.  [default: 0.25; more of a host in 8 bits]",
+    help="Greatest mean change of disparity or match.  [default: 0.25; more of a host in 8 bits, and of a "
+    "graph that a later one refines]",
 )
 @click.option(
     "--max-over-1px",
@@ -49,7 +50,7 @@ def verify(
     frames of the simulated rig. The folders are those of pulsar2 run and ax_run_model. Exit code 1: not passed.
     """
     from roma_device.app.verify.command import VerifyChoice, verify_command
-    from roma_device.app.verify.compare import LimitChoice
+    from roma_device.app.verify.limits import LimitChoice
 
     limits = LimitChoice(min_cosine, max_mean_px, max_over_1px)
     report, code = verify_command(VerifyChoice(**options), limits)

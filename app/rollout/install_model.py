@@ -14,7 +14,8 @@ from loguru import logger
 from roma_device.app.installed import InstallError
 from roma_device.app.installed.models import InstalledModels, Manifest, read_manifest
 from roma_device.app.verify.command import VerifyChoice, verify_command
-from roma_device.app.verify.compare import LimitChoice, VerifyReport
+from roma_device.app.verify.compare import VerifyReport
+from roma_device.app.verify.limits import LimitChoice
 from roma_device.calibration.storage.files import write_exit_code
 from roma_device.calibration.storage.owner import acting_as_caller, acting_as_owner
 from roma_device.runtime.card import CARD_NAME, ModelCard, ModelError, load_card

@@ -13,7 +13,8 @@ from roma_device.calibration.errors import RomaError
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions, Precision, check_size
 
-from .compare import LimitChoice, VerifyReport, verify
+from .compare import VerifyReport, verify
+from .limits import LimitChoice
 from .test_vectors import REFERENCE_ENGINE, VectorFolder, VectorSource, make_test_vectors
 
 FAILED = 1

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from roma_device.calibration.arrays import FloatArray, Mask, Size
-from roma_device.runtime.card import ModelCard, Task
+from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Array, EngineOptions, engine_facts, engine_name
 from roma_device.runtime.tensors.decode import as_numbers
 
+from .limits import LimitChoice, VerifyLimits
 from .stage_vectors import stage_folders
 from .test_vectors import VectorFolder, network_at
 
@@ -95,37 +96,6 @@ DISPARITY, PARTS, WARP, CERTAINTY = "disparity", "parts", "warp", "certainty"
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyLimits:
-    """What still passes. The defaults let rounding to 16 bits pass, and a broken network not."""
-
-    min_cosine: float = 0.99  # of every output; of a two-view model's certainty as a probability
-    max_mean_px: float = 0.25  # mean effect on the disparity, or on where matches lie
-    max_over_1px: float = 0.05  # share of pixels off by more than 1 px
-
-
-@dataclass(frozen=True, slots=True)
-class LimitChoice:
-    """Limits that the user chose; None: those for the precision that the engine runs in."""
-
-    min_cosine: float | None = None
-    max_mean_px: float | None = None
-    max_over_1px: float | None = None
-
-    def limits(self, precision: str, task: Task) -> VerifyLimits:
-        """``precision`` of a host engine, in the words of its facts; "" for others."""
-        chosen = {key: value for key, value in asdict(self).items() if value is not None}
-        return replace(INT8_LIMITS[task] if precision == "int8" else VerifyLimits(), **chosen)
-
-
-INT8_LIMITS: Mapping[Task, VerifyLimits] = {
-    "stereo": VerifyLimits(0.945, 0.62, 0.06),
-    "two_view": VerifyLimits(),
-}
-"""Of a host engine in 8 bits: the bundled files are off by up to 0.966, 0.41 px and 3.7 % (the first graph of
-stereo-large, on images that are enlarged), and by 0.995, 0.16 px and 0.7 %; half as much more is allowed."""
-
-
-@dataclass(frozen=True, slots=True)
 class VerifyReport:
     """Errors of each output over all vectors, what they do to the disparity, and the verdict."""
 
@@ -187,8 +157,9 @@ def verify(
 
     The graphs of a model of several are compared one by one too where the folder has vectors of them.
     """
+    last = card.stages[-1].name if card.stages else ""
     stages = {
-        name: _verify_one(graph, chosen_engine, options, VectorFolder.open(path), limits)
+        name: _verify_one(graph, chosen_engine, options, VectorFolder.open(path), limits, is_refined=name != last)
         for graph, (name, path) in zip(card.graphs, stage_folders(card, folder.root).items(), strict=False)
         if path.is_dir()
     }
@@ -196,7 +167,13 @@ def verify(
 
 
 def _verify_one(
-    card: ModelCard, chosen_engine: str, options: EngineOptions, folder: VectorFolder, limits: LimitChoice
+    card: ModelCard,
+    chosen_engine: str,
+    options: EngineOptions,
+    folder: VectorFolder,
+    limits: LimitChoice,
+    *,
+    is_refined: bool = False,
 ) -> VerifyReport:
     with network_at(card, chosen_engine, options) as network:
         engine = network.engine
@@ -212,9 +189,8 @@ def _verify_one(
         precision = engine_facts(engine).get("precision", "")
         header = _header(card, engine_name(engine), precision, options.size, len(folder.names))
     worst = {name: TensorError.worst(found) for name, found in errors.items()}
-    return VerifyReport(
-        header, worst, DisparityEffect.total(effects) if effects else None, limits.limits(precision, card.task)
-    )
+    allowed = limits.limits(precision, card.task, is_refined=is_refined)
+    return VerifyReport(header, worst, DisparityEffect.total(effects) if effects else None, allowed)
 
 
 def _effect_of(got: Mapping[str, Array], reference: Mapping[str, Array], card: ModelCard) -> list[DisparityEffect]:

@@ -24,7 +24,7 @@ from roma_device.app.installed.trial import Terms
 from roma_device.app.model_store import BUNDLED, find_model
 from roma_device.app.rollout.install_model import install_model
 from roma_device.app.verify.command import VerifyChoice, verify_command
-from roma_device.app.verify.compare import LimitChoice
+from roma_device.app.verify.limits import LimitChoice
 from roma_device.runtime.card import ModelError, load_card
 from tests.app.command_line import call
 

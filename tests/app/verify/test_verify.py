@@ -12,15 +12,8 @@ import numpy as np
 import pytest
 
 from roma_device.app.cli import main
-from roma_device.app.verify.compare import (
-    INT8_LIMITS,
-    DisparityEffect,
-    LimitChoice,
-    TensorError,
-    VerifyLimits,
-    VerifyReport,
-    verify,
-)
+from roma_device.app.verify.compare import DisparityEffect, TensorError, VerifyReport, verify
+from roma_device.app.verify.limits import INT8_LIMITS, LimitChoice, VerifyLimits
 from roma_device.app.verify.test_vectors import VectorFolder, make_test_vectors
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import EngineOptions

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from roma_device.app.model_store import find_model
-from roma_device.app.verify.compare import LimitChoice, verify
+from roma_device.app.verify.compare import verify
+from roma_device.app.verify.limits import REFINED_LIMITS, LimitChoice, VerifyLimits
 from roma_device.app.verify.test_vectors import VectorFolder, make_test_vectors
 from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard
@@ -36,6 +37,14 @@ def test_the_engine_that_made_them_passes_with_all_graphs(card: ModelCard, vecto
         assert stage.effect is not None and stage.effect.max_px == 0
         assert all(error.max_abs == 0 for error in stage.outputs.values())
     assert "model: stereo-large/refinement" in report.as_text() and report.as_json()["stages"]["matching"]["passed"]
+
+
+def test_a_graph_that_others_refine_may_be_further_off(card: ModelCard, vectors: VectorFolder) -> None:
+    stages = verify(card, "opencv", OPTIONS, vectors, LimitChoice(min_cosine=0.5)).stages
+    assert stages["matching"].limits == dataclasses.replace(REFINED_LIMITS, min_cosine=0.5)
+    assert stages["refinement"].limits == VerifyLimits(min_cosine=0.5)
+    chosen = verify(card, "opencv", OPTIONS, vectors, LimitChoice(max_mean_px=0.1)).stages
+    assert {stage.limits.max_mean_px for stage in chosen.values()} == {0.1}
 
 
 def test_the_vendors_layout_holds_for_each_graph(card: ModelCard, vectors: VectorFolder) -> None:
