@@ -212,7 +212,7 @@ def test_the_table_of_saved_files_is_true(workplace: Path, capsys: pytest.Captur
     """Every kind that a plain run can save writes the file that README names; none is left out of the table."""
     named = dict(SAVED)
     assert set(SINKS) - set(named) <= {"trajectory", "scan", "grid"}
-    packages = {"mcap": "mcap", "mcap-png": "mcap", "rosbag2": "rosbags"}
+    packages = {"mcap": "mcap", "mcap-raw": "mcap", "rosbag2": "rosbags"}
     kinds = [kind for kind in named if kind not in packages or find_spec(packages[kind])]
     code, _, err = call(
         capsys,

@@ -61,7 +61,7 @@ def take_pair_pose(options: dict[str, Any], as_json: bool) -> Callable[[Settings
 @click.option("--output", type=PATH, help="Folder for what --save names.")
 @click.option(
     "--save",
-    help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, mcap-png, rosbag2, trajectory, scan, "
+    help="Comma-separated: disparity, depth, confidence, preview, ply, mcap, mcap-raw, rosbag2, trajectory, scan, "
     "grid, results.",
 )
 @click.option(

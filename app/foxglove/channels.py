@@ -15,6 +15,7 @@ from .frames import CAMERA, GROUND, LEFT, ODOM, WORLD, transforms
 from .wire import descriptor, encode
 
 Fields = Mapping[str, Any]
+PREVIEW_STRIDE = 4
 
 STATUS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -61,6 +62,10 @@ class Maker:
 
     def depth_png(self, result: Result) -> Fields | None:
         return None if result.depth is None else self.head(result, LEFT) | fields.compressed_depth(result.depth)
+
+    def depth_preview(self, result: Result) -> Fields | None:
+        depth = result.depth
+        return None if depth is None else self.head(result, LEFT) | fields.depth_image(depth, PREVIEW_STRIDE)
 
     def calibration(self, result: Result) -> Fields | None:
         if result.rig is None or result.rig.focal_px is None:
@@ -133,11 +138,13 @@ CHANNELS: tuple[Channel, ...] = (
     Channel("/status", None, Maker.status),
 )
 
-DEPTH_AS_PNG = tuple(
-    Channel(each.topic, "foxglove.CompressedImage", Maker.depth_png) if each.topic == "/depth" else each
-    for each in CHANNELS
+_AS_PNG = (
+    Channel("/depth", "foxglove.CompressedImage", Maker.depth_png),
+    Channel("/depth/preview", "foxglove.RawImage", Maker.depth_preview),
 )
-"""The same with depth as PNG: smaller, but Foxglove shows it with 8 bits and no colours by distance."""
+DEPTH_AS_PNG = tuple(each for one in CHANNELS for each in (_AS_PNG if one.topic == "/depth" else (one,)))
+"""The same with depth as PNG, which is smaller, but which Foxglove shows with 8 bits: so every fourth pixel of each row
+and column is there in millimetres, too."""
 
 
 def encoded(

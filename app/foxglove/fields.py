@@ -20,6 +20,10 @@ from roma_device.runtime.types import DepthMap, Result
 from .schemas import FLOAT32, UINT8
 
 JPEG_QUALITY = 90
+_PAETH = (cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH) if hasattr(cv2, "IMWRITE_PNG_FILTER") else ()
+SMALL_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY, *_PAETH)
+"""Of depth: an eighth smaller than OpenCV's PNG. Before 4.11 OpenCV tries all filters, for half as much time again."""
+
 POINT = np.dtype([(name, "<f4") for name in "xyz"] + [(name, "u1") for name in ("red", "green", "blue", "alpha")])
 ORIGIN = {"position": {"x": 0.0, "y": 0.0, "z": 0.0}, "orientation": {"x": 0.0, "y": 0.0, "z": 0.0, "w": 1.0}}
 
@@ -36,17 +40,17 @@ def _encoded(format_: str, image: Any, options: tuple[int, ...] = ()) -> dict[st
     return {"data": data.tobytes(), "format": format_}
 
 
-def depth_image(depth: DepthMap) -> dict[str, Any]:
+def depth_image(depth: DepthMap, stride: int = 1) -> dict[str, Any]:
     """``16UC1``, millimetres along Z with 0 for unknown: as ``32FC1`` Foxglove would show metres as brightness."""
-    depth_mm = encode_depth_mm(depth.depth_m)
+    depth_mm = encode_depth_mm(depth.depth_m[::stride, ::stride])
     height, width = depth_mm.shape
     data = depth_mm.astype("<u2").tobytes()
     return {"width": width, "height": height, "encoding": "16UC1", "step": 2 * width, "data": data}
 
 
 def compressed_depth(depth: DepthMap) -> dict[str, Any]:
-    """The same millimetres as 16 bit PNG, to the byte what the sink ``depth`` writes."""
-    return _encoded("png", encode_depth_mm(depth.depth_m))
+    """The same millimetres as 16 bit PNG."""
+    return _encoded("png", encode_depth_mm(depth.depth_m), SMALL_PNG)
 
 
 def calibration(rig: RectifiedRig) -> dict[str, Any]:

@@ -18,7 +18,7 @@ SINKS: dict[str, str] = {
     "preview": "roma_device.app.sinks.preview:PreviewSink",
     "ply": "roma_device.app.sinks.ply:PlySink",
     "mcap": "roma_device.app.sinks.mcap:McapSink",
-    "mcap-png": "roma_device.app.sinks.mcap:McapPngSink",
+    "mcap-raw": "roma_device.app.sinks.mcap:McapRawSink",
     "rosbag2": "roma_device.app.sinks.rosbag2:Rosbag2Sink",
     "trajectory": "roma_device.app.sinks.trajectory:TrajectorySink",
     "scan": "roma_device.app.sinks.obstacles:ScanSink",

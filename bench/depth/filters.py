@@ -1,6 +1,6 @@
 """What the presets of the depth filters do, on the simulated rig's truth: ``python -m bench.depth.filters``.
 
-For each scene and preset: phantoms (known pixels nearer than 0.8 of the truth, per 1,000), density, bad-2, and the time
+For each scene and preset, over ``--seeds`` rooms of that kind: phantoms (known pixels nearer than 0.8 of the truth, per 1,000), density, bad-2, and the time
 of the filters as a share of the network's (ONNX Runtime or what ``auto`` takes, one thread). On a static scene (only
 the noise changes): the standard deviation of disparity over time, median over pixels, and what flickers. With
 ``--real INDEX`` also bad-2 of the known pixels on real pairs with truth, at the width that ``evaluate stereo`` takes.
@@ -68,6 +68,7 @@ class Score:
 
 
 def frames_of(scene: str, count: int, step: int) -> tuple[list[StereoFrame], Rectification]:
+    """Every ``step``-th frame of a simulated scene (its name, ``?`` and its options), and the rig's rectification."""
     camera = open_camera(f"simulated:{scene}")
     assert camera.calibration is not None
     return list(islice(camera.frames(), 0, count * step, step)), Rectification.from_calibration(camera.calibration)
@@ -95,17 +96,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scenes", nargs="+", default=["room", "repeats", "street", "boxes"])
     parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--step", type=int, default=10, help="frames from one that is judged to the next")
+    parser.add_argument("--step", type=int, default=10, help="30ths of a second from one frame to the next")
     parser.add_argument("--presets", nargs="+", default=list(PRESETS))
     parser.add_argument("--still", type=int, default=16, help="frames of the static scene; 0: leave it out")
     parser.add_argument("--real", type=Path, help="index of real pairs with truth")
+    parser.add_argument("--seeds", type=int, default=1, help="how many of each scene")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first")
     options = parser.parse_args()
     for scene in options.scenes:
-        frames, rectification = frames_of(scene, options.frames, options.step)
-        for preset in options.presets:
-            score = Score()
-            for result in results(frames, rectification, DepthOptions(preset=preset)):
-                score.add(result)
+        scores = {preset: Score() for preset in options.presets}
+        for seed in range(options.first, options.first + options.seeds):
+            frames, rectification = frames_of(f"{scene}?seed={seed}&fps={30 / options.step}", options.frames, 1)
+            for preset, score in scores.items():
+                for result in results(frames, rectification, DepthOptions(preset=preset)):
+                    score.add(result)
+        for preset, score in scores.items():
             print(f"{scene:8} {preset:10} {score.line()}", flush=True)
     if options.still:
         frames, rectification = frames_of(STATIC, options.still, 1)

@@ -23,8 +23,8 @@ class FilterSettings:
     speckle_step_px: float = 1.0  # neighbours within one patch differ by no more
     edge_px: int = 0  # width of the band that is dropped on the near side of a depth edge
     edge_step: float = 0.1  # what counts as an edge, as a share of the disparity; at least 0.3 px, at most 1 px
-    doubt: float = 0.0  # where the mean certainty around is below it, what is nearer than its surroundings is dropped
-    lenience: float = 0.0  # certainty that may be lacking where nothing stands out of certain surroundings
+    doubt: float = 0.0  # where the mean certainty around is below it, what is nearer than what lies behind is dropped
+    lenience: float = 0.0  # certainty that may be lacking for what is no nearer than what lies behind
     temporal: float = 0.0  # weight of the past
     temporal_reset_px: float = 1.0  # what changes by more is taken anew
     hysteresis: float = 0.0  # certainty by which what was known stays known for longer, and else is taken up later
@@ -45,9 +45,9 @@ class FilterSettings:
 
 PRESETS: dict[Preset, FilterSettings] = {
     "raw": FilterSettings(),
-    "obstacles": FilterSettings(speckle_px=30, edge_px=1, doubt=0.4, lenience=0.05),
+    "obstacles": FilterSettings(speckle_px=30, edge_px=1, doubt=0.58, lenience=0.15),
     "dense": FilterSettings(speckle_px=30, fill_px=400),
-    "smooth": FilterSettings(speckle_px=30, edge_px=1, doubt=0.4, lenience=0.05, temporal=0.7, hysteresis=0.05),
+    "smooth": FilterSettings(speckle_px=30, edge_px=1, doubt=0.58, lenience=0.2, temporal=0.7, hysteresis=0.05),
 }
 """Figures measured by ``python -m bench.depth.filters``."""
 

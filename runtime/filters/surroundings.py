@@ -1,7 +1,8 @@
-"""Filters by what is around a pixel: how certain that is, and whether the pixel is nearer.
+"""Filters by what is around a pixel: how certain that is, and whether the pixel is nearer than what lies behind.
 
-Where a pattern repeats, a matcher takes one bar for the next by chance, and most of what is around such a phantom is
-uncertain. What does not stand out is no nearer than the rest: it is no phantom.
+Where a pattern repeats, a matcher takes one bar for the next by chance, or gives what lies behind a fence the fence's
+disparity, and most of what is around such a phantom is uncertain. What is about as far away as the certain far part of
+its surroundings is no phantom, however little the matcher is sure of it.
 """
 
 from __future__ import annotations
@@ -11,42 +12,51 @@ import numpy as np
 
 from roma_device.calibration.arrays import FloatImage, Mask
 
-SURROUNDINGS_PX, COARSE_PX = 60, 4
-"""Side of the square that is around a pixel, and of the blocks by which it is looked at."""
+AROUND_PX, BEHIND_PX, COARSE_PX = 60, 240, 4
+"""Sides of the squares whose certainty counts, and in which that is looked for which lies behind; and of the blocks by
+which both are looked at."""
 
-STANDS_OUT = np.float32(1.05)
-"""Of the disparity around it: what has more is nearer than its surroundings."""
-
-NEVER, ALWAYS = np.float32(-1e6), np.float32(1e6)
+STANDS_OUT = np.float32(1.3)
+"""Of the disparity of what lies behind: what has more stands out."""
 
 
 class Surroundings:
-    """Mean certainty around each pixel of a map, and the mean disparity weighted by it."""
+    """Mean certainty around each pixel of a map, and the disparity of what lies behind."""
 
     def __init__(self, disparity_px: FloatImage, certainty: FloatImage, doubt: float) -> None:
         """Maps (H, W); where the mean certainty is below ``doubt``, the surroundings are doubtful."""
         height, width = certainty.shape
-        self._disparity_px, self._certainty = disparity_px, certainty
         counted = np.where(np.isfinite(disparity_px), certainty, 0).astype(np.float32, copy=False)
         weighted = counted * np.where(counted > 0, disparity_px, 0).astype(np.float32, copy=False)
-        coarse, window = (max(1, width // COARSE_PX), max(1, height // COARSE_PX)), (SURROUNDINGS_PX // COARSE_PX,) * 2
-        sure, around = (
-            cv2.blur(cv2.resize(each, coarse, interpolation=cv2.INTER_AREA), window) for each in (counted, weighted)
-        )
-        self._is_doubtful = sure < doubt
-        self._limit_px = STANDS_OUT * around / np.maximum(sure, np.float32(1e-6))
+        coarse = max(1, width // COARSE_PX), max(1, height // COARSE_PX)
+        sure, weighted = (cv2.resize(each, coarse, interpolation=cv2.INTER_AREA) for each in (counted, weighted))
+        limit_px = STANDS_OUT * _behind_px(weighted / np.maximum(sure, np.float32(1e-6)), np.square(sure))
+        doubtful = _mean(sure, AROUND_PX) < doubt
+        self._has_doubtful = bool(doubtful.any())
+        full_px = cv2.resize(limit_px, (width, height), interpolation=cv2.INTER_NEAREST)
+        self._is_plain = disparity_px < full_px
+        self._doubtful = doubtful.view(np.uint8)
 
     def threshold(self, min_confidence: float, lenience: float) -> FloatImage:
-        """(H, W): least certainty, lower by ``lenience`` for what does not stand out of certain surroundings."""
-        is_plain = self._below(np.where(self._is_doubtful, NEVER, self._limit_px))
-        return np.asarray(np.where(is_plain, min_confidence - lenience, min_confidence), np.float32)
+        """(H, W): least certainty, lower by ``lenience`` (by half at most) for what does not stand out."""
+        lower = min_confidence - min(lenience, min_confidence / 2)
+        return np.asarray(np.where(self._is_plain, lower, min_confidence), np.float32)
 
     def without_doubtful(self, valid: Mask) -> Mask:
         """``valid`` (H, W) less what stands out of doubtful surroundings."""
-        if not self._is_doubtful.any():
+        if not self._has_doubtful:
             return valid
-        return np.asarray(valid & self._below(np.where(self._is_doubtful, self._limit_px, ALWAYS)))
+        doubtful = cv2.resize(self._doubtful, valid.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return np.asarray(valid & (self._is_plain | (doubtful == 0)))
 
-    def _below(self, limit_px: FloatImage) -> Mask:
-        size = self._certainty.shape[::-1]
-        return np.asarray(self._disparity_px < cv2.resize(limit_px, size, interpolation=cv2.INTER_NEAREST))
+
+def _behind_px(disparity_px: FloatImage, weight: FloatImage) -> FloatImage:
+    """Disparity of the certain far part around each block: a power mean of the distance."""
+    distance = 1 / np.square(np.square(np.maximum(disparity_px, np.float32(1))))
+    mean = _mean(weight * distance, BEHIND_PX) / np.maximum(_mean(weight, BEHIND_PX), np.float32(1e-9))
+    return np.asarray(1 / np.sqrt(np.sqrt(np.maximum(mean, np.float32(1e-12)))), np.float32)
+
+
+def _mean(values: FloatImage, side_px: int) -> FloatImage:
+    side = side_px // COARSE_PX
+    return np.asarray(cv2.blur(values, (side, side)), np.float32)

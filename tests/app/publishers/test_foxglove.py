@@ -137,10 +137,21 @@ def _received(
 def test_the_layout_shows_channels_that_there_are() -> None:
     layout = json.loads((Path(__file__).parents[3] / "examples" / "foxglove-layout.json").read_text())
     text = json.dumps(layout)
-    for topic in ("/left/image", "/left/calibration", "/depth", "/points", "/scan", "/status.total_ms"):
+    for topic in (
+        "/left/image",
+        "/left/calibration",
+        "/depth",
+        "/depth/preview",
+        "/points",
+        "/scan",
+        "/status.total_ms",
+    ):
         assert f'"{topic}"' in text
-    assert set(layout["configById"]) == set(_panels(layout["layout"]))
+    assert set(layout["configById"]) == set(_panels(layout, layout["layout"]))
 
 
-def _panels(node: Any) -> list[str]:
-    return [node] if isinstance(node, str) else _panels(node["first"]) + _panels(node["second"])
+def _panels(layout: Any, node: Any) -> list[str]:
+    if not isinstance(node, str):
+        return _panels(layout, node["first"]) + _panels(layout, node["second"])
+    tabs = layout["configById"][node].get("tabs", [])
+    return [node] + [panel for tab in tabs for panel in _panels(layout, tab["layout"])]

@@ -21,7 +21,7 @@ FILES = {
     "preview": "{:06d}_preview.png",
     "ply": "{:06d}.ply",
     "mcap": "results.mcap",
-    "mcap-png": "results-png.mcap",
+    "mcap-raw": "results-raw.mcap",
     "rosbag2": "rosbag2",
     "trajectory": "trajectory.tum",
     "results": "results.jsonl",
@@ -31,7 +31,7 @@ FILES = {
 
 POSE = PoseEstimate(0, "ok", (), 1, Pose.from_rotation_vector([0, 0, 0], [0, 0, 0]), np.eye(6), 100, 0.9)
 
-OPTIONAL = {"mcap": "mcap", "mcap-png": "mcap", "rosbag2": "rosbags"}
+OPTIONAL = {"mcap": "mcap", "mcap-raw": "mcap", "rosbag2": "rosbags"}
 """Sinks that need a package which a plain install does not bring."""
 
 every_sink = pytest.mark.parametrize("name", list(SINKS))
@@ -59,7 +59,7 @@ def test_images_are_rectified_only_where_they_are_drawn(tmp_path, make_result, n
     result = make_result()
     with open_sink(name, tmp_path) as sink:
         sink.write(result)
-    assert ("left" in vars(result.images)) == (name in ("preview", "ply", "mcap", "mcap-png", "rosbag2"))
+    assert ("left" in vars(result.images)) == (name in ("preview", "ply", "mcap", "mcap-raw", "rosbag2"))
 
 
 @every_sink
@@ -107,7 +107,7 @@ def test_does_not_change_the_result(tmp_path, make_result, name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in SINKS if name not in ("mcap", "mcap-png", "rosbag2", "trajectory")]
+    "name", [name for name in SINKS if name not in ("mcap", "mcap-raw", "rosbag2", "trajectory")]
 )  # begun at once
 def test_a_full_disk_is_one_sentence_and_the_next_frame_may_succeed(tmp_path, make_result, monkeypatch, name):
     class FullDisk(io.FileIO):

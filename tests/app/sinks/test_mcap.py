@@ -48,10 +48,10 @@ def vector(message):
 
 def test_what_is_written_can_be_read_back(tmp_path, make_result):
     results = [make_result(index) for index in range(3)]
-    with open_sink("mcap", tmp_path) as sink:
+    with open_sink("mcap-raw", tmp_path) as sink:
         for result in results:
             sink.write(result)
-    found = messages(tmp_path / "results.mcap")
+    found = messages(tmp_path / "results-raw.mcap")
     assert {topic: len(each) for topic, each in found.items()} == {
         "/left/image": 3,
         "/depth": 3,
@@ -115,7 +115,7 @@ def test_there_is_no_channel_without_messages(tmp_path, make_result, metric):
         summary = reader.make_reader(file).get_summary()
     counts = summary.statistics.channel_message_counts
     assert {summary.channels[number].topic for number in counts} == {each.topic for each in summary.channels.values()}
-    assert len(summary.schemas) == len(summary.channels) == (6 if metric else 3)
+    assert len(summary.schemas) == len(summary.channels) == (7 if metric else 3)
 
 
 def test_a_file_without_its_end_can_still_be_read(tmp_path, make_result):
@@ -158,8 +158,8 @@ def test_after_a_full_disk_a_new_file_begins_and_the_old_one_stays_readable(tmp_
         with pytest.raises(Exception):  # noqa: B017  (it has no end)
             for record in stream.StreamReader(file).records:
                 kinds.append(type(record).__name__)
-    assert kinds.count("Message") == 6
-    assert [len(each) for each in messages(tmp_path / "results-2.mcap").values()] == [1] * 6
+    assert kinds.count("Message") == 7
+    assert [len(each) for each in messages(tmp_path / "results-2.mcap").values()] == [1] * 7
 
 
 def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
@@ -168,12 +168,19 @@ def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
         pass
 
 
-def test_depth_as_png_is_to_the_byte_what_the_sink_of_depth_writes(tmp_path, make_result):
+def test_depth_is_to_the_bit_what_the_sink_of_depth_writes_and_its_preview_every_fourth_pixel(tmp_path, make_result):
     result = make_result()
-    with open_sink("mcap-png", tmp_path) as sink:
+    with open_sink("mcap", tmp_path) as sink:
         sink.write(result)
-    found = messages(tmp_path / "results-png.mcap")
+    found = messages(tmp_path / "results.mcap")
     ((name, _, depth),) = found["/depth"]
     assert name == "foxglove.CompressedImage" and depth.format == "png"
-    assert depth.data == DepthSink(tmp_path).encode(result)
+    png = DepthSink(tmp_path).encode(result)
+    depth_mm, wanted = (cv2.imdecode(np.frombuffer(each, np.uint8), cv2.IMREAD_UNCHANGED) for each in (depth.data, png))
+    assert depth_mm.dtype == np.uint16
+    np.testing.assert_array_equal(depth_mm, wanted)
+    ((name, _, preview),) = found["/depth/preview"]
+    assert name == "foxglove.RawImage" and preview.encoding == "16UC1" and preview.step == 2 * preview.width
+    raw = np.frombuffer(preview.data, "<u2").reshape(preview.height, preview.width)
+    np.testing.assert_array_equal(raw, wanted[::4, ::4])
     assert found["/left/image"] and found["/status"]

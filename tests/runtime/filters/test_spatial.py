@@ -63,14 +63,25 @@ def test_doubt_only_takes_away_and_bears_what_is_not_finite(
     assert not (left & ~valid).any()
 
 
-def test_less_certainty_is_enough_for_what_does_not_stand_out_of_certain_surroundings() -> None:
+def test_less_certainty_is_enough_for_what_does_not_stand_out() -> None:
     disparity_px = np.full((120, 160), 10, np.float32)
     certainty = np.full((120, 160), 0.9, np.float32)
     disparity_px[50:70, 60:70] = 30  # a thing before the wall
     certainty[:, 120:] = 0.2
-    threshold = Surroundings(disparity_px, certainty, 0.4).threshold(0.5, 0.1)
-    assert (threshold[50:70, 60:70] == 0.5).all() and (threshold[:, 150:] == 0.5).all()
-    assert threshold[10, 10] == np.float32(0.4) and threshold.min() >= np.float32(0.4)
+    around = Surroundings(disparity_px, certainty, 0.4)
+    threshold = around.threshold(0.5, 0.1)
+    assert (threshold[50:70, 60:70] == 0.5).all()
+    assert threshold[10, 10] == threshold[10, 150] == threshold.min() == np.float32(0.4)
+    assert around.threshold(0.1, 0.5).min() == np.float32(0.05)  # what is not certain at all never counts
+
+
+def test_a_fence_of_phantoms_goes_though_most_of_what_is_around_is_as_near() -> None:
+    disparity_px = np.full((200, 320), 10, np.float32)
+    certainty = np.full((200, 320), 0.9, np.float32)
+    disparity_px[80:, 40:280], certainty[80:, 40:280] = 30, 0.4  # the wall above is seen well, the fence is not
+    certainty[80:, 100:120] = 0.8
+    left = Surroundings(disparity_px, certainty, 0.6).without_doubtful(certainty >= 0.5)
+    assert not left[120:, 100:120].any() and left[:60].all()
 
 
 def test_a_slanted_floor_has_no_edges() -> None:
