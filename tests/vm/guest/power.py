@@ -29,7 +29,7 @@ def before() -> None:
     configure(record=str(STATE / "recordings"))
     drop_in("[Service]\nTimeoutStartSec=500\n")
     start()
-    wait_for("recording", lambda: health()["recording"]["pairs"] > 20)
+    wait_for("recording", lambda: health()["recording"]["written"] > 20)
     with open_camera("simulated:room?frames=1&size=96x64") as camera:
         calibration = camera.calibration
     assert calibration is not None
