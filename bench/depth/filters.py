@@ -1,9 +1,10 @@
 """What the presets of the depth filters do, on the simulated rig's truth: ``python -m bench.depth.filters``.
 
-For each scene and preset, over ``--seeds`` rooms of that kind: phantoms (known pixels nearer than 0.8 of the truth, per 1,000), density, bad-2, and the time
-of the filters as a share of the network's (ONNX Runtime or what ``auto`` takes, one thread). On a static scene (only
-the noise changes): the standard deviation of disparity over time, median over pixels, and what flickers. With
-``--real INDEX`` also bad-2 of the known pixels on real pairs with truth, at the width that ``evaluate stereo`` takes.
+For each scene and preset, over ``--seeds`` scenes of that kind: phantoms (known pixels nearer than 0.8 of the truth,
+per 1,000), density, bad-2, and the time of the filters as a share of the network's (ONNX Runtime or what ``auto``
+takes, one thread). On a static scene (only the noise changes): the standard deviation of disparity over time, median
+over pixels, and what flickers. With ``--real INDEX`` also bad-2 of the known pixels on real pairs with truth, at the
+width that ``evaluate stereo`` takes.
 """
 
 from __future__ import annotations

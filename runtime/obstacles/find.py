@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from roma_device.calibration.arrays import FloatImage, IntArray, Mask
@@ -24,9 +25,13 @@ NOISE_PX = 0.25
 FITTED_RANGES = 1.5
 """The ground is fitted up to so many times the range: far away, everything lies within a pixel of it."""
 
+STEP_PX, STEP_SHARE = 2.0, 0.1
+"""Neighbours whose disparity differs by more lie on both sides of a depth edge, and matchers invent what is between."""
+
 LEAST_GROUND = 3
 SCAN_STEP_PX = 4
 SCAN_SUPPORT = 3
+_THREE = np.ones((3, 3), np.uint8)
 MOST_MM = 1 << 20
 """More than any distance on the grid, so that direction and distance sort as one number."""
 
@@ -49,7 +54,8 @@ class ObstacleFinder:
         assert rig.focal_px is not None and rig.baseline_m is not None
         self._options, self._offset_px = options, np.float32(rig.disparity_offset_px)
         self._focal_baseline = np.float32(rig.focal_px * rig.baseline_m)
-        self._noise_px = NOISE_PX * noise_scale(rig)
+        self._scale = noise_scale(rig)
+        self._noise_px = NOISE_PX * self._scale
         self._u = ((np.arange(0, rig.size.width, STRIDE_PX) - rig.cx) / rig.focal_px).astype(np.float32)
         self._v = ((np.arange(0, rig.size.height, STRIDE_PX) - rig.cy) / rig.focal_px).astype(np.float32)
         self._ground, self._proof = GroundFinder(rig, options, self._u, self._v), ImageProof(rig, STRIDE_PX)
@@ -124,9 +130,16 @@ class ObstacleFinder:
         noise = np.float32(3 * self._noise_px * ground.height_m / self._focal_baseline)
         limit_m = np.maximum(np.float32(options.min_height_m), noise * depth_m)
         inside = known & (forward_m > 0) & (forward_m < options.range_m)
+        inside &= self._is_smooth(shift_px)
         is_obstacle = inside & (height_m > limit_m) & (height_m < options.max_height_m)
         is_ground = inside & (np.abs(height_m) < limit_m)
         return _Surface(forward_m, right_m, height_m, is_obstacle, is_ground)
+
+    def _is_smooth(self, shift_px: FloatImage) -> Mask:
+        """(rows, columns): no depth edge runs through the neighbourhood, in what is uncertain neither."""
+        range_px = cv2.morphologyEx(np.nan_to_num(shift_px, posinf=0, neginf=0), cv2.MORPH_GRADIENT, _THREE)
+        step_px = np.maximum(np.float32(STEP_PX * self._scale), np.float32(STEP_SHARE) * shift_px)
+        return np.asarray(range_px <= step_px)
 
     def _scan(self, column: IntArray, distance_m: FloatImage, is_ground: Mask) -> FloatImage:
         """By direction: the obstacle that is third nearest, inf where there is ground alone, NaN where nothing is."""

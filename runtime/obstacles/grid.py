@@ -16,6 +16,7 @@ SHARE_OF_CELL = 0.12
 
 LEAST_GROUND = 3
 GROUND_SHARE = 0.1
+_THREE = np.ones((3, 3), np.uint8)
 
 
 class Grid:
@@ -52,10 +53,12 @@ class Grid:
         return np.asarray((around_cells(obstacles) >= 2 * needed) & (obstacles >= np.maximum(1, needed / 2)))
 
     def states(self, ground: GroundPlane, occupied: Mask, obstacles: FloatImage, grounds: FloatImage) -> GridCells:
-        """The grid. Free is only where the ground itself was seen, and no point of an obstacle on it."""
+        """The grid. Free is only where the ground itself was seen, no point of an obstacle on it, and none beside it,
+        whose foot is seen as far off as disparity is wrong there."""
         centre_m = self._centre_m
         seen_px = self._side_px(ground) ** 2 * ground.height_m / np.hypot(centre_m, ground.height_m)
         is_free = (grounds >= np.maximum(LEAST_GROUND, GROUND_SHARE * seen_px)) & (obstacles == 0)
+        is_free &= cv2.dilate(occupied.view(np.uint8), _THREE) == 0
         return np.where(occupied, OCCUPIED, np.where(is_free, FREE, UNKNOWN)).astype(np.int8)
 
     def _side_px(self, ground: GroundPlane) -> FloatImage:
