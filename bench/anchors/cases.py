@@ -54,18 +54,19 @@ class MatchedCase:
     b_from_a: Pose
 
     def save(self, path: Path) -> None:
-        block = {} if self.pairs.block is None else {"block": self.pairs.block}
+        told = {"block": self.pairs.block, "confirmed": self.pairs.confirmed}
+        there = {name: value for name, value in told.items() if value is not None}
         cameras = {f"K_{side}": camera.matrix for side, camera in zip("ab", self.cameras, strict=True)}
         sizes = {f"size_{side}": camera.size for side, camera in zip("ab", self.cameras, strict=True)}
         pose = {"rotation": self.b_from_a.rotation, "translation": self.b_from_a.translation_m}
         points = {"a": self.pairs.a, "b": self.pairs.b, "certainty": self.pairs.certainty}
-        np.savez(path, **points, **block, **cameras, **sizes, **pose)  # type: ignore[arg-type]
+        np.savez(path, **points, **there, **cameras, **sizes, **pose)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> MatchedCase:
         with np.load(path) as kept:
-            block = kept.get("block")
-            pairs = PointPairs(kept["a"], kept["b"], kept["certainty"], block)
+            confirmed = float(kept["confirmed"]) if "confirmed" in kept else None
+            pairs = PointPairs(kept["a"], kept["b"], kept["certainty"], kept.get("block"), confirmed)
             cameras = [
                 CameraModel.pinhole(
                     Size(int(size[0]), int(size[1])), matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]

@@ -85,7 +85,7 @@ class Alignment:
     def pairs(self, found: PointPairs) -> PointPairs:
         """Points on the canvases -> those in the images."""
         a, b = apply(self.a_from_canvas, found.a), apply(self.b_from_canvas, found.b)
-        return PointPairs(a, b, found.certainty, found.block)
+        return PointPairs(a, b, found.certainty, found.block, found.confirmed)
 
     def certain_inside(self, matches: Matches, size_b: Size) -> Matches:
         """The matches on the canvases, certain only where both points lie inside the images."""

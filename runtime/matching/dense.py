@@ -29,13 +29,19 @@ def refined_subpixel(pairs: PointPairs, a: Image, b: Image, scale: float = 1.0) 
     """Refine to subpixels: ``pairs`` with the point in ``b`` where the patch around the point in ``a`` fits best.
 
     ``a`` and ``b``: grey (H, W) of one size. ``scale``: px of the images per px of the network's input. A point whose
-    patch has little texture, does not lead back or goes astray stays where the network has it.
+    patch has little texture, does not lead back or goes astray stays where the network has it. Of a trained network
+    hardly any patch that leads back goes astray (1 to 3 %), of one that guesses more than half: see ``confirmed``.
     """
     levels = max(0, round(float(np.log2(scale)))) if scale > 1 else 0
     places, found = follow_there_and_back(a, b, pairs.a, pairs.b, levels, PATCH_PX, LEAST_TEXTURE)
     near = np.linalg.norm(places - pairs.b, axis=1) < MOST_PX * max(scale, 1.0)
-    return replace(pairs, b=np.where((found & near)[:, None], places, pairs.b))
+    followed = int(found.sum())
+    confirmed = float((found & near).sum() / followed) if followed >= LEAST_FOLLOWED else None
+    return replace(pairs, b=np.where((found & near)[:, None], places, pairs.b), confirmed=confirmed)
 
+
+LEAST_FOLLOWED = 50
+"""So many patches must have been followed to say what share of the matches they confirm."""
 
 SHARED_PX = 64
 """Side of the areas, in px of the network's input, in which the errors of its matches are alike: with cells of 8 px the

@@ -14,13 +14,15 @@ class PointPairs:
     """Point correspondences: pixel centres at integers, in the images as they were matched.
 
     ``block`` tells which points may share one error: those that a network matched in one area have the same
-    number. None: every point was found by itself.
+    number. None: every point was found by itself. ``confirmed``: of the patches that could be followed from image to
+    image, the share that came to lie where their match has them. None: that was not looked at.
     """
 
     a: FloatArray  # (N, 2) px (x, y) in the first image
     b: FloatArray  # (N, 2) px in the second
     certainty: FloatArray  # (N,) in [0, 1]
     block: IntArray | None = None  # (N,)
+    confirmed: float | None = None  # 0 to 1
 
     def __len__(self) -> int:
         return len(self.a)
@@ -32,4 +34,4 @@ class PointPairs:
     def __getitem__(self, chosen: Mask | IntArray) -> PointPairs:
         """The points that a mask or indices choose."""
         block = None if self.block is None else self.block[chosen]
-        return PointPairs(self.a[chosen], self.b[chosen], self.certainty[chosen], block)
+        return PointPairs(self.a[chosen], self.b[chosen], self.certainty[chosen], block, self.confirmed)

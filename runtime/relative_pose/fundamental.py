@@ -12,7 +12,7 @@ from .finalize import LEAST_INLIERS
 from .orientation import MIRRORED, TURNED_OVER, kept_orientation
 from .planar_scene import PLANAR_SHARE
 from .ransac import THRESHOLD_PX, is_by_chance, usac_parameters
-from .result import EpipolarGeometry
+from .result import EpipolarGeometry, doubted
 
 SAMPLE = 7
 """Matches that determine a fundamental matrix."""
@@ -45,8 +45,8 @@ def estimate_fundamental(
     fundamental = np.asarray(found) / np.linalg.norm(found)
     if _is_flat(pairs[inliers], seed):
         reason = "the scene is a plane, or the camera only turned: many matrices explain it as well"
-        return EpipolarGeometry("degraded", (reason,), inliers, fundamental)
-    return EpipolarGeometry("ok", (), inliers, fundamental)
+        return doubted(EpipolarGeometry("degraded", (reason,), inliers, fundamental), pairs.confirmed)
+    return doubted(EpipolarGeometry("ok", (), inliers, fundamental), pairs.confirmed)
 
 
 def _is_flat(pairs: PointPairs, seed: int) -> bool:

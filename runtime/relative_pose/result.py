@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -29,6 +29,21 @@ class PoseOutcome:
     @property
     def inlier_ratio(self) -> float:
         return float(self.inliers.mean()) if len(self.inliers) else 0.0
+
+
+LEAST_CONFIRMED = 0.6
+"""Of the patches that can be followed, those that must lie where the matches have them."""
+
+
+def doubted(outcome: AnyOutcome, confirmed: float | None) -> AnyOutcome:
+    """``outcome``, degraded where the images do not bear out its matches (``PointPairs.confirmed``).
+
+    However many agree: a network whose matcher guesses is wrong everywhere alike, which no consensus tells.
+    """
+    if outcome.state == "lost" or confirmed is None or confirmed >= LEAST_CONFIRMED:
+        return outcome
+    reason = f"the images bear out {100 * confirmed:.0f} % of the matches only, as of a network that guesses"
+    return replace(outcome, state="degraded", reasons=(*outcome.reasons, reason))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

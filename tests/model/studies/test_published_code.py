@@ -26,14 +26,17 @@ PAIRS = [("strecha/fountain-P11/0003.jpg", "strecha/fountain-P11/0004.jpg")]
 
 def differences_px(
     variant: str, size: tuple[int, int], engine: str, folder: Path, pairs: list[tuple[str, str]]
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of ours from theirs, and of theirs from itself but for rounding."""
     theirs = published_code.published(variant in published_code.EXACT)
     network = published_code.ours(variant, theirs)
+    stride = network.config.stride
+    references = [
+        published_code.Reference.of(theirs, *published_code.read_pair(folder / a, folder / b, size)) for a, b in pairs
+    ]
+    own_px = torch.stack([one.own_px(stride) for one in references])
     with published_code.opened(network, size, engine) as infer:
-        images = [published_code.read_pair(folder / a, folder / b, size) for a, b in pairs]
-        return torch.stack(
-            [published_code.differences_px(theirs, infer, network.config.stride, *pair) for pair in images]
-        )
+        return published_code.differences_px(references, infer, stride), own_px
 
 
 @pytest.mark.slow

@@ -47,13 +47,15 @@ def test_matches_become_exact(scale: float, off_px: float) -> None:
     assert np.median(errors_px(result)) < 0.1 * off_px
     assert (errors_px(result) < 0.3).mean() > 0.9
     assert np.array_equal(result.a, pairs.a) and np.array_equal(result.block, pairs.block)
+    assert result.confirmed is not None and result.confirmed > 0.95
 
 
 def test_what_has_no_texture_stays_as_it_is() -> None:
     rng = np.random.default_rng(3)
     flat = [np.clip(120 + rng.normal(0, 1, (240, 320)), 0, 255).astype(np.uint8) for _ in range(2)]
     pairs = pairs_of((320, 240), 0.8)
-    assert np.array_equal(refined_subpixel(pairs, *flat).b, pairs.b)
+    result = refined_subpixel(pairs, *flat)
+    assert np.array_equal(result.b, pairs.b) and result.confirmed is None
 
 
 def test_patches_do_not_carry_a_match_away() -> None:
@@ -62,6 +64,15 @@ def test_patches_do_not_carry_a_match_away() -> None:
     wrong = replace(right, b=right.b + np.array([6.0, 5.0]))
     result = refined_subpixel(wrong, image, moved(image))
     assert np.linalg.norm(result.b - wrong.b, axis=1).max() < MOST_PX
+
+
+@pytest.mark.parametrize("off_px", [4.0, 7.0])
+def test_matches_that_are_guessed_are_not_confirmed(off_px: float) -> None:
+    """Patches are found near what a network guesses, but not where it has them."""
+    image = textured((320, 240))
+    result = refined_subpixel(pairs_of((320, 240), off_px), image, moved(image))
+    assert result.confirmed is not None and result.confirmed < 0.5
+    assert result[np.arange(5)].confirmed == result.confirmed
 
 
 def test_nothing_is_nothing() -> None:

@@ -16,6 +16,7 @@ from roma_device.calibration.pose import Pose
 from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.relative_pose.estimate import estimate_relative_pose
 from roma_device.runtime.relative_pose.finalize import DEFAULT_LIMITS, PoseLimits, finalize
+from roma_device.runtime.relative_pose.fundamental import estimate_fundamental
 from roma_device.runtime.relative_pose.motion import TwoViewMotion
 from roma_device.runtime.relative_pose.rays import RayPairs
 from roma_device.runtime.relative_pose.refine import refine_motion
@@ -115,6 +116,15 @@ def test_every_limit_is_heeded(limits: PoseLimits, said: str) -> None:
     assert estimate_relative_pose(views.pairs, views.camera, views.camera).state == "ok"
     found = estimate_relative_pose(views.pairs, views.camera, views.camera, limits=limits)
     assert found.state == "degraded" and len(found.reasons) == 1 and said in found.reasons[0]
+
+
+@pytest.mark.parametrize(("confirmed", "state"), [(None, "ok"), (0.95, "ok"), (0.4, "degraded")])
+def test_what_the_images_do_not_bear_out_is_degraded(confirmed: float | None, state: str) -> None:
+    """However many matches agree: those of a network that guesses are off alike."""
+    views = simulate_two_views(TwoViewSpec(), 3)
+    pairs = replace(views.pairs, confirmed=confirmed)
+    for found in (estimated(pairs), estimate_fundamental(pairs, CAMERA.size)):
+        assert found.state == state and any("40 %" in reason for reason in found.reasons) == (state == "degraded")
 
 
 def test_matches_that_may_not_count_do_not() -> None:
