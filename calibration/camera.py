@@ -24,8 +24,26 @@ def pinhole_matrix(fx: float, fy: float, cx: float, cy: float) -> FloatArray:
     return np.array([[fx, 0.0, cx], [0.0, fy, cy], [0.0, 0.0, 1.0]])
 
 
+MOST_SKEW_PX = 0.05
+"""What rounding leaves of none: it moves a pixel by less, and is taken for 0."""
+
 LARGEST = 1e9
 """What no number of a camera or a rig reaches, in px or m: powers of greater ones are no numbers any more."""
+
+
+def _without_skew(matrix: FloatArray) -> FloatArray:
+    """``matrix`` as the rows fx 0 cx, 0 fy cy, 0 0 1; raises CalibrationError where it is not that."""
+    (fx, skew_px, cx), (below, fy, cy), last = matrix.tolist()
+    if not np.allclose([below, *last], [0, 0, 0, 1], rtol=0, atol=1e-6):
+        shown = " ".join(f"{value:g}" for value in last)
+        why = ": is it transposed?" if not (below or skew_px or cx or cy) else ""
+        message = f"the rows of a camera matrix are fx 0 cx, 0 fy cy and 0 0 1; here the last is {shown}"
+        raise CalibrationError(message + (f", and {below:g} stands below fx" if below else "") + why)
+    if abs(skew_px) > MOST_SKEW_PX:
+        raise CalibrationError(
+            f"the camera matrix has a skew of {skew_px:g} px, which is not computed with here: calibrate without one"
+        )
+    return pinhole_matrix(fx, fy, cx, cy)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +52,8 @@ class CameraModel:
 
     ``equidistant`` is OpenCV's fisheye model, the others are its standard one.
 
-    Raises CalibrationError where a value is not finite or beyond LARGEST, a focal length is not positive, or the
-    number of coefficients does not fit the model.
+    Raises CalibrationError where a value is not finite or beyond LARGEST, the matrix is none of fx, fy, cx and cy, a
+    focal length is not positive, or the number of coefficients does not fit the model.
     """
 
     size: Size
@@ -55,6 +73,7 @@ class CameraModel:
             raise CalibrationError("camera matrix or distortion holds a value that is not finite")
         if (largest := max(np.abs(self.matrix).max(), np.abs(self.distortion).max(initial=0), *self.size)) > LARGEST:
             raise CalibrationError(f"camera matrix, distortion or image size holds {largest:.4g}, which no camera has")
+        object.__setattr__(self, "matrix", _without_skew(self.matrix))
         if self.fx <= 0 or self.fy <= 0:
             raise CalibrationError(f"focal lengths fx {self.fx:g} and fy {self.fy:g} px must be positive")
         if self.distortion.size != COEFFICIENTS[self.model]:

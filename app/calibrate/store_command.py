@@ -92,12 +92,15 @@ def import_files(
     *,
     swap: bool = False,
     unit: str | None = None,
+    cameras: str | None = None,
+    force: bool = False,
 ) -> str:
-    calibration = import_calibration(paths, format_name, size, swap=swap, unit=unit)
+    if output is not None:
+        refuse_existing(output, force)
+    calibration = import_calibration(paths, format_name, size, swap=swap, unit=unit, cameras=cameras)
     source = " ".join(path.name for path in paths)
     calibration = replace(calibration, origin={**calibration.origin, "from": source})
     if output is not None:
-        refuse_existing(output, force=False)
         save_calibration(output, calibration)
         return f"written to {output}"
     version = CalibrationStore().add(calibration)

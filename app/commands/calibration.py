@@ -85,14 +85,18 @@ def rollback() -> None:
 @click.option(
     "--unit", type=click.Choice(["m", "cm", "mm", "inch"]), help="Unit of the file's lengths. [default: the format's]"
 )
+@click.option("--cameras", type=click.Choice(["grey", "colour"]), help="Of KITTI's two pairs.  [default: colour]")
 @click.option("--output", type=PATH, help="Write our format to this file instead of storing a version.")
+@click.option("--force", is_flag=True, help="Replace --output where it exists.")
 def import_file(
     paths: tuple[Path, ...],
     format_name: str | None,
     size: Size | None,
     swap: bool,
     unit: str | None,
+    cameras: str | None,
     output: Path | None,
+    force: bool,
 ) -> None:
     """Take over a calibration of another program or data set (see --format) as a new version.
 
@@ -100,7 +104,10 @@ def import_file(
     """
     from roma_device.app.calibrate import store_command
 
-    click.echo(store_command.import_files(list(paths), format_name, size, output, swap=swap, unit=unit))
+    imported = store_command.import_files(
+        list(paths), format_name, size, output, swap=swap, unit=unit, cameras=cameras, force=force
+    )
+    click.echo(imported)
 
 
 @calibration.command()

@@ -7,9 +7,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from loguru import logger
+
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.errors import CalibrationError, usage
+from roma_device.calibration.plausibility import camera_findings
 from roma_device.calibration.rig import StereoCalibration
 
 UNKNOWN, RIG = "unknown", "rig"
@@ -65,6 +68,7 @@ def _camera(text: str, size: Size) -> CameraModel:
         raise usage(f"--intrinsics {text}: {error}") from None
     if own is None:
         _check_centre(text, camera)
+    _check_usual(text, camera)
     return camera.fitted_to(size, f"--intrinsics {text}")
 
 
@@ -78,6 +82,13 @@ def _check_centre(text: str, camera: CameraModel) -> None:
             f"{width}x{height} px image: for which size are they? Add it, as in {text}@1920x1080",
             exit_code=os.EX_USAGE,
         )
+
+
+def _check_usual(text: str, camera: CameraModel) -> None:
+    for finding in camera_findings(camera):
+        if finding.is_absurd:
+            raise usage(f"--intrinsics {text}: {finding.words}")
+        logger.warning(f"--intrinsics {text}: {finding.words}")
 
 
 def _from_file(path: Path, size: Size) -> CameraModel:

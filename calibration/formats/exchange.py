@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from roma_device.calibration.arrays import Size
@@ -45,8 +46,18 @@ def load_calibration(path: Path) -> StereoCalibration:
     is wrong from a file that is missing or closed to this user.
     """
     if is_foreign(path):
-        return import_calibration([path])
+        try:
+            return import_calibration([path])
+        except CalibrationError as error:
+            error.address(partial(_by_import, path))
+            raise
     return checked(read_own(path), path)
+
+
+def _by_import(path: Path, name: str, value: str | None = None) -> str:
+    """An option that only an import has, in the words of who reads a file where it is used."""
+    value = value or {"size": "WIDTHxHEIGHT"}.get(name, "")
+    return f"`roma-device calibration import {path} --{name} {value} --output rig.yaml`, and take rig.yaml"
 
 
 def import_calibration(
@@ -56,11 +67,13 @@ def import_calibration(
     *,
     swap: bool = False,
     unit: str | None = None,
+    cameras: str | None = None,
 ) -> StereoCalibration:
     """Read one file, two (left and right), or a folder with both; the format shows by itself.
 
     ``size`` is for files that do not tell it, or hold several. ``swap``: the first camera is the right one. ``unit``:
-    of UNITS_M, in place of the format's own; then the baseline is not doubted. Raises CalibrationError, for a rig that
+    of UNITS_M, in place of the format's own; then the baseline is not doubted. ``cameras``: which pair of a file of
+    KITTI's, grey or colour. Raises CalibrationError, for a rig that
     is not plausible as well.
     """
     paths = files_of(paths)
@@ -70,7 +83,9 @@ def import_calibration(
     if name not in (*PAIRED, "opencv") and len(paths) != 1:
         raise _usage(f"{name}'s format has both cameras in one file, so {paths[1]} is one too many")
     where = " and ".join(map(str, paths))
-    rig = _read(name, paths, size)
+    if cameras is not None and name != "kitti":
+        raise _usage(f"{paths[0]}: --cameras says which of KITTI's two pairs is meant, and this is {name}'s format")
+    rig = _read(name, paths, size, cameras)
     if size is not None and size != rig.first.size:
         raise CalibrationError(
             lambda option: (
@@ -93,7 +108,7 @@ FORMAT_UNIT_M = {"middlebury": UNITS_M["mm"], "zed": UNITS_M["mm"], "oak": UNITS
 """What a format's own lengths are in, where it is not m."""
 
 
-def _read(name: str, paths: list[Path], size: Size | None) -> RawRig:
+def _read(name: str, paths: list[Path], size: Size | None, cameras: str | None) -> RawRig:
     if name == "own":
         own = read_own(paths[0])
         return RawRig(own.left, own.right, own.right_from_left)
@@ -101,8 +116,10 @@ def _read(name: str, paths: list[Path], size: Size | None) -> RawRig:
         return {"ros": read_ros, "euroc": read_euroc}[name](paths[0], paths[1])
     if name == "opencv":
         return read_opencv(paths, size)
-    if name in ("kitti", "zed", "orbslam"):
-        return {"kitti": read_kitti, "zed": read_zed, "orbslam": read_orbslam}[name](paths[0], size)
+    if name == "kitti":
+        return read_kitti(paths[0], size, cameras)
+    if name in ("zed", "orbslam"):
+        return {"zed": read_zed, "orbslam": read_orbslam}[name](paths[0], size)
     return {"kalibr": read_kalibr, "middlebury": read_middlebury, "oak": read_oak}[name](paths[0])
 
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from loguru import logger
 
 from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.camera import CameraModel
@@ -18,31 +19,49 @@ from .lens import camera_of
 from .number_lines import number_lines, numbers_of
 from .raw_rig import RawRig, rectified_pose
 
-GREY, COLOUR = ("00", "01"), ("02", "03")
+CAMERAS = {"grey": ("00", "01"), "colour": ("02", "03")}
+"""Each car of KITTI's has two stereo pairs, whose baselines differ by 4 mm."""
 
 
-def load_kitti(path: Path, size: Size | None = None) -> StereoCalibration:
+def load_kitti(path: Path, size: Size | None = None, cameras: str | None = None) -> StereoCalibration:
     """As ``read_kitti``, with the first camera on the left."""
-    return read_kitti(path, size).calibration()
+    return read_kitti(path, size, cameras).calibration()
 
 
-def read_kitti(path: Path, size: Size | None = None) -> RawRig:
-    """The colour pair of a recording, where there is one, else the grey one; raises CalibrationError.
+def read_kitti(path: Path, size: Size | None = None, cameras: str | None = None) -> RawRig:
+    """The pair of CAMERAS, by default the colour one where there is one, which is said; raises CalibrationError.
 
     Of calib_cam_to_cam.txt the rectified pair where ``size`` is that of S_rect, and the raw one where it is that of S_
     or not given.
     """
     lines = number_lines(read_text(path, "KITTI calibration"), ":")
-    if any(name.startswith(("K_", "P_rect_")) for name in lines):
-        return _of_recording(
-            lines, COLOUR if {f"K_{COLOUR[0]}", f"P_rect_{COLOUR[0]}"} & set(lines) else GREY, size, path
+    there = [kind for kind, numbers in CAMERAS.items() if _has(lines, numbers[0])] or ["grey"]
+    if cameras is not None and cameras not in there:
+        raise CalibrationError(f"{path}: the {cameras} cameras are not in it, only the {there[0]} ones")
+    rig = _read(lines, CAMERAS[cameras or there[-1]], size, path)
+    if cameras is None and len(there) == 2:
+        other_mm = 1000 * _read(lines, CAMERAS["grey"], rig.first.size, path).calibration().baseline_m
+        logger.warning(
+            f"{path}: the colour cameras are taken (image_2 and image_3), {1000 * rig.calibration().baseline_m:.1f} mm "
+            f"apart; the grey ones (image_0 and image_1) are {other_mm:.1f} mm apart: import with --cameras grey for "
+            "these, or with --cameras colour"
         )
+    return rig
+
+
+def _has(lines: dict[str, FloatArray], number: str) -> bool:
+    return bool({f"K_{number}", f"P_rect_{number}", f"P{int(number)}"} & set(lines))
+
+
+def _read(lines: dict[str, FloatArray], pair: tuple[str, str], size: Size | None, path: Path) -> RawRig:
+    if any(name.startswith(("K_", "P_rect_")) for name in lines):
+        return _of_recording(lines, pair, size, path)
     if size is None:
         raise CalibrationError(
-            lambda option: f"{path}: the image size is not in it: give {option('size', 'WIDTHxHEIGHT')}",
+            lambda option: f"{path}: the image size is not in it: say it with {option('size', 'WIDTHxHEIGHT')}",
             exit_code=os.EX_USAGE,
         )
-    return _rectified(lines, ("P2", "P3") if "P2" in lines and "P3" in lines else ("P0", "P1"), size, path)
+    return _rectified(lines, (f"P{int(pair[0])}", f"P{int(pair[1])}"), size, path)
 
 
 def _of_recording(lines: dict[str, FloatArray], pair: tuple[str, str], size: Size | None, path: Path) -> RawRig:
@@ -53,7 +72,10 @@ def _of_recording(lines: dict[str, FloatArray], pair: tuple[str, str], size: Siz
     if wanted is None or wanted not in sizes.values():
         known = " and ".join(f"{size} ({name}_{pair[0]})" for name, size in sizes.items()) or "none"
         raise CalibrationError(
-            f"{path}: --size {wanted or 'is missing, and'} is not among its image sizes, which are {known}",
+            lambda option: (
+                f"{path}: it is for images of {known}{f', not {wanted}' if wanted else ''}: "
+                f"give one of these with {option('size')}"
+            ),
             exit_code=os.EX_USAGE,
         )
     if wanted == sizes.get("S_rect") and f"P_rect_{pair[0]}" in lines:

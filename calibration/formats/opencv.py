@@ -41,6 +41,7 @@ FISHEYE_SHARE = 0.55
 
 MODEL_NAMES = ("distortion_model", "camera_model", "lens_model", "model")
 WIDTHS, HEIGHTS = ("image_width", "width", "imageWidth"), ("image_height", "height", "imageHeight")
+SIZES = ("image_size", "imageSize", "img_size", "ImageSize")
 
 
 def save_opencv(path: Path, calibration: StereoCalibration) -> None:
@@ -84,7 +85,7 @@ def read_opencv(paths: list[Path], size: Size | None = None) -> RawRig:
     size = facts.get("size", size)
     if size is None:
         raise CalibrationError(
-            lambda option: f"{where}: the image size is not in it: give {option('size', 'WIDTHxHEIGHT')}",
+            lambda option: f"{where}: the image size is not in it: say it with {option('size', 'WIDTHxHEIGHT')}",
             exit_code=os.EX_USAGE,
         )
     if nodes["R"].size not in (3, 9):
@@ -113,9 +114,13 @@ def _collect(path: Path, nodes: dict[str, FloatArray], facts: dict[str, Any]) ->
         for name, spellings in NAMES.items():
             found = next((node for node in map(storage.getNode, spellings) if not node.empty()), None)
             matrix = found.mat() if found is not None and found.isMap() else None
-            if matrix is not None and np.isfinite(matrix).all():
+            if matrix is not None:
+                if not np.isfinite(matrix).all():
+                    raise CalibrationError(f"{path}: {name} holds a number that is not finite")
                 nodes[name] = np.asarray(matrix, np.float64)
         width, height = (_number(storage, names) for names in (WIDTHS, HEIGHTS))
+        if not (width and height):
+            width, height = _size(storage)
         if width and height:
             facts["size"] = Size(int(width), int(height))
         model = next(filter(None, (storage.getNode(name).string() for name in MODEL_NAMES)), "")
@@ -142,6 +147,15 @@ def _opened(text: str, path: Path) -> Iterator[Any]:
             raise CalibrationError(f"{path} holds a matrix whose rows, columns and data do not fit") from error
         finally:
             storage.release()
+
+
+def _size(storage: Any) -> tuple[float, float]:
+    """Of a sequence of width and height; zeros where there is none."""
+    for name in SIZES:
+        node = storage.getNode(name)
+        if not node.empty() and node.isSeq() and node.size() == 2:
+            return float(node.at(0).real()), float(node.at(1).real())
+    return 0.0, 0.0
 
 
 def _number(storage: Any, names: tuple[str, ...]) -> float:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from loguru import logger
 
 from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.camera import CameraModel, pinhole_matrix
@@ -17,6 +18,9 @@ from roma_device.calibration.storage.yaml_section import Section, parse_section
 from .lens import camera_of, whole_size
 from .raw_rig import RawRig, rectified_pose
 
+DEPTH_SCALE = "DepthMapFactor"
+"""Ends the key that only settings of a camera with a depth sensor have."""
+
 _COEFFICIENTS = ("k1", "k2", "p1", "p2", "k3")
 _FISHEYE_COEFFICIENTS = ("k1", "k2", "k3", "k4")
 
@@ -27,13 +31,15 @@ def read_orbslam(path: Path, size: Size | None = None) -> RawRig:
     top = parse_section(text, path, CalibrationError)
     names = top.untaken()
     with located(path):
+        if depth := next((name for name in names if name.endswith(DEPTH_SCALE)), None):
+            raise CalibrationError(f"{depth} says that this is an RGB-D camera: it has no second image to match with")
         if "LEFT.K" in names:
             return _raw_pair(top)
         size = _size(top, size)
         for key in ("Stereo.T_c1_c2", "Tlr"):
             if key in names:
                 return _posed(top, key, size)
-        return _rectified(top, size)
+        return _rectified(top, size, path)
 
 
 def _size(top: Section, size: Size | None) -> Size:
@@ -72,10 +78,12 @@ def _camera(top: Section, name: str, size: Size, model: str) -> CameraModel:
     return camera_of(size, pinhole_matrix(fx, fy, cx, cy), model, lens)
 
 
-def _rectified(top: Section, size: Size) -> RawRig:
+def _rectified(top: Section, size: Size, path: Path) -> RawRig:
     """One camera for both, and the baseline ``Stereo.b`` in m or ``Camera.bf`` in px m."""
     name = "Camera1" if "Camera1.fx" in top.untaken() else "Camera"
     camera = _camera(top, name, size, "PinHole")
+    if camera.distortion.any():
+        logger.warning(f"{path}: {name} has a lens distortion, though bf and Stereo.b belong to rectified pairs")
     baseline_m = top.number("Stereo.b") if "Stereo.b" in top.untaken() else top.number("Camera.bf") / camera.fx
     return RawRig(camera, camera, Pose(np.eye(3), np.array([-baseline_m, 0.0, 0.0])))
 

@@ -78,7 +78,7 @@ def _camera(section: Section, size: Size, where: str) -> CameraModel:
 
 
 def own_document(calibration: StereoCalibration) -> dict[str, Any]:
-    """What the file holds; raises CalibrationError for a matrix with skew, which has no place there."""
+    """What the file holds."""
     pose, origin = calibration.right_from_left, calibration.origin
     return {
         "format": FORMAT,
@@ -97,8 +97,6 @@ def own_document(calibration: StereoCalibration) -> dict[str, Any]:
 
 def _camera_document(camera: CameraModel) -> dict[str, Any]:
     fx, fy, cx, cy = camera.fx, camera.fy, camera.cx, camera.cy
-    if not np.array_equal(camera.matrix, pinhole_matrix(fx, fy, cx, cy)):
-        raise CalibrationError("a camera matrix with skew cannot be saved: the format has fx, fy, cx and cy")
     return {
         "matrix": {"fx": fx, "fy": fy, "cx": cx, "cy": cy},
         "model": camera.model,

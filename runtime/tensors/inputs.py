@@ -11,6 +11,9 @@ from roma_device.calibration.arrays import Size
 from roma_device.runtime.card import ModelCard
 from roma_device.runtime.engine import Array, EngineError, check_size
 
+TALLEST = 4
+"""Rows over columns up to which an image is enlarged to the width that was asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class InputPlan:
@@ -25,18 +28,25 @@ class InputPlan:
 
 def plan_input(card: ModelCard, image: Size, width: int) -> InputPlan:
     """Fixed-size models take the whole image squeezed to their size: a change of height leaves disparities
-    alone. Models of open size take ``width`` columns, or ``card.enlarge`` times as many, with the aspect kept.
+    alone. Models of open size take ``width`` columns, or ``card.enlarge`` times as many, with the aspect kept, and
+    fewer where an image is over TALLEST times as tall as wide.
 
     Raises ModelError where the model cannot take such a size.
     """
     fixed = card.fixed_size()
     if fixed is not None:
         return InputPlan(fixed, fixed)
-    width = round(width * card.enlarge)
+    width = _width(round(width * card.enlarge), image)
     content = Size(width, max(1, round(image[1] * width / image[0])))
     network = Size(_next_multiple(content[0], card.size_multiple), _next_multiple(content[1], card.size_multiple))
     check_size(card, network)
     return InputPlan(content, network)
+
+
+def _width(width: int, image: Size) -> int:
+    """Less where an image much taller than wide would have its rows enlarged beyond measure."""
+    most_rows = max(image[1], TALLEST * width)
+    return min(width, max(1, image[0] * most_rows // image[1]))
 
 
 def _next_multiple(value: int, multiple: int) -> int:

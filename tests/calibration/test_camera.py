@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roma_device.calibration.camera import COEFFICIENTS, CameraModel
+from roma_device.calibration.camera import COEFFICIENTS, CameraModel, pinhole_matrix
 from roma_device.calibration.errors import CalibrationError
 
 SIZE = (1280, 800)
@@ -111,9 +111,18 @@ def test_shapes_do_not_depend_on_the_number_of_points(count):
         ({"matrix": np.diag([-1.0, 1, 1])}, "focal lengths"),
         ({"matrix": np.diag([1.0, 0, 1])}, "focal lengths"),
         ({"distortion": np.zeros(4)}, "takes 5 distortion coefficients, not 4"),
+        ({"matrix": np.diag([500.0, 500, 2])}, "here the last is 0 0 2"),
+        ({"matrix": [[500, 0, 0], [0, 500, 0], [320, 240, 1]]}, "is it transposed"),
+        ({"matrix": [[500, 0, 320], [30, 500, 240], [0, 0, 1]]}, "30 stands below fx"),
+        ({"matrix": [[500, 0.06, 320], [0, 500, 240], [0, 0, 1]]}, "skew of 0.06 px"),
     ],
 )
 def test_impossible_cameras_are_refused(changes, message):
     values = {"size": (4, 4), "matrix": np.eye(3), "distortion": np.zeros(5), "model": "plumb_bob"} | changes
     with pytest.raises(CalibrationError, match=message):
         CameraModel(**values)
+
+
+def test_a_skew_of_rounding_is_none():
+    camera = CameraModel((640, 480), [[500, 0.04, 320], [0, 500, 240], [0, 0, 1]], np.zeros(5))
+    np.testing.assert_array_equal(camera.matrix, pinhole_matrix(500, 500, 320, 240))

@@ -24,6 +24,8 @@ FAR_BETTER = 0.3
 """Of the error as read: less than that is no accident."""
 
 LEAST_WRONG_DEG = 2.0
+LEAST_POSES = 5
+"""Fewer, or nearly straight ones, do not say how the sensors are turned to each other."""
 
 
 def _scalar_first(pose: Pose) -> Pose:
@@ -43,7 +45,10 @@ READINGS: dict[str, Callable[[Pose], Pose]] = {
 
 def doubts(estimate: Trajectory, reference: Trajectory, score: OdometryScore) -> Iterator[str]:
     """Sentences on what the files may mean instead of what was read."""
-    yield from _of_scale(*matched_poses(estimate, reference))
+    matched, its_truth = matched_poses(estimate, reference)
+    yield from _of_scale(matched, its_truth)
+    if len(matched.poses) < LEAST_POSES:
+        return
     others: dict[str, OdometryScore] = {}
     for words, reading in READINGS.items():
         with suppress(EvaluationError, ValueError):

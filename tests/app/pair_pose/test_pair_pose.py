@@ -107,6 +107,7 @@ def test_images_without_overlap_are_lost(
     [
         (["--intrinsics", "1000,1000,959.5,539.5"], "for which size are they"),
         (["--intrinsics", "1000,1000,959.5,539.5@1920x1080"], "the shapes differ"),
+        (["--intrinsics", "4.0,4.0,319.5,239.5"], "is it in px"),
         (["--intrinsics", "1,2,3"], "no such file"),
         (["--intrinsics", "a,b,c,d"], "four numbers"),
         (["--intrinsics", "-5,500,319.5,239.5"], "must be positive"),

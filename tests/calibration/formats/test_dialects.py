@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loguru import logger
 
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.errors import CalibrationError
 from roma_device.calibration.formats.exchange import import_calibration, load_calibration
 from roma_device.calibration.formats.own import save_calibration
+from tests.logged import logged
 
 from .rig_files import FISHEYE, FISHEYE_NAMES, WRITERS, K, Shift
 
 LEFT_TO_RIGHT: Shift = (-0.06, 0.0, 0.0)
 same_folder = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 formats = st.sampled_from(sorted(WRITERS))
-
-
-@contextmanager
-def warned() -> Iterator[list[str]]:
-    said: list[str] = []
-    handler = logger.add(said.append, level="WARNING", format="{message}")
-    try:
-        yield said
-    finally:
-        logger.remove(handler)
 
 
 def rewrapped(path: Path, mark: bytes, ends: bytes, header: bool) -> None:
@@ -81,7 +69,7 @@ def test_camera_model_fisheye_of_melodic_needs_no_distortion_model(tmp_path: Pat
 def test_four_nameless_coefficients_of_a_wide_lens_are_doubted(tmp_path: Path, focal_px: float, is_said: bool) -> None:
     (path,) = WRITERS["opencv"](tmp_path, LEFT_TO_RIGHT, "", FISHEYE)
     path.write_text(path.read_text().replace("500", str(int(focal_px))))
-    with warned() as said:
+    with logged("WARNING") as said:
         assert import_calibration([path]).left.fx == focal_px
     assert any("distortion_model: equidistant" in line for line in said) == is_said
     text = path.read_text().replace("image_width", "distortion_model: equidistant\nimage_width")
@@ -122,7 +110,7 @@ def test_lengths_in_another_unit_are_not_taken_for_metres(
 ) -> None:
     in_unit = baseline_m / {"mm": 1e-3, "cm": 1e-2, "inch": 0.0254}[unit]
     paths = WRITERS[name](tmp_path, (-in_unit, 0.0, 0.0))
-    with warned() as said:
+    with logged("WARNING") as said:
         try:
             import_calibration(paths)
         except CalibrationError as error:
@@ -297,7 +285,7 @@ def test_numbers_that_cannot_be_are_refused(tmp_path: Path, old: str, new: str, 
 def test_a_matrix_for_half_the_size_is_doubted(tmp_path: Path) -> None:
     (path,) = WRITERS["kalibr"](tmp_path, LEFT_TO_RIGHT)
     path.write_text(path.read_text().replace("500.0, 500.0, 320.0, 240.0", "250.0, 250.0, 160.0, 120.0"))
-    with warned() as said:
+    with logged("WARNING") as said:
         import_calibration([path])
     assert "is the matrix for another size?" in said[0]
 

@@ -33,7 +33,7 @@ class Kitti:
         if not len(left) == len(times_s) == len(poses):
             raise EvaluationError(f"{folder}: {len(left)} pairs, {len(times_s)} times and {len(poses)} poses")
         height, width = read_image(left[0]).shape[:2]
-        pair = load_kitti(folder / "calib.txt", Size(width, height))
+        pair = load_kitti(folder / "calib.txt", Size(width, height), "grey")
         rig = RectifiedRig(Size(width, height), pair.left.fx, pair.baseline_m, pair.left.cx, pair.left.cy)
         times_ns = tuple(round(float(time_s) * 1e9) for time_s in times_s)
         reference = Trajectory(str(folder / "poses.txt"), poses, np.array(times_s))

@@ -203,6 +203,14 @@ def test_another_convention_is_named(
     assert code == 0 and (said in err if said else not err)
 
 
+def test_three_poses_name_no_convention(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They lie nearly on a line, about which the sensors may be turned to each other."""
+    walk = [Pose.from_rotation_vector([0, 0.002 * k * k, 0], [0.01 * k * k, 0, 0.07 * k]) for k in range(3)]
+    drifted = [Pose.from_rotation_vector([0, -0.09 * k, 0], pose.translation_m) for k, pose in enumerate(walk)]
+    truth, found = write_tum(tmp_path / "truth.tum", walk), write_tum(tmp_path / "a.tum", drifted)
+    assert "fits" not in call(capsys, "evaluate", "odometry", str(found), str(truth))[2]
+
+
 def test_a_position_beyond_the_earth_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     truth = write_tum(tmp_path / "truth.tum", circle())
     far = write_tum(tmp_path / "a.tum", [Pose(pose.rotation, 1e300 * pose.translation_m) for pose in circle()])
