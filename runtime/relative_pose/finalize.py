@@ -11,7 +11,7 @@ from roma_device.calibration.arrays import Mask, Size
 from roma_device.calibration.pose import Pose
 
 from .motion import TwoViewMotion
-from .orientation import MIRRORED, TURNED_OVER, kept_orientation
+from .orientation import HARDLY_KEPT, MIRRORED, TURNED_OVER, kept_orientation
 from .ransac import is_by_chance
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
@@ -81,9 +81,12 @@ def finalize(
         tuple(Pose(motion.rotation, motion.direction) for motion in rivals),
     )
     agreeing = part.chosen(final.inliers)
-    if (nonsense := _nonsense(agreeing, pose)) is not None:
+    seen = _seen(agreeing)
+    kept_share = kept_orientation(seen.a, seen.b)
+    if (nonsense := _nonsense(seen, pose, kept_share)) is not None:
         return RelativePose.lost(nonsense, len(rays))
-    reasons = tuple(_doubts(pose, cheirality_score(agreeing, final.motion), limits))
+    doubts = [MIRRORED] if kept_share < HARDLY_KEPT else []
+    reasons = (*doubts, *_doubts(pose, cheirality_score(agreeing, final.motion), limits))
     return replace(pose, state="degraded", reasons=reasons) if reasons else pose
 
 
@@ -96,13 +99,16 @@ def _lost(rays: RayPairs, inliers: Mask, noise_px: float, size_b: Size) -> Relat
     return None
 
 
-def _nonsense(agreeing: RayPairs, pose: RelativePose) -> str | None:
-    """Why the matches that agree, however many, mean nothing."""
+def _seen(agreeing: RayPairs) -> RayPairs:
     count = len(agreeing)
-    few = agreeing.chosen(np.linspace(0, count - 1, min(count, SEEN_POINTS)).astype(np.intp))
-    if few.spread_px() < LEAST_SPREAD_PX:
+    return agreeing.chosen(np.linspace(0, count - 1, min(count, SEEN_POINTS)).astype(np.intp))
+
+
+def _nonsense(agreeing: RayPairs, pose: RelativePose, kept_share: float) -> str | None:
+    """Why the matches that agree, however many, mean nothing."""
+    if agreeing.spread_px() < LEAST_SPREAD_PX:
         return "the matches of one image all lie on one spot or line"
-    if kept_orientation(few.a, few.b) < TURNED_OVER:
+    if kept_share < TURNED_OVER:
         return MIRRORED
     if (rotation := pose.rotation_sigma_deg or 0) > NOTHING_KNOWN_DEG:
         return f"the rotation is known to {rotation:.0f} deg only"

@@ -9,7 +9,7 @@ from roma_device.calibration.arrays import Size
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import LEAST_INLIERS
-from .orientation import MIRRORED, TURNED_OVER, kept_orientation
+from .orientation import HARDLY_KEPT, MIRRORED, TURNED_OVER, kept_orientation
 from .planar_scene import PLANAR_SHARE
 from .ransac import THRESHOLD_PX, is_by_chance, usac_parameters
 from .result import EpipolarGeometry, doubted
@@ -40,9 +40,11 @@ def estimate_fundamental(
     count = int(inliers.sum())
     if count < LEAST_INLIERS or is_by_chance(matches, count, threshold_px, size_b, SAMPLE):
         return EpipolarGeometry.lost(f"{count} of {matches} matches agree, as many as would by chance", matches)
-    if kept_orientation(pairs.a[inliers].T, pairs.b[inliers].T) < TURNED_OVER:
+    if (kept_share := kept_orientation(pairs.a[inliers].T, pairs.b[inliers].T)) < TURNED_OVER:
         return EpipolarGeometry.lost(MIRRORED, matches)
     fundamental = np.asarray(found) / np.linalg.norm(found)
+    if kept_share < HARDLY_KEPT:
+        return EpipolarGeometry("degraded", (MIRRORED,), inliers, fundamental)
     if _is_flat(pairs[inliers], seed):
         reason = "the scene is a plane, or the camera only turned: many matrices explain it as well"
         return doubted(EpipolarGeometry("degraded", (reason,), inliers, fundamental), pairs.confirmed)

@@ -9,9 +9,9 @@ from roma_device.calibration.arrays import FloatArray, IntArray
 CELLS = 12
 """Of the field of view, across: triangles are made of matches that are near each other in the first image."""
 
-TURNED_OVER = 0.1
-"""What is kept below which matches mean nothing. Real pairs keep 0.9 and more, points at random depths in space 0.2
-and more, mirror images as a rule less than 0."""
+TURNED_OVER, HARDLY_KEPT = 0.0, 0.1
+"""What is kept below which matches mean nothing, and below which they may. Real pairs keep 0.9 and more, points at
+random depths in space 0.07 and more, mirror images as a rule less than 0."""
 
 MIRRORED = "the matches turn the scene inside out: they are wrong, or one of the images is mirrored"
 

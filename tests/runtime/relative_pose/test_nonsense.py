@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from roma_device.app.evaluate.pose.report import pose_error_deg
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_two_views
 from roma_device.calibration.arrays import FloatArray
 from roma_device.calibration.camera import CameraModel
@@ -65,6 +66,14 @@ def test_orientation_of_real_surfaces_is_kept_and_that_of_mirror_images_turned_o
     assert kept_orientation(swapped.a.T, swapped.b.T) == pytest.approx(-kept_orientation(pairs.a.T, pairs.b.T))
     scattered = np.random.default_rng(0).permutation(pairs.b)
     assert abs(kept_orientation(pairs.a.T, scattered.T)) < 0.2
+
+
+def test_points_at_random_depths_before_a_long_baseline_are_not_lost() -> None:
+    """Neighbours in one image are none in the other; not as wrong matches are, though nearly so."""
+    views = simulate_two_views(TwoViewSpec(baseline=0.316, noise_px=1.0, outliers=0.1), 155)
+    found = estimated(views.pairs)
+    assert found.state == "degraded" and "inside out" in found.reasons[0]
+    assert pose_error_deg(found.b_from_a, views.b_from_a) < 1
 
 
 @pytest.mark.parametrize("spread_px", [0.3, 1.0])
