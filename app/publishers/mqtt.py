@@ -27,6 +27,9 @@ from roma_device.runtime.types import Result
 
 from .options import split, usage, whole
 
+EARLIER_S = 4
+"""So much less than ``keepalive_s`` is agreed on: a broker waits 1.5 times that, and mosquitto looks every 5 s alone."""
+
 KEYS = ("id", "user", "password_file", "ca", "keepalive_s", "every_s", "discovery")
 CLOSE_S = 1.0
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -105,7 +108,7 @@ class MqttPublisher:
         client.reconnect_delay_set(1, 10)
         client.on_connect = self._greet
         # In the client's thread from the start: a broker that is not there yet holds nobody up.
-        client.connect_async(self._host, self._port, self._keepalive_s)
+        client.connect_async(self._host, self._port, max(1, self._keepalive_s - EARLIER_S))
         client.loop_start()
         self._client = client
         return self

@@ -104,10 +104,11 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1, help="how many of each scene")
     parser.add_argument("--first", type=int, default=0, help="seed of the first")
     options = parser.parse_args()
+    fps = max(1, round(30 / options.step))
     for scene in options.scenes:
         scores = {preset: Score() for preset in options.presets}
         for seed in range(options.first, options.first + options.seeds):
-            frames, rectification = frames_of(f"{scene}?seed={seed}&fps={30 / options.step}", options.frames, 1)
+            frames, rectification = frames_of(f"{scene}?seed={seed}&fps={fps}", options.frames, 1)
             for preset, score in scores.items():
                 for result in results(frames, rectification, DepthOptions(preset=preset)):
                     score.add(result)
