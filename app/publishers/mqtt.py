@@ -28,7 +28,7 @@ from roma_device.runtime.types import Result
 from .options import split, usage, whole
 
 EARLIER_S = 4
-"""So much less than ``keepalive_s`` is agreed on: a broker waits 1.5 times that, and mosquitto looks every 5 s alone."""
+"""So much less than ``keepalive_s`` is agreed on: brokers wait 1.5 times that, and mosquitto looks every 5 s alone."""
 
 KEYS = ("id", "user", "password_file", "ca", "keepalive_s", "every_s", "discovery")
 CLOSE_S = 1.0
