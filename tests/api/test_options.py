@@ -92,7 +92,7 @@ def test_what_shows_with_the_first_frame_speaks_of_keywords(
 def test_a_files_missing_size_is_asked_for_by_keyword(tmp_path: Path) -> None:
     path = tmp_path / "calib.txt"
     path.write_text("P0: 700 0 320 0 0 700 200 0 0 0 1 0\nP1: 700 0 320 -70 0 700 200 0 0 0 1 0\n")
-    with pytest.raises(RomaError, match="give size="):
+    with pytest.raises(RomaError, match="say it with size="):
         load_calibration(path)
     assert load_calibration(path, size=(640, 400)).baseline_m == pytest.approx(0.1)
 
