@@ -37,6 +37,8 @@ REACH_M = 5.0
 SLACK_M = 0.3
 SEEN_SHARE = 0.25
 NOISE_PX = 0.15
+SUMMED = 12
+"""After so many scenes it is said how things stand: a run of many takes minutes."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,9 @@ def main() -> None:
                 judge(score, pipeline.process(frame), floor, finder, rotation, options.truth)
                 if (score.alarmed, score.boxes - score.found) != before:
                     print(f"seed {seed}, frame {frame.left.sequence}: {score.lines()[-1]}", flush=True)
-    print("\n".join(score.lines()))
+        if (seed - options.first + 1) % SUMMED == 0:
+            print(f"to seed {seed}:", *score.lines(), sep="\n", flush=True)
+    print(f"in all, seeds {options.first} to {options.first + options.scenes - 1}:", *score.lines(), sep="\n")
 
 
 if __name__ == "__main__":
