@@ -156,6 +156,7 @@ def _config(zenoh: Any, endpoint: str) -> Any:
         ("connect/exit_on_failure", False),
         ("listen/endpoints", ["tcp/localhost:0"]),
         ("scouting/multicast/enabled", False),
+        ("transport/shared_memory/enabled", False),  # whose segments would stay in /dev/shm, even after an orderly end
     ):
         config.insert_json5(key, json.dumps(value))
     return config
