@@ -20,7 +20,7 @@ from .ransac import THRESHOLD_PX, consensus_motion, plain_motion
 from .rays import RayPairs
 from .refine import RefinedMotion, refine_motion
 from .restarts import is_unsure, other_valleys
-from .result import RelativePose, doubted
+from .result import RelativePose, doubted_pose
 from .rivals import DECISIVE, SAME_DEG, distinct, evidence, rivals_of
 from .robust import INLIER_SIGMAS
 
@@ -57,7 +57,7 @@ def estimate_relative_pose(
     result = _estimate(rays.chosen(finite), camera_b.size, seed, threshold_px, limits)
     inliers = np.zeros(len(pairs), bool)
     inliers[finite] = result.inliers
-    return doubted(replace(result, inliers=inliers), pairs.confirmed)
+    return doubted_pose(replace(result, inliers=inliers), pairs, camera_a.size, camera_b.size)
 
 
 def _estimate(rays: RayPairs, size_b: Size, seed: int, threshold_px: float, limits: PoseLimits) -> RelativePose:

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from roma_device.calibration.arrays import FloatArray, Mask
+from roma_device.calibration.arrays import FloatArray, Mask, Size
 from roma_device.calibration.pose import Pose
+from roma_device.runtime.matching.point_pairs import PointPairs
 from roma_device.runtime.pose_estimate import PoseState
 
 AnyOutcome = TypeVar("AnyOutcome", bound="PoseOutcome")
@@ -44,6 +45,30 @@ def doubted(outcome: AnyOutcome, confirmed: float | None) -> AnyOutcome:
         return outcome
     reason = f"the images bear out {100 * confirmed:.0f} % of the matches only, as of a network that guesses"
     return replace(outcome, state="degraded", reasons=(*outcome.reasons, reason))
+
+
+LEAST_AGREEING = 0.7
+"""Of the matches that the images bear out, those that must agree on a motion: of real pairs 0.76 and more do."""
+
+LEAST_SEEN_PX = 128
+"""Longer side of an image that shows enough: a network matches every pixel of a thumbnail, all with errors alike."""
+
+
+def doubted_pose(pose: RelativePose, pairs: PointPairs, *sizes: Size) -> RelativePose:
+    """As ``doubted``, and where right matches agree on nothing or an image is small; ``sizes`` (px) of the images."""
+    pose, reasons = doubted(pose, pairs.confirmed), []
+    if pose.state == "lost":
+        return pose
+    if pairs.confirmed is not None and pose.inlier_ratio < LEAST_AGREEING * pairs.confirmed:
+        agreeing, borne_out = 100 * pose.inlier_ratio, 100 * pairs.confirmed
+        reasons.append(
+            f"{agreeing:.0f} % of the matches agree though the images bear out {borne_out:.0f} %: "
+            "the intrinsics may be wrong, or things move"
+        )
+    smallest = min(sizes, key=max)
+    if pairs.block is not None and max(smallest) < LEAST_SEEN_PX:
+        reasons.append(f"an image of {smallest.width}x{smallest.height} px shows too little")
+    return replace(pose, state="degraded", reasons=(*pose.reasons, *reasons)) if reasons else pose
 
 
 @dataclass(frozen=True, slots=True, eq=False)

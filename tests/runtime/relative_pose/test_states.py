@@ -10,7 +10,7 @@ import pytest
 
 from roma_device.app.evaluate.pose.report import pose_error_deg
 from roma_device.app.simulation.two_views import TwoViewSpec, simulate_two_views
-from roma_device.calibration.arrays import FloatArray
+from roma_device.calibration.arrays import FloatArray, Size
 from roma_device.calibration.camera import CameraModel
 from roma_device.calibration.pose import Pose
 from roma_device.runtime.matching.point_pairs import PointPairs
@@ -125,6 +125,23 @@ def test_what_the_images_do_not_bear_out_is_degraded(confirmed: float | None, st
     pairs = replace(views.pairs, confirmed=confirmed)
     for found in (estimated(pairs), estimate_fundamental(pairs, CAMERA.size)):
         assert found.state == state and any("40 %" in reason for reason in found.reasons) == (state == "degraded")
+
+
+def test_right_matches_that_agree_on_little_are_degraded() -> None:
+    """What a wrong lens model leaves of matches that the images bear out, and what a network makes of a thumbnail."""
+    views = simulate_two_views(TwoViewSpec(outliers=0.4), 1)
+    assert estimated(views.pairs).state == "ok"
+    found = estimated(replace(views.pairs, confirmed=0.97))
+    assert found.state == "degraded" and "intrinsics may be wrong" in found.reasons[-1]
+
+
+def test_a_thumbnail_shows_too_little_to_a_network() -> None:
+    views = simulate_two_views(TwoViewSpec(outliers=0.0, noise_px=0.3), 3)
+    small, block = CAMERA.scaled(Size(64, 48)), np.arange(len(views.pairs)) // 4
+    pairs = replace(views.pairs, b=(views.pairs.b + 0.5) / 10 - 0.5)
+    assert estimate_relative_pose(pairs, CAMERA, small).state == "ok"
+    found = estimate_relative_pose(replace(pairs, block=block), CAMERA, small)
+    assert found.state == "degraded" and "64x48" in found.reasons[-1]
 
 
 def test_matches_that_may_not_count_do_not() -> None:
