@@ -42,7 +42,8 @@ def differences_px(
 @pytest.mark.slow
 @pytest.mark.parametrize("variant", ["published", "tiny_fine"])
 def test_ours_equals_the_published_code_on_a_real_pair(variant: str, shared_data: Path) -> None:
-    assert differences_px(variant, (640, 320), "torch", shared_data / "pose", PAIRS).max() < MOST_PX
+    off_px, own_px = differences_px(variant, (640, 320), "torch", shared_data / "pose", PAIRS)
+    assert (own_px < MOST_PX).float().mean() > 0.999 and off_px[own_px < MOST_PX].max() < MOST_PX
 
 
 def three_pairs(folder: Path) -> list[tuple[str, str]]:
@@ -61,6 +62,6 @@ def test_engines_equal_the_published_code_on_three_pairs(
 ) -> None:
     if engine == "openvino":
         pytest.importorskip("openvino", reason="the extra openvino is not installed")
-    off_px = differences_px(variant, size, engine, shared_data, three_pairs(shared_data))
+    off_px, own_px = differences_px(variant, size, engine, shared_data, three_pairs(shared_data))
     allowed = MOST_FLIPPED if variant in published_code.RELEASED else 0.0
-    assert (off_px > MOST_PX).float().mean() <= allowed
+    assert (off_px[own_px < MOST_PX] > MOST_PX).float().mean() <= allowed
