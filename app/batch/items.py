@@ -15,6 +15,7 @@ from loguru import logger
 
 from roma_device.app.cameras import CAMERAS, CameraError
 from roma_device.app.cameras.file_pairs import find_pairs
+from roma_device.app.cameras.pairing import first_few
 from roma_device.app.recording.layout import SESSION, SUFFIX
 
 from . import BatchError
@@ -75,9 +76,10 @@ def _items_in(folder: Path) -> Iterator[Item]:
         yield Item(_name(folder.name), f"recording:{folder}")
         return
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    if sessions := [path for path in inside if _is_recording(path)]:
-        if others := [path.name for path in inside if path not in set(sessions)]:
-            logger.warning(f"{folder}: no recordings, and left out: {', '.join(others[:MOST_NAMED])}{_more(others)}")
+    is_recording = {path: _is_recording(path) for path in inside}
+    if sessions := [path for path in inside if is_recording[path]]:
+        if others := [path.name for path in inside if not is_recording[path]]:
+            logger.warning(f"{folder}: no recordings, and left out: {first_few(others, MOST_NAMED)}")
         yield from (Item(_name(session.name), f"recording:{session}") for session in sessions)
         return
     try:
@@ -91,10 +93,6 @@ def _items_in(folder: Path) -> Iterator[Item]:
 def _is_recording(folder: Path) -> bool:
     """Also one that has lost its session: it is to fail under its name, not to be passed over."""
     return (folder / SESSION).is_file() or any(folder.glob(f"*{SUFFIX}"))
-
-
-def _more(names: list[str]) -> str:
-    return f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
 
 
 def absolute_camera(camera: str, base: Path) -> str:

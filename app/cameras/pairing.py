@@ -125,9 +125,13 @@ def _words(alone: Sequence[Path], names: tuple[str, str]) -> str:
     places = names[0] if names[0] == names[1] else f"{names[0]} and {names[1]}"
     words = f"{first} has no partner for the other eye in {places}"
     if others:
-        more = f" and {len(others) - MOST_NAMED} more" if len(others) > MOST_NAMED else ""
-        words += f", nor have {', '.join(others[:MOST_NAMED])}{more}"
+        words += f", nor have {first_few(others, MOST_NAMED)}"
     return words
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """Such as "a, b and 3 more"."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _counts(names: tuple[str, str], sides: Sides) -> str:

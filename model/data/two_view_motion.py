@@ -8,14 +8,15 @@ from .two_view_surfaces import Array, about
 
 MOST_ZOOM = 2.5
 USUAL_REACH = np.array([0.5, 0.3, 0.45])
+AHEAD = 1.2
 
 
-def motion(rng: np.random.Generator, reach: Array = USUAL_REACH, ahead: float = 1.2) -> tuple[Array, Array]:
-    """Second from first: it looks roughly at the same spot, ``ahead`` of the first camera, from up to ``reach`` aside,
+def motion(rng: np.random.Generator, reach: Array = USUAL_REACH) -> tuple[Array, Array]:
+    """Second from first: it looks roughly at the same spot, AHEAD of the first camera, from up to ``reach`` aside,
     above and before; some turn more, some about their axis."""
     strength = rng.uniform(0, 1) ** 1.3
     place = rng.uniform(-1, 1, 3) * reach * strength
-    view = np.array([0, 0, ahead]) - place
+    view = np.array([0, 0, AHEAD]) - place
     loose = 0.06 if rng.random() < 0.7 else 0.18
     yaw = np.arctan2(view[0], view[2]) + rng.normal(0, loose)
     pitch = np.arctan2(-view[1], np.hypot(view[0], view[2])) + rng.normal(0, 0.7 * loose)

@@ -17,7 +17,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import cv2
@@ -145,12 +144,15 @@ def main() -> None:
     if not files or len(arguments.images) % 2:
         raise ModelError("give images in pairs", exit_code=os.EX_USAGE)
     made: dict[tuple[bool, str], list[Reference]] = {}
-    for variant, size in product(arguments.variants, arguments.sizes):
-        is_exact, shape = variant in EXACT, read_size(size)
+    for variant in arguments.variants:
+        is_exact = variant in EXACT
         theirs = published(is_exact)
-        if (is_exact, size) not in made:
-            made[is_exact, size] = [Reference.of(theirs, *read_pair(*pair, shape)) for pair in files]
-        compare(ours(variant, theirs), f"{variant:20} {size:8}", shape, arguments.engines, made[is_exact, size])
+        network = ours(variant, theirs)
+        for size in arguments.sizes:
+            shape = read_size(size)
+            if (is_exact, size) not in made:
+                made[is_exact, size] = [Reference.of(theirs, *read_pair(*pair, shape)) for pair in files]
+            compare(network, f"{variant:20} {size:8}", shape, arguments.engines, made[is_exact, size])
 
 
 def compare(
