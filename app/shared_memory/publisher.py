@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import os
+import threading
 
-import numpy as np
-
+from roma_device.app.cameras.mailbox import Mailbox
 from roma_device.app.sinks import SinkError
-from roma_device.calibration.arrays import AnyArray
 from roma_device.runtime.types import Result
 
 from .greeting import address_of
-from .layout import FIELDS, Layout, SharedMemoryError
-from .ring import Ring
-from .server import Server
+from .layout import FIELDS, SharedMemoryError
+from .writer import Writer
 
 DEFAULT_FIELDS = ("left", "depth", "confidence")
 
 
 class SharedMemoryPublisher:
-    """``shm:NAME[?fields=left,depth...]``; a context manager."""
+    """``shm:NAME[?fields=left,depth...]``; a context manager.
+
+    The images are copied by a thread of its own, so that the loop that finds them does not wait for megabytes; it is
+    for the loop to leave the arrays of a result as they are. Where results come faster than they can be copied, the
+    newest wins.
+    """
 
     def __init__(self, name: str, fields: tuple[str, ...] = DEFAULT_FIELDS) -> None:
         self._name, self._fields = name, fields
-        self._server: Server | None = None
-        self._ring: Ring | None = None
-        self._number = 0
+        self._writer: Writer | None = None
+        self._results = Mailbox[tuple[int, Result]]()
+        self._thread: threading.Thread | None = None
+        self._given = self._done = 0  # numbers of the newest result that came, and of the one that is published
+        self._published = threading.Condition()
+        self._problem: Exception | None = None
 
     @classmethod
     def from_spec(cls, argument: str) -> SharedMemoryPublisher:
@@ -38,59 +44,56 @@ class SharedMemoryPublisher:
         return cls(name, _fields(query) if query else DEFAULT_FIELDS)
 
     def __enter__(self) -> SharedMemoryPublisher:
-        self._server = Server(self._name)
+        self._writer, self._results = Writer(self._name, self._fields), Mailbox()
+        work = (self._writer, self._results)
+        self._thread = threading.Thread(target=self._work, args=work, name=f"shm:{self._name}", daemon=True)
+        self._thread.start()
         return self
 
+    @property
+    def has_readers(self) -> bool:
+        """Whether somebody reads, or has come to read."""
+        return self._writer is not None and (self._writer.is_read or self._writer.is_called())
+
     def write(self, result: Result) -> None:
-        """Publish one result; never waits. Raises SinkError where there is no memory for a ring."""
-        if self._server is None:
+        """Publish one result; never waits. Raises what was wrong with the one before: SinkError without memory."""
+        if self._writer is None:
             raise ValueError("results are published inside the with block")
-        if not self._server.has_readers(None if self._ring is None else self._ring.descriptor):
-            return
-        planes = self._planes(result)
-        if self._ring is None or not self._ring.fits(planes):
-            self._ring = self._new_ring(result, planes)
-        self._number += 1
-        self._ring.write(self._number, result, planes)
-        self._server.wake(self._number)
+        if self._problem is not None:
+            problem, self._problem = self._problem, None
+            raise problem
+        if self.has_readers:
+            self._given += 1
+            self._results.put((self._given, result))
 
-    def _planes(self, result: Result) -> dict[str, AnyArray]:
-        """What is asked for and there; disparity where there is no depth in metres."""
-        planes: dict[str, AnyArray] = {}
-        fields, depth, disparity_px = self._fields, result.depth, result.matches.disparity_px
-        if "left" in fields:
-            planes["left"] = result.images.left
-        if "right" in fields:
-            planes["right"] = result.images.right
-        if "depth" in fields and depth is not None:
-            planes["depth"] = depth.depth_m
-        if disparity_px is not None and ("disparity" in fields or ("depth" in fields and depth is None)):
-            planes["disparity"] = np.where(result.valid, disparity_px, np.float32(np.nan))
-        if "confidence" in fields:
-            planes["confidence"] = result.matches.certainty
-        return planes
+    def flush(self, timeout_s: float | None = None) -> bool:
+        """Wait until the newest result is where readers find it; False where it is not after ``timeout_s``."""
+        with self._published:
+            return self._published.wait_for(lambda: self._done == self._given, timeout_s)
 
-    def _new_ring(self, result: Result, planes: dict[str, AnyArray]) -> Ring:
-        """One for images like these, in place of the one at hand."""
-        try:
-            fresh = Ring.create(Layout.of(result.frame.size, list(planes.items())))
-        except OSError as error:
-            raise SinkError(f"no shared memory for shm:{self._name}: {error.strerror}") from error
-        assert self._server is not None
-        self._server.change_ring(fresh.descriptor)
-        if self._ring is not None:
-            self._ring.close()
-        return fresh
+    def _work(self, writer: Writer, results: Mailbox[tuple[int, Result]]) -> None:
+        while not results.is_finished:
+            if (item := results.take(threading.TIMEOUT_MAX)) is None:
+                continue
+            number, result = item
+            try:
+                writer.write(result)
+            except Exception as error:  # told by the next write
+                self._problem = error
+            del item, result  # its images are not kept until the next one comes
+            with self._published:
+                self._done = number
+                self._published.notify_all()
 
     def __exit__(self, *_: object) -> None:
-        if self._ring is not None:
-            self._ring.end()
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        if self._ring is not None:
-            self._ring.close()
-            self._ring = None
+        """What was written is still published."""
+        self._results.close()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
 
 def _fields(query: str) -> tuple[str, ...]:

@@ -32,8 +32,18 @@ class Server:
         except OSError as error:
             self._socket.close()
             raise _explain(name, error) from None
-        self._doorbell = select.poll()
+        self._doorbell, self._called = select.poll(), select.poll()
         self._doorbell.register(self._socket, select.POLLIN)
+        self._called.register(self._socket, select.POLLIN)
+
+    @property
+    def is_read(self) -> bool:
+        """Whether anybody has read so far; a single look, which another thread may take."""
+        return bool(self._readers or self._waiting)
+
+    def is_called(self) -> bool:
+        """Whether somebody has come who was not let in yet; for one other thread than that of all else."""
+        return bool(self._called.poll(0))
 
     def has_readers(self, ring: int | None) -> bool:
         """Whether anybody reads; those who have come meanwhile are given ``ring``, a descriptor, once there is one."""
@@ -43,7 +53,7 @@ class Server:
         if ring is not None and self._waiting:
             self._readers += [reader for reader in self._waiting if _give(reader, ring)]
             self._waiting.clear()
-        return bool(self._readers or self._waiting)
+        return self.is_read
 
     def change_ring(self, ring: int) -> None:
         """Give everybody a new one."""

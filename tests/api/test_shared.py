@@ -37,7 +37,7 @@ def test_frames_are_those_of_the_program_that_publishes(tmp_path: Path) -> None:
         publisher: Any = producer._session.sinks.sinks[OPTIONS["publish"]]
         for _ in range(3):
             coming = pool.submit(next, consumer)
-            while not publisher._server.has_readers(None):
+            while not publisher.has_readers:
                 time.sleep(0.001)
             ours = next(producer)
             assert_equal(coming.result(timeout=60), ours)
@@ -50,7 +50,7 @@ def test_the_end_of_the_other_program_is_the_end_of_the_loop() -> None:
         with StereoDepth(f"shm:{NAME}") as consumer:
             frames = pool.submit(list, consumer)
             publisher: Any = producer._session.sinks.sinks[OPTIONS["publish"]]
-            while not publisher._server.has_readers(None):
+            while not publisher.has_readers:
                 time.sleep(0.001)
             rest = list(producer)
             assert frames.result(timeout=60)[-1].index == rest[-1].index == 3

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,8 +23,9 @@ from roma_device.app.shared_memory import greeting, layout, server
 from roma_device.app.shared_memory.layout import Layout, SharedMemoryError
 from roma_device.app.shared_memory.publisher import SharedMemoryPublisher
 from roma_device.app.shared_memory.reader import SharedMemoryReader
+from roma_device.app.shared_memory.ring import Ring
 from roma_device.app.sinks import SinkError
-from roma_device.calibration.arrays import Size
+from roma_device.calibration.arrays import AnyArray, Size
 from roma_device.runtime.types import Result
 
 from .writer import made
@@ -59,8 +62,7 @@ def begin(process: subprocess.Popen[str]) -> None:
 
 
 def wait_for_reader(publisher: SharedMemoryPublisher) -> None:
-    assert publisher._server is not None
-    while not publisher._server.has_readers(None):
+    while not publisher.has_readers:
         os.sched_yield()
 
 
@@ -83,7 +85,8 @@ def test_without_a_reader_nothing_is_made(name: str) -> None:
     result = made(0)
     with open_publisher(f"shm:{name}") as publisher:
         publisher.write(result)
-        assert isinstance(publisher, SharedMemoryPublisher) and publisher._ring is None
+        assert isinstance(publisher, SharedMemoryPublisher) and publisher.flush(PATIENCE_S)
+        assert publisher._writer is not None and publisher._writer._ring is None
 
 
 def test_a_reader_gets_the_newest_frame_and_each_once(
@@ -92,10 +95,65 @@ def test_a_reader_gets_the_newest_frame_and_each_once(
     publisher, reader = published
     for index in range(7):
         publisher.write(made(index))
+    assert publisher.flush(PATIENCE_S)
     result = reader.next(PATIENCE_S)
     assert result is not None and result.index == 6 and result.depth is not None
     assert (result.depth.depth_m == 6).all() and (result.images.left == 6).all()
     assert reader.next(0) is None
+
+
+def test_every_frame_comes_where_the_reader_is_quick(
+    published: tuple[SharedMemoryPublisher, SharedMemoryReader],
+) -> None:
+    publisher, reader = published
+    for index in range(50):
+        publisher.write(made(index))
+        result = reader.next(PATIENCE_S)
+        assert result is not None and result.index == index
+
+
+def test_write_does_not_wait_for_the_copy_and_the_newest_wins(
+    published: tuple[SharedMemoryPublisher, SharedMemoryReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, reader = published
+    copied, begun, go_on = [], threading.Event(), threading.Event()
+    whole = Ring.write
+
+    def slow(ring: Ring, number: int, result: Result, planes: Mapping[str, AnyArray]) -> None:
+        begun.set()
+        assert go_on.wait(PATIENCE_S)
+        copied.append(result.index)
+        whole(ring, number, result, planes)
+
+    monkeypatch.setattr(Ring, "write", slow)
+    publisher.write(made(0))
+    assert begun.wait(PATIENCE_S)
+    for index in range(1, 5):
+        publisher.write(made(index))
+    assert not copied and not publisher.flush(0)
+    go_on.set()
+    assert publisher.flush(PATIENCE_S) and copied == [0, 4]
+    result = reader.next(PATIENCE_S)
+    assert result is not None and result.index == 4
+
+
+def test_no_memory_for_the_ring_is_told_by_the_next_write_and_tried_again(
+    published: tuple[SharedMemoryPublisher, SharedMemoryReader], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, reader = published
+    with monkeypatch.context() as short:
+        short.setattr(os, "memfd_create", fails)
+        publisher.write(made(0))
+        assert publisher.flush(PATIENCE_S)
+        with pytest.raises(SinkError, match=r"no shared memory for shm:.*: Cannot allocate memory"):
+            publisher.write(made(1))
+    publisher.write(made(2))
+    result = reader.next(PATIENCE_S)
+    assert result is not None and result.index == 2
+
+
+def fails(*_: object) -> int:
+    raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
 
 
 def test_images_of_another_size_get_a_ring_of_their_own(
@@ -167,7 +225,7 @@ def test_a_killed_writer_is_noticed_and_its_name_is_free_at_once(name: str) -> N
 
 
 def test_readers_that_stop_or_die_hold_nobody_up(name: str) -> None:
-    with open_publisher(f"shm:{name}") as publisher, SharedMemoryReader(name) as ours:
+    with SharedMemoryPublisher(name) as publisher, SharedMemoryReader(name) as ours:
         words = [
             sys.executable,
             "-c",
@@ -184,6 +242,7 @@ time.sleep(600)""",
         others[0].send_signal(signal.SIGSTOP)
         for index in range(2000):  # more than the socket of one that does not listen can hold
             publisher.write(made(index))
+            assert publisher.flush(PATIENCE_S)
         others[1].kill()
         others[1].wait()
         publisher.write(made(2000))
@@ -206,6 +265,7 @@ def test_another_layout_version_is_refused_in_words(tmp_path: Path, name: str, m
         assert "the writer speaks layout version 2, this program version 1" in out
         reader = SharedMemoryReader(name)
         publisher.write(made(1))
+        assert publisher.flush(PATIENCE_S)
         monkeypatch.setattr(greeting, "VERSION", 1)
         with pytest.raises(SharedMemoryError, match="layout version 2, this program reads version 1"):
             reader.next(PATIENCE_S)

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from roma_device.app.publishers import open_publisher
+from roma_device.app.shared_memory.publisher import SharedMemoryPublisher
 from roma_device.calibration.arrays import Size
 from roma_device.calibration.rectify import RectifiedRig
 from roma_device.runtime.rectified_images import RectifiedImages
@@ -34,11 +34,12 @@ def made(index: int, size: Size = SIZE) -> Result:
 
 
 def main(name: str, count: str, between_s: str = "0") -> None:
-    with open_publisher(f"shm:{name}") as publisher:
+    with SharedMemoryPublisher(name) as publisher:
         print("ready", flush=True)
         sys.stdin.readline()  # the readers are there
         for index in range(int(count)):
             publisher.write(made(index))
+            publisher.flush()  # every frame, however fast they come
             time.sleep(float(between_s))
 
 
