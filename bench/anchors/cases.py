@@ -54,7 +54,7 @@ class MatchedCase:
     b_from_a: Pose
 
     def save(self, path: Path) -> None:
-        told = {"block": self.pairs.block, "confirmed": self.pairs.confirmed}
+        told = {"block": self.pairs.block, "confirmed": self.pairs.confirmed, "nonsense": self.pairs.nonsense}
         there = {name: value for name, value in told.items() if value is not None}
         cameras = {f"K_{side}": camera.matrix for side, camera in zip("ab", self.cameras, strict=True)}
         sizes = {f"size_{side}": camera.size for side, camera in zip("ab", self.cameras, strict=True)}
@@ -66,7 +66,8 @@ class MatchedCase:
     def load(cls, path: Path) -> MatchedCase:
         with np.load(path) as kept:
             confirmed = float(kept["confirmed"]) if "confirmed" in kept else None
-            pairs = PointPairs(kept["a"], kept["b"], kept["certainty"], kept.get("block"), confirmed)
+            nonsense = str(kept["nonsense"]) if "nonsense" in kept else None
+            pairs = PointPairs(kept["a"], kept["b"], kept["certainty"], kept.get("block"), confirmed, nonsense)
             cameras = [
                 CameraModel.pinhole(
                     Size(int(size[0]), int(size[1])), matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]

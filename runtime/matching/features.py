@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -19,6 +19,11 @@ RATIO = 0.85
 """Distance to the nearest descriptor over that to the second nearest, up to which a match counts (Lowe's test)."""
 
 KEPT_IMAGES = 16
+
+FEW_SHARE, MIRRORED_TIMES = 0.16, 2.0
+"""Of the features of the image that has fewer, those that match: where it is less, the mirror image is tried, and is
+what was taken if so many match there, and so many times as many. What is symmetrical matches its own mirror image, so
+well that a motion explains it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +44,17 @@ class FeatureMatcher:
 
     def match(self, a: Image, b: Image) -> PointPairs:
         """Nearest neighbours that pass the ratio test, each feature of the second image with its best one only."""
+        pairs = self._match(a, b)
+        features = min(len(self._features(image).points) for image in (a, b))
+        if len(pairs) >= FEW_SHARE * features:
+            return pairs
+        in_mirror = len(self._match(a, np.ascontiguousarray(b[:, ::-1])))
+        if in_mirror <= MIRRORED_TIMES * len(pairs) or in_mirror < FEW_SHARE * features:
+            return pairs
+        nonsense = f"an image is mirrored: {len(pairs)} features match, {in_mirror} with the second one turned over"
+        return replace(pairs, nonsense=nonsense)
+
+    def _match(self, a: Image, b: Image) -> PointPairs:
         pairs, partner = self._candidates(a, b)
         best_first = np.argsort(-pairs.certainty, kind="stable")
         _, first = np.unique(partner[best_first], return_index=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ class PointPairs:
 
     ``block`` tells which points may share one error: those that a network matched in one area have the same
     number. None: every point was found by itself. ``confirmed``: of the patches that could be followed from image to
-    image, the share that came to lie where their match has them. None: that was not looked at.
+    image, the share that came to lie where their match has them. None: that was not looked at. ``nonsense``: why the
+    points mean nothing, where the matcher knows: no pose comes of them.
     """
 
     a: FloatArray  # (N, 2) px (x, y) in the first image
@@ -23,6 +24,7 @@ class PointPairs:
     certainty: FloatArray  # (N,) in [0, 1]
     block: IntArray | None = None  # (N,)
     confirmed: float | None = None  # 0 to 1
+    nonsense: str | None = None
 
     def __len__(self) -> int:
         return len(self.a)
@@ -34,4 +36,4 @@ class PointPairs:
     def __getitem__(self, chosen: Mask | IntArray) -> PointPairs:
         """The points that a mask or indices choose."""
         block = None if self.block is None else self.block[chosen]
-        return PointPairs(self.a[chosen], self.b[chosen], self.certainty[chosen], block, self.confirmed)
+        return replace(self, a=self.a[chosen], b=self.b[chosen], certainty=self.certainty[chosen], block=block)

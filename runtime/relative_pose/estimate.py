@@ -13,6 +13,7 @@ from roma_device.calibration.pose import Pose
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, agrees_by_chance, finalize
+from .misfits import doubted_cameras
 from .motion import TwoViewMotion
 from .planar_scene import NOTHING_ELSE_SHARE, DominantPlane, find_dominant_plane
 from .pure_rotation import PureRotation, fit_pure_rotation
@@ -52,9 +53,13 @@ def estimate_relative_pose(
 
     ``threshold_px``: what the search takes for noise of a match. Raises nothing for bad matches: they are "lost".
     """
+    if pairs.nonsense is not None:
+        return RelativePose.lost(pairs.nonsense, len(pairs))
     rays = RayPairs.of(pairs, camera_a, camera_b)
     finite = np.asarray(np.isfinite(rays.a).all(axis=0) & np.isfinite(rays.b).all(axis=0))
-    result = _estimate(rays.chosen(finite), camera_b.size, seed, threshold_px, limits)
+    used = rays.chosen(finite)
+    result = _estimate(used, camera_b.size, seed, threshold_px, limits)
+    result = doubted_cameras(result, used, camera_a.size, camera_b.size)
     inliers = np.zeros(len(pairs), bool)
     inliers[finite] = result.inliers
     return doubted_pose(replace(result, inliers=inliers), pairs, camera_a.size, camera_b.size)

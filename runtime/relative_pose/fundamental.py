@@ -28,6 +28,8 @@ def estimate_fundamental(
     A scene that is one plane, or a camera that only turned, leaves the matrix undetermined: degraded.
     """
     matches = len(pairs)
+    if pairs.nonsense is not None:
+        return EpipolarGeometry.lost(pairs.nonsense, matches)
     if matches < LEAST_INLIERS:
         return EpipolarGeometry.lost(f"{matches} matches, at least {LEAST_INLIERS} are needed", matches)
     try:
