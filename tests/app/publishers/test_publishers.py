@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -127,3 +128,19 @@ def test_rclpy_in_another_process_gets_every_bit(monkeypatch: pytest.MonkeyPatch
     finally:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize("name", sorted({topic.type.TYPE for topic in TOPICS}))
+def test_type_hashes_are_those_of_ros(name: str) -> None:
+    """By the files that ROS generates from its definitions: what a node asks for a topic by."""
+    pytest.importorskip("rclpy")
+    typesys = pytest.importorskip("rosbags.typesys")
+    package, _, message = name.split("/")
+    prefixes = [sys.prefix, *os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)]
+    files = [Path(prefix, "share", package, "msg", f"{message}.json") for prefix in prefixes]
+    if package == "tf2_msgs" and not any(path.exists() for path in files):
+        return  # the package index has no tf2_msgs
+    described = json.loads(next(path for path in files if path.exists()).read_text())
+    theirs = {each["type_name"]: each["hash_string"] for each in described["type_hashes"]}
+    store = typesys.get_typestore(typesys.Stores.ROS2_KILTED)
+    assert store.hash_rihs01(name) == theirs[name]
