@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,10 +58,13 @@ class MatchedCase:
         told = {"block": self.pairs.block, "confirmed": self.pairs.confirmed, "nonsense": self.pairs.nonsense}
         there = {name: value for name, value in told.items() if value is not None}
         cameras = {f"K_{side}": camera.matrix for side, camera in zip("ab", self.cameras, strict=True)}
+        lenses: dict[str, Any] = {}
+        for side, camera in zip("ab", self.cameras, strict=True):
+            lenses |= {f"distortion_{side}": camera.distortion, f"model_{side}": camera.model}
         sizes = {f"size_{side}": camera.size for side, camera in zip("ab", self.cameras, strict=True)}
         pose = {"rotation": self.b_from_a.rotation, "translation": self.b_from_a.translation_m}
         points = {"a": self.pairs.a, "b": self.pairs.b, "certainty": self.pairs.certainty}
-        np.savez(path, **points, **there, **cameras, **sizes, **pose)  # type: ignore[arg-type]
+        np.savez(path, **points, **there, **cameras, **lenses, **sizes, **pose)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: Path) -> MatchedCase:
@@ -69,10 +73,13 @@ class MatchedCase:
             nonsense = str(kept["nonsense"]) if "nonsense" in kept else None
             pairs = PointPairs(kept["a"], kept["b"], kept["certainty"], kept.get("block"), confirmed, nonsense)
             cameras = [
-                CameraModel.pinhole(
-                    Size(int(size[0]), int(size[1])), matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]
+                CameraModel(
+                    Size(*kept[f"size_{side}"].tolist()),
+                    kept[f"K_{side}"],
+                    kept[f"distortion_{side}"],
+                    kept[f"model_{side}"].item(),
                 )
-                for size, matrix in ((kept[f"size_{side}"], kept[f"K_{side}"]) for side in "ab")
+                for side in "ab"
             ]
             pose = Pose(kept["rotation"], kept["translation"])
         return cls(path.stem, pairs, (cameras[0], cameras[1]), pose)

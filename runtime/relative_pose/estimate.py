@@ -13,6 +13,7 @@ from roma_device.calibration.pose import Pose
 from roma_device.runtime.matching.point_pairs import PointPairs
 
 from .finalize import DEFAULT_LIMITS, LEAST_INLIERS, PoseLimits, agrees_by_chance, finalize
+from .focal_lengths import doubted_focal_lengths
 from .misfits import doubted_cameras
 from .motion import TwoViewMotion
 from .planar_scene import NOTHING_ELSE_SHARE, DominantPlane, find_dominant_plane
@@ -59,7 +60,7 @@ def estimate_relative_pose(
     finite = np.asarray(np.isfinite(rays.a).all(axis=0) & np.isfinite(rays.b).all(axis=0))
     used = rays.chosen(finite)
     result = _estimate(used, camera_b.size, seed, threshold_px, limits)
-    result = doubted_cameras(result, used, camera_a.size, camera_b.size)
+    result = doubted_cameras(doubted_focal_lengths(result, used), used, camera_a.size, camera_b.size)
     inliers = np.zeros(len(pairs), bool)
     inliers[finite] = result.inliers
     return doubted_pose(replace(result, inliers=inliers), pairs, camera_a.size, camera_b.size)
