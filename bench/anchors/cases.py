@@ -55,7 +55,7 @@ class MatchedCase:
     b_from_a: Pose
 
     def save(self, path: Path) -> None:
-        told = {"block": self.pairs.block, "confirmed": self.pairs.confirmed, "nonsense": self.pairs.nonsense}
+        told = {"block": self.pairs.block, "confirmed": self.pairs.confirmed, "doubt": self.pairs.doubt}
         there = {name: value for name, value in told.items() if value is not None}
         cameras = {f"K_{side}": camera.matrix for side, camera in zip("ab", self.cameras, strict=True)}
         lenses: dict[str, Any] = {}
@@ -70,8 +70,8 @@ class MatchedCase:
     def load(cls, path: Path) -> MatchedCase:
         with np.load(path) as kept:
             confirmed = float(kept["confirmed"]) if "confirmed" in kept else None
-            nonsense = str(kept["nonsense"]) if "nonsense" in kept else None
-            pairs = PointPairs(kept["a"], kept["b"], kept["certainty"], kept.get("block"), confirmed, nonsense)
+            doubt = str(kept["doubt"]) if "doubt" in kept else None
+            pairs = PointPairs(kept["a"], kept["b"], kept["certainty"], kept.get("block"), confirmed, doubt)
             cameras = [
                 CameraModel(
                     Size(*kept[f"size_{side}"].tolist()),

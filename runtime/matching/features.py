@@ -21,9 +21,9 @@ RATIO = 0.85
 KEPT_IMAGES = 16
 
 FEW_SHARE, MIRRORED_TIMES = 0.16, 2.0
-"""Of the features of the image that has fewer, those that match: where it is less, the mirror image is tried, and is
-what was taken if so many match there, and so many times as many. What is symmetrical matches its own mirror image, so
-well that a motion explains it."""
+"""Of the features of the image that has fewer, those that match: where it is less, the mirror image is tried, and may
+be what was taken if so many match there, and so many times as many. What is symmetrical matches its own mirror image,
+so well that a motion explains it; seen from both sides it does so too, which is no fault."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +51,8 @@ class FeatureMatcher:
         in_mirror = len(self._match(a, np.ascontiguousarray(b[:, ::-1])))
         if in_mirror <= MIRRORED_TIMES * len(pairs) or in_mirror < FEW_SHARE * features:
             return pairs
-        nonsense = f"an image is mirrored: {len(pairs)} features match, {in_mirror} with the second one turned over"
-        return replace(pairs, nonsense=nonsense)
+        seen = f"{len(pairs)} features match, {in_mirror} with the second one turned over"
+        return replace(pairs, doubt=f"an image may be mirrored: {seen}")
 
     def _match(self, a: Image, b: Image) -> PointPairs:
         pairs, partner = self._candidates(a, b)

@@ -15,8 +15,8 @@ class PointPairs:
 
     ``block`` tells which points may share one error: those that a network matched in one area have the same
     number. None: every point was found by itself. ``confirmed``: of the patches that could be followed from image to
-    image, the share that came to lie where their match has them. None: that was not looked at. ``nonsense``: why the
-    points mean nothing, where the matcher knows: no pose comes of them.
+    image, the share that came to lie where their match has them. None: that was not looked at. ``doubt``: what the
+    matcher saw that speaks against them, as a clause for the user.
     """
 
     a: FloatArray  # (N, 2) px (x, y) in the first image
@@ -24,7 +24,7 @@ class PointPairs:
     certainty: FloatArray  # (N,) in [0, 1]
     block: IntArray | None = None  # (N,)
     confirmed: float | None = None  # 0 to 1
-    nonsense: str | None = None
+    doubt: str | None = None
 
     def __len__(self) -> int:
         return len(self.a)

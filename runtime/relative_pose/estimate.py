@@ -54,8 +54,6 @@ def estimate_relative_pose(
 
     ``threshold_px``: what the search takes for noise of a match. Raises nothing for bad matches: they are "lost".
     """
-    if pairs.nonsense is not None:
-        return RelativePose.lost(pairs.nonsense, len(pairs))
     rays = RayPairs.of(pairs, camera_a, camera_b)
     finite = np.asarray(np.isfinite(rays.a).all(axis=0) & np.isfinite(rays.b).all(axis=0))
     used = rays.chosen(finite)

@@ -28,8 +28,6 @@ def estimate_fundamental(
     A scene that is one plane, or a camera that only turned, leaves the matrix undetermined: degraded.
     """
     matches = len(pairs)
-    if pairs.nonsense is not None:
-        return EpipolarGeometry.lost(pairs.nonsense, matches)
     if matches < LEAST_INLIERS:
         return EpipolarGeometry.lost(f"{matches} matches, at least {LEAST_INLIERS} are needed", matches)
     try:
@@ -49,8 +47,8 @@ def estimate_fundamental(
         return EpipolarGeometry("degraded", (MIRRORED,), inliers, fundamental)
     if _is_flat(pairs[inliers], seed):
         reason = "the scene is a plane, or the camera only turned: many matrices explain it as well"
-        return doubted(EpipolarGeometry("degraded", (reason,), inliers, fundamental), pairs.confirmed)
-    return doubted(EpipolarGeometry("ok", (), inliers, fundamental), pairs.confirmed)
+        return doubted(EpipolarGeometry("degraded", (reason,), inliers, fundamental), pairs)
+    return doubted(EpipolarGeometry("ok", (), inliers, fundamental), pairs)
 
 
 def _is_flat(pairs: PointPairs, seed: int) -> bool:

@@ -36,15 +36,19 @@ LEAST_CONFIRMED = 0.6
 """Of the patches that can be followed, those that must lie where the matches have them."""
 
 
-def doubted(outcome: AnyOutcome, confirmed: float | None) -> AnyOutcome:
-    """``outcome``, degraded where the images do not bear out its matches (``PointPairs.confirmed``).
+def doubted(outcome: AnyOutcome, pairs: PointPairs) -> AnyOutcome:
+    """``outcome``, degraded where something speaks against its matches ``pairs``.
 
-    However many agree: a network whose matcher guesses is wrong everywhere alike, which no consensus tells.
+    However many agree: a network whose matcher guesses is wrong everywhere alike, which no consensus tells
+    (``PointPairs.confirmed``), and a mirror image of something symmetrical agrees as well (``PointPairs.doubt``).
     """
-    if outcome.state == "lost" or confirmed is None or confirmed >= LEAST_CONFIRMED:
+    if outcome.state == "lost":
         return outcome
-    reason = f"the images bear out {100 * confirmed:.0f} % of the matches only, as of a network that guesses"
-    return replace(outcome, state="degraded", reasons=(*outcome.reasons, reason))
+    reasons = [] if pairs.doubt is None else [pairs.doubt]
+    if pairs.confirmed is not None and pairs.confirmed < LEAST_CONFIRMED:
+        borne_out = f"{100 * pairs.confirmed:.0f} % of the matches"
+        reasons.append(f"the images bear out {borne_out} only, as of a network that guesses")
+    return replace(outcome, state="degraded", reasons=(*outcome.reasons, *reasons)) if reasons else outcome
 
 
 LEAST_AGREEING = 0.7
@@ -56,7 +60,7 @@ LEAST_SEEN_PX = 128
 
 def doubted_pose(pose: RelativePose, pairs: PointPairs, *sizes: Size) -> RelativePose:
     """As ``doubted``, and where right matches agree on nothing or an image is small; ``sizes`` (px) of the images."""
-    pose, reasons = doubted(pose, pairs.confirmed), []
+    pose, reasons = doubted(pose, pairs), []
     if pose.state == "lost":
         return pose
     if pairs.confirmed is not None and pose.inlier_ratio < LEAST_AGREEING * pairs.confirmed:

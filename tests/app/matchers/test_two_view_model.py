@@ -13,6 +13,7 @@ from roma_device.app.matchers import open_matcher
 from roma_device.calibration.arrays import FloatArray, Image
 from roma_device.runtime.matching_network import NetworkOptions
 from tests.app.command_line import call
+from tests.runtime.matching.test_features import facade, seen_from_aside
 
 SIZE = (640, 480)
 pytestmark = pytest.mark.skipif(int(cv2.__version__.split(".")[0]) < 5, reason="OpenCV 4 has no GridSample")
@@ -57,6 +58,17 @@ def test_two_places_have_nothing_in_common(photo: Image, shared_data: Path) -> N
     count = len(matcher.match(photo, photo_of(shared_data, "mobilebrick")))
     matcher.close()
     assert count < 250
+
+
+def test_a_mirrored_facade_is_doubted() -> None:
+    """Much of it is symmetrical: a sixth of it matches in the mirror image, which a motion could explain."""
+    image = facade(0.65)
+    matcher = open_matcher("two-view", NetworkOptions("auto", 1))
+    usual = matcher.match(image, seen_from_aside(image))
+    mirrored = matcher.match(image, np.ascontiguousarray(seen_from_aside(image)[:, ::-1]))
+    matcher.close()
+    assert usual.doubt is None
+    assert mirrored.doubt is not None and "mirrored" in mirrored.doubt
 
 
 def test_poses_of_real_pairs(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

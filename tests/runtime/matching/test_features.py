@@ -44,16 +44,16 @@ def test_a_mirrored_image_is_told(matcher: FeatureMatcher, symmetry: float) -> N
     image = facade(symmetry)
     other = seen_from_aside(image)
     usual = matcher.match(image, other)
-    assert usual.nonsense is None and len(usual) > 100
+    assert usual.doubt is None and len(usual) > 100
     for first, second in ((image, other[:, ::-1]), (image[:, ::-1], other), (image, other[::-1])):
         pairs = matcher.match(np.ascontiguousarray(first), np.ascontiguousarray(second))
-        assert pairs.nonsense is not None and "mirrored" in pairs.nonsense
+        assert pairs.doubt is not None and "mirrored" in pairs.doubt
         for found in (estimate_relative_pose(pairs, CAMERA, CAMERA), estimate_fundamental(pairs, CAMERA.size)):
-            assert found.state == "lost" and found.reasons == (pairs.nonsense,)
+            assert found.state == "lost" or (found.state == "degraded" and pairs.doubt in found.reasons)
 
 
 @BOTH
 def test_images_with_nothing_in_common_are_not_called_mirrored(matcher: FeatureMatcher) -> None:
     other = np.random.default_rng(9).integers(0, 256, (60, 80), np.uint8)
     pairs = matcher.match(facade(0.0), cv2.resize(other, (640, 480), interpolation=cv2.INTER_CUBIC))
-    assert pairs.nonsense is None
+    assert pairs.doubt is None

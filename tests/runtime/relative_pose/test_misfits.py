@@ -69,3 +69,16 @@ def test_walls_of_equal_windows_matched_one_window_off_are_no_matter_of_the_intr
     b[views.pairs.a[:, 0] % 200 < 50] += [60.0, 0.0]
     found = estimated(views, replace(views.pairs, b=b))
     assert found.state == "ok" and pose_error_deg(found.b_from_a, views.b_from_a) < 1
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_panorama_is_told_by_the_matches_of_a_network_too(seed: int) -> None:
+    """Their errors are alike in each area of 64 px, by which a right pair is not blamed."""
+    views = simulate_two_views(TwoViewSpec(points=3000, baseline=0.2, noise_px=0.2, outliers=0.05), seed)
+    a, b = views.pairs.a, views.pairs.b
+    block = (a[:, 0] // 64 + 10 * (a[:, 1] // 64)).astype(np.intp)
+    common_px = np.random.default_rng(0).normal(0, 0.2, (block.max() + 1, 2))[block]
+    pairs = replace(views.pairs, b=b + common_px, block=block, confirmed=0.97)
+    assert estimated(views, pairs).state == "ok"
+    found = estimated(views, replace(pairs, b=bent(pairs.b, views.camera, 1.2)))
+    assert found.state == "degraded" and any(INTRINSICS in reason for reason in found.reasons)
