@@ -81,6 +81,7 @@ class Session:
             for result in run_frames(source, pipelines, self.sinks, settings.frames, first_index):
                 if folder is not None:
                     folder.observe(result)
+                self.sinks.flush()  # from here on the arrays are the user's
                 yield result
             if folder is not None:
                 folder.end(self.sinks.problem)

@@ -19,9 +19,9 @@ DEFAULT_FIELDS = ("left", "depth", "confidence")
 class SharedMemoryPublisher:
     """``shm:NAME[?fields=left,depth...]``; a context manager.
 
-    The images are copied by a thread of its own, so that the loop that finds them does not wait for megabytes; it is
-    for the loop to leave the arrays of a result as they are. Where results come faster than they can be copied, the
-    newest wins.
+    The images are copied by a thread of its own, so that the loop that finds them does not wait for megabytes. Where
+    results come faster than they can be copied, the newest wins. Who may change the arrays of a result waits for
+    ``flush`` first.
     """
 
     def __init__(self, name: str, fields: tuple[str, ...] = DEFAULT_FIELDS) -> None:
@@ -56,15 +56,19 @@ class SharedMemoryPublisher:
         return self._writer is not None and (self._writer.is_read or self._writer.is_called())
 
     def write(self, result: Result) -> None:
-        """Publish one result; never waits. Raises what was wrong with the one before: SinkError without memory."""
+        """Publish one result; never waits for a reader. Raises SinkError where there is no memory for a ring."""
         if self._writer is None:
             raise ValueError("results are published inside the with block")
-        if self._problem is not None:
-            problem, self._problem = self._problem, None
-            raise problem
-        if self.has_readers:
-            self._given += 1
-            self._results.put((self._given, result))
+        if not self.has_readers:
+            return
+        if self._problem is not None or self._writer.needs_ring(result.frame.size):
+            # What may fail is done here, so that it is told of the result that it is about.
+            self.flush()
+            self._writer.write(result)
+            self._problem = None
+            return
+        self._given += 1
+        self._results.put((self._given, result))
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Wait until the newest result is where readers find it; False where it is not after ``timeout_s``."""
@@ -78,15 +82,15 @@ class SharedMemoryPublisher:
             number, result = item
             try:
                 writer.write(result)
-            except Exception as error:  # told by the next write
+            except Exception as error:  # tried again by the next write, or told at the end
                 self._problem = error
             del item, result  # its images are not kept until the next one comes
             with self._published:
                 self._done = number
                 self._published.notify_all()
 
-    def __exit__(self, *_: object) -> None:
-        """What was written is still published."""
+    def __exit__(self, *raised: object) -> None:
+        """What was written is still published; raises what was wrong with it."""
         self._results.close()
         if self._thread is not None:
             self._thread.join()
@@ -94,6 +98,9 @@ class SharedMemoryPublisher:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        problem, self._problem = self._problem, None
+        if problem is not None and not any(raised):
+            raise problem
 
 
 def _fields(query: str) -> tuple[str, ...]:

@@ -117,7 +117,10 @@ class SharedMemoryReader:
     def _check_end(self) -> None:
         """A writer that ended says so in the ring; one that never had a frame has no ring."""
         if self._ring is not None and not self._ring.has_ended and self._ring.newest <= self._last:
-            message = f"the program that published to shm:{self.name} died: start it again, and then this one"
+            message = (
+                f"the program that published to shm:{self.name} died, or changed the size of its images while this one "
+                "stood still: start it again, and then this one"
+            )
             raise SharedMemoryError(message, exit_code=os.EX_UNAVAILABLE)
 
     def close(self) -> None:

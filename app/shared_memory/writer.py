@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from roma_device.app.sinks import SinkError
-from roma_device.calibration.arrays import AnyArray
+from roma_device.calibration.arrays import AnyArray, Size
 from roma_device.runtime.types import Result
 
 from .layout import Layout
@@ -26,6 +26,10 @@ class Writer:
     def is_read(self) -> bool:
         """Whether there was a reader when a result was written last."""
         return self._server.is_read
+
+    def needs_ring(self, size: Size) -> bool:
+        """Whether images of ``size`` need one that is not there yet."""
+        return self._ring is None or self._ring.layout.size != size
 
     def write(self, result: Result) -> None:
         """Put one result where readers find it, if there are any. Raises SinkError without memory for a ring."""

@@ -56,6 +56,14 @@ class ResumableSink(Sink, Protocol):
         """Called before the ``with`` block: keep what is there, and add to it."""
 
 
+@runtime_checkable
+class DeferringSink(Sink, Protocol):
+    """A sink that goes on with a result after ``write`` has returned."""
+
+    def flush(self) -> bool:
+        """Wait until it has no more use for what it was given."""
+
+
 def open_sink(name: str, folder: Path, *, resumed: bool = False) -> Sink:
     """Make the sink ``name`` that writes into the existing folder ``folder``.
 

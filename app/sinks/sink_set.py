@@ -12,7 +12,7 @@ from loguru import logger
 from roma_device.calibration.errors import RomaError
 from roma_device.runtime.types import Result
 
-from . import Sink
+from . import DeferringSink, Sink
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 """After a second failure in a row no result is tried for so long, after each further one for twice as long."""
@@ -54,6 +54,12 @@ class SinkSet:
                 self._fail(name, state, str(error) if isinstance(error, RomaError) else repr(error))
             else:
                 self._succeed(name, state)
+
+    def flush(self) -> None:
+        """Wait until no sink needs the results any more: their arrays may be changed from then on."""
+        for sink in self.sinks.values():
+            if isinstance(sink, DeferringSink):
+                sink.flush()
 
     @property
     def failed(self) -> set[str]:

@@ -56,6 +56,21 @@ def test_the_end_of_the_other_program_is_the_end_of_the_loop() -> None:
             assert frames.result(timeout=60)[-1].index == rest[-1].index == 3
 
 
+def test_what_the_user_does_to_a_frame_is_not_published() -> None:
+    with StereoDepth(f"{REPLAY}:2", **OPTIONS) as producer, ThreadPoolExecutor(1) as pool:
+        next(producer)
+        publisher: Any = producer._session.sinks.sinks[OPTIONS["publish"]]
+        with StereoDepth(f"shm:{NAME}") as consumer:
+            for _ in range(3):
+                coming = pool.submit(next, consumer)
+                while not publisher.has_readers:
+                    time.sleep(0.001)
+                ours = next(producer)
+                whole = ours.depth_m.copy()
+                ours.depth_m[:] = -7
+                assert np.array_equal(coming.result(timeout=60).depth_m, whole, equal_nan=True)
+
+
 def test_nobody_there_is_one_sentence() -> None:
     with StereoDepth("shm:elsewhere") as stereo, pytest.raises(RomaError, match="nobody publishes to shm:elsewhere"):
         next(stereo)

@@ -125,6 +125,7 @@ def test_write_does_not_wait_for_the_copy_and_the_newest_wins(
         copied.append(result.index)
         whole(ring, number, result, planes)
 
+    publisher.write(made(9))  # makes the ring
     monkeypatch.setattr(Ring, "write", slow)
     publisher.write(made(0))
     assert begun.wait(PATIENCE_S)
@@ -137,19 +138,40 @@ def test_write_does_not_wait_for_the_copy_and_the_newest_wins(
     assert result is not None and result.index == 4
 
 
-def test_no_memory_for_the_ring_is_told_by_the_next_write_and_tried_again(
+def test_no_memory_for_the_ring_is_told_of_each_result_and_tried_again(
     published: tuple[SharedMemoryPublisher, SharedMemoryReader], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publisher, reader = published
     with monkeypatch.context() as short:
         short.setattr(os, "memfd_create", fails)
-        publisher.write(made(0))
-        assert publisher.flush(PATIENCE_S)
-        with pytest.raises(SinkError, match=r"no shared memory for shm:.*: Cannot allocate memory"):
-            publisher.write(made(1))
-    publisher.write(made(2))
+        for index in range(3):
+            with pytest.raises(SinkError, match=r"no shared memory for shm:.*: Cannot allocate memory"):
+                publisher.write(made(index))
+    publisher.write(made(3))
     result = reader.next(PATIENCE_S)
-    assert result is not None and result.index == 2
+    assert result is not None and result.index == 3
+
+
+def test_what_goes_wrong_while_copying_is_tried_again_or_told_at_the_end(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = None
+    with pytest.raises(OSError, match="Cannot allocate"), SharedMemoryPublisher(name) as publisher:
+        reader = SharedMemoryReader(name)
+        publisher.write(made(0))
+        with monkeypatch.context() as broken:
+            broken.setattr(Ring, "write", fails)
+            publisher.write(made(1))
+            assert publisher.flush(PATIENCE_S)
+            with pytest.raises(OSError, match="Cannot allocate"):
+                publisher.write(made(2))
+        publisher.write(made(3))
+        result = reader.next(PATIENCE_S)
+        assert result is not None and result.index == 3
+        monkeypatch.setattr(Ring, "write", fails)
+        publisher.write(made(4))
+    assert reader is not None
+    reader.close()
 
 
 def fails(*_: object) -> int:
