@@ -29,9 +29,9 @@ FIRST_FACTOR = 1.1
 """What a first step without damping says, from which on the refinement goes on: with right focal lengths it says 1.06
 at most on real pairs, with lengths that are wrong by 1.4 times 1.2 and more."""
 
-LEAST_FACTOR, LEAST_SIGMAS = 1.15, 6.0
+LEAST_FACTOR, LEAST_SIGMAS, LEAST_MATCHES = 1.15, 8.0, 100
 """Wrong beyond doubt: the focal lengths of calibrated cameras are some percent off at most, and façades seen by a lens
-that is not quite a pinhole shift the estimate by as much."""
+that is not quite a pinhole shift the estimate by as much. Of few matches the covariance is too small."""
 
 STEPS, SMALLEST_STEP, DIFFERENCE, LARGEST = 20, 1e-3, 1e-4, 0.7
 DAMPING, MOST_DAMPING = 1e-6, 1e3
@@ -54,6 +54,8 @@ def doubted_focal_lengths(pose: RelativePose, rays: RayPairs) -> RelativePose:
     if pose.state != "ok" or pose.b_from_a is None or pose.noise_px is None:
         return pose
     count = len(rays)
+    if count < LEAST_MATCHES:
+        return pose
     few = rays.chosen(np.linspace(0, count - 1, min(count, POINTS)).astype(np.intp))
     motion = TwoViewMotion(pose.b_from_a.rotation, pose.b_from_a.translation_m)
     for share in (TOGETHER, AGAINST):

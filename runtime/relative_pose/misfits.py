@@ -30,9 +30,9 @@ from where on a match is likely to be wrong, in walls of equal windows as its ne
 ALIKE = 0.5
 """Relative difference of two misfits up to which they are alike."""
 
-OF_NETWORK_SIGMAS, MOST_SIGMA = 4.0, 0.75 / 640
-"""The same for matches of a network, whose errors are alike in each area: in standard deviations of its noise, which is
-taken for this much of the longer side at most."""
+SIGMAS, SIGMAS_OF_NETWORK, MOST_SIGMA = 1.5, 4.0, 0.75 / 640
+"""The same in standard deviations of the noise, which is taken for this much of the longer side at most; and for the
+matches of a network, whose errors are alike in each area."""
 
 LEAST_SHARE, LEAST_ALIKE, LEAST_SPREAD = 0.055, 0.25, 0.5
 """Of the matches, those that must be misfits alike; of the misfits; and standard deviation of their places over that of
@@ -61,10 +61,10 @@ def doubted_cameras(pose: RelativePose, rays: RayPairs, size_a: Size, size_b: Si
 def are_systematic(rays: RayPairs, motion: TwoViewMotion, noise_px: float, size_a: Size, size_b: Size) -> bool:
     """Whether the matches that disagree with ``motion`` are right ones of cameras that are otherwise than said."""
     longest, least_share = max(*size_a, *size_b), LEAST_SHARE
-    least_px = max(1.0, LEAST_MISFIT * longest)
+    sigmas = SIGMAS
     if rays.block is not None:
-        least_px = max(least_px, OF_NETWORK_SIGMAS * min(noise_px, MOST_SIGMA * longest))
-        least_share = LEAST_SHARE_OF_NETWORK
+        sigmas, least_share = SIGMAS_OF_NETWORK, LEAST_SHARE_OF_NETWORK
+    least_px = max(1.0, LEAST_MISFIT * longest, sigmas * min(noise_px, MOST_SIGMA * longest))
     some = rays.chosen(np.linspace(0, len(rays) - 1, min(len(rays), POINTS)).astype(np.intp))
     error_px = sampson_px(some, motion.essential)
     misfits = (np.abs(error_px) > least_px) & (np.abs(error_px) < FAR * least_px)
