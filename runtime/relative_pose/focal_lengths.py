@@ -25,6 +25,8 @@ POINTS = 500
 TOGETHER, AGAINST = (1.0, 1.0), (-0.5, 0.5)
 """How the number counts for the two cameras: it is the logarithm of both focal lengths, or of their ratio."""
 
+Share = tuple[float, float]
+
 FIRST_FACTOR = 1.1
 """What a first step without damping says, from which on the refinement goes on: with right focal lengths it says 1.06
 at most on real pairs, with lengths that are wrong by 1.4 times 1.2 and more."""
@@ -58,7 +60,7 @@ def doubted_focal_lengths(pose: RelativePose, rays: RayPairs) -> RelativePose:
         return pose
     few = rays.chosen(np.linspace(0, count - 1, min(count, POINTS)).astype(np.intp))
     motion = TwoViewMotion(pose.b_from_a.rotation, pose.b_from_a.translation_m)
-    for share in (TOGETHER, AGAINST):
+    for share in _worth_a_try(few, motion, pose.noise_px):
         found = estimate_focal_lengths(few, motion, pose.noise_px, share)
         if found.change > LEAST_FACTOR and found.sigmas > LEAST_SIGMAS:
             lengths = f"focal lengths {found.factor_a:.2f} and {found.factor_b:.2f} times as long as given"
@@ -67,22 +69,30 @@ def doubted_focal_lengths(pose: RelativePose, rays: RayPairs) -> RelativePose:
     return pose
 
 
-def estimate_focal_lengths(
-    rays: RayPairs, motion: TwoViewMotion, noise_px: float, share: tuple[float, float] = TOGETHER
-) -> FocalEstimate:
-    """Refine focal lengths and ``motion`` together: Levenberg-Marquardt under Tukey's loss.
+def _worth_a_try(rays: RayPairs, motion: TwoViewMotion, noise_px: float) -> list[Share]:
+    """Of TOGETHER and AGAINST, those whose first step is no small one: of usual pairs none."""
+    distance, by_motion = sampson_jacobian(rays, motion)
+    scale_px = WIDER * robust_scale(distance, noise_px)
+    weight = mallows_weight(rays, motion, distance, scale_px) * tukey_weight(distance / scale_px)
+    found = []
+    for share in (TOGETHER, AGAINST):
+        jacobian = np.vstack((by_motion, _by_focal(rays, motion, distance, 0.0, share)))
+        if abs(_step(jacobian, weight, distance, DAMPING)[5]) > np.log(FIRST_FACTOR):
+            found.append(share)
+    return found
 
-    Ends after the first look where that finds the focal lengths about right.
-    """
+
+def estimate_focal_lengths(
+    rays: RayPairs, motion: TwoViewMotion, noise_px: float, share: Share = TOGETHER
+) -> FocalEstimate:
+    """Refine focal lengths and ``motion`` together: Levenberg-Marquardt under Tukey's loss."""
     number, damping = 0.0, DAMPING
     part, distance, jacobian = _linearized(rays, motion, number, share)
-    for round_number in range(STEPS):
+    for _ in range(STEPS):
         noise_px = robust_scale(distance, noise_px)
         scale_px = WIDER * noise_px
         weight = mallows_weight(part, motion, distance, scale_px)
         step = _step(jacobian, weight * tukey_weight(distance / scale_px), distance, damping)
-        if round_number == 0 and abs(step[5]) < np.log(FIRST_FACTOR):
-            return FocalEstimate(1.0, 1.0, 1.0, 0.0)
         tried, moved = float(np.clip(number + step[5], -LARGEST, LARGEST)), motion.moved(step[:5])
         moved_px = sampson_px(_with_focal(rays, tried, share), moved.essential)
         if tukey_cost(moved_px / scale_px, weight) <= tukey_cost(distance / scale_px, weight):
@@ -109,16 +119,21 @@ def _step(jacobian: FloatArray, weight: FloatArray, distance: FloatArray, dampin
 
 
 def _linearized(
-    rays: RayPairs, motion: TwoViewMotion, number: float, share: tuple[float, float]
+    rays: RayPairs, motion: TwoViewMotion, number: float, share: Share
 ) -> tuple[RayPairs, FloatArray, FloatArray]:
     """Rays by these focal lengths, their Sampson errors (N,) and Jacobian (6, N)."""
     part = _with_focal(rays, number, share)
     distance, jacobian = sampson_jacobian(part, motion)
+    return part, distance, np.vstack((jacobian, _by_focal(rays, motion, distance, number, share)))
+
+
+def _by_focal(rays: RayPairs, motion: TwoViewMotion, distance: FloatArray, number: float, share: Share) -> FloatArray:
+    """Derivative (N,) of the Sampson errors ``distance`` at ``number`` by it."""
     further = sampson_px(_with_focal(rays, number + DIFFERENCE, share), motion.essential)
-    return part, distance, np.vstack((jacobian, (further - distance) / DIFFERENCE))
+    return np.asarray((further - distance) / DIFFERENCE)
 
 
-def _with_focal(rays: RayPairs, number: float, share: tuple[float, float]) -> RayPairs:
+def _with_focal(rays: RayPairs, number: float, share: Share) -> RayPairs:
     """``rays`` of cameras whose focal lengths are exp(-share x number) times as long."""
     scale_a, scale_b = (float(np.exp(number * one)) for one in share)
     a, b = (side * [[scale], [scale], [1]] for side, scale in ((rays.a, scale_a), (rays.b, scale_b)))

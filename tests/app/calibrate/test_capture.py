@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fcntl import ioctl
 from pathlib import Path
@@ -152,18 +152,18 @@ def test_the_screen_fits_into_80x24() -> None:
 
 
 @pytest.fixture
-def page() -> LivePage:
-    return LivePage(0)
+def page() -> Iterator[LivePage]:
+    with LivePage(0) as page:
+        yield page
 
 
 def test_the_page_serves_state_and_pictures(page: LivePage) -> None:
     image = np.full((400, 640), 90, np.uint8)
-    with page:
-        page.show(STATE, image, image)
-        bodies = {
-            name: urllib.request.urlopen(f"http://127.0.0.1:{page.port}/{name}", timeout=5).read()
-            for name in ("", "state.json", "left.jpg", "right.jpg?123")
-        }
+    page.show(STATE, image, image)
+    bodies = {
+        name: urllib.request.urlopen(f"http://127.0.0.1:{page.port}/{name}", timeout=5).read()
+        for name in ("", "state.json", "left.jpg", "right.jpg?123")
+    }
     assert b"<!doctype html>" in bodies[""]
     assert b'"taken": 7' in bodies["state.json"]
     assert bodies["left.jpg"].startswith(b"\xff\xd8")
@@ -176,12 +176,11 @@ def test_a_browser_shows_the_page(page: LivePage) -> None:
     if browser is None:
         pytest.skip("no Chromium on this machine")
     image = np.full((400, 640), 90, np.uint8)
-    with page:
-        page.show(STATE, image, image)
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--dump-dom"]
-        done = subprocess.run(
-            [browser, *flags, f"http://127.0.0.1:{page.port}/"], capture_output=True, text=True, timeout=120, check=True
-        )
+    page.show(STATE, image, image)
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--dump-dom"]
+    done = subprocess.run(
+        [browser, *flags, f"http://127.0.0.1:{page.port}/"], capture_output=True, text=True, timeout=120, check=True
+    )
     assert "7 of 24 pairs, left 50 %, right 25 % covered" in done.stdout
     assert "out of step" in done.stdout
     assert done.stdout.count("rgba(90, 220, 120") > 20
