@@ -22,7 +22,7 @@ from tests.app.shared_memory.test_shared_memory import SANITIZERS, begin, compil
 def soak(sanitizer: str, frames: int, readers: int) -> bool:
     """Whether all was well."""
     name = f"soak-{os.getpid()}-{sanitizer}"
-    with tempfile.TemporaryDirectory() as folder, writer(name, frames) as process:
+    with tempfile.TemporaryDirectory() as folder, writer(name, frames, readers=readers) as process:
         program = compiled(Path(folder), "soak.c", "-g", *SANITIZERS[sanitizer])
         reading = subprocess.Popen([program, name, str(readers)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         start_s = time.monotonic()

@@ -42,9 +42,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def writer(name: str, count: int, between_s: float = 0) -> Iterator[subprocess.Popen[str]]:
+def writer(name: str, count: int, between_s: float = 0, readers: int = 0) -> Iterator[subprocess.Popen[str]]:
     """A program that publishes, and begins once something is written to its stdin."""
-    words = [sys.executable, "-m", "tests.app.shared_memory.writer", name, str(count), str(between_s)]
+    words = [sys.executable, "-m", "tests.app.shared_memory.writer", name, str(count), str(between_s), str(readers)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     process = subprocess.Popen(words, cwd=HERE.parents[2], **pipes)  # type: ignore[call-overload]
     try:
@@ -209,14 +209,13 @@ def test_what_was_not_published_is_said(name: str) -> None:
 @pytest.mark.parametrize("sanitizer", list(SANITIZERS))
 def test_no_reader_sees_a_torn_frame(tmp_path: Path, name: str, sanitizer: str) -> None:
     program = compiled(tmp_path, "soak.c", "-g", *SANITIZERS[sanitizer])
-    with writer(name, 1000) as process:
+    with writer(name, 1000, readers=4) as process:
         readers = subprocess.Popen([program, name, "4"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         begin(process)
         out, err = readers.communicate(timeout=2 * PATIENCE_S)
     assert readers.returncode == 0 and err == ""
     seen = [[int(word) for word in line.split()] for line in out.splitlines()]
-    assert len(seen) == 4
-    assert all(torn == 0 and outcome == -1 for _, torn, outcome in seen)
+    assert [(torn, outcome) for _, torn, outcome in seen] == [(0, -1)] * 4
 
 
 @needs_compiler

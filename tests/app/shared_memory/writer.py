@@ -1,4 +1,7 @@
-"""Publishes frames whose every pixel says which frame it is of: ``writer NAME COUNT [SECONDS_BETWEEN]``."""
+"""Publishes frames whose every pixel says which frame it is of: ``writer NAME COUNT [SECONDS_BETWEEN [READERS]]``.
+
+Where READERS are named, the count begins once so many read.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +36,15 @@ def made(index: int, size: Size = SIZE) -> Result:
     )
 
 
-def main(name: str, count: str, between_s: str = "0") -> None:
+def main(name: str, count: str, between_s: str = "0", readers: str = "0") -> None:
     with SharedMemoryPublisher(name) as publisher:
         print("ready", flush=True)
         sys.stdin.readline()  # the readers are there
+        assert publisher._writer is not None
+        while len(publisher._writer._server._readers) < int(readers):
+            publisher.write(made(0))
+            publisher.flush()
+            time.sleep(0.001)
         for index in range(int(count)):
             publisher.write(made(index))
             publisher.flush()  # every frame, however fast they come
