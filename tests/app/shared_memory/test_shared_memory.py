@@ -267,6 +267,7 @@ time.sleep(600)""",
         others[1].kill()
         others[1].wait()
         publisher.write(made(2000))
+        assert publisher.flush(PATIENCE_S)
         result = ours.next(PATIENCE_S)
         assert result is not None and result.index == 2000
         others[0].kill()
